@@ -1,0 +1,8 @@
+"""The model, in the order in which an image is made. It knows nothing of files, devices or widgets."""
+
+from ssgan_lite.model.discriminator import DualBranchDiscriminator
+from ssgan_lite.model.fourier import move_and_zoom
+from ssgan_lite.model.generator import GeneratorOutput, SemanticGenerator
+from ssgan_lite.model.latents import LatentLayout
+
+__all__ = ["DualBranchDiscriminator", "GeneratorOutput", "LatentLayout", "SemanticGenerator", "move_and_zoom"]

@@ -1,0 +1,168 @@
+"""The bricks: equalised learning rate, the scaled activation, FIR resampling, and three kinds of convolution.
+
+Specification: StyleGAN2 (arXiv 1912.04958, appendix B) as SemanticStyleGAN uses it. Every stored weight is N(0, 1) and
+is multiplied by 1/sqrt(fan-in) *when it is used*, so that all layers learn at the same pace under Adam.
+"""
+
+from __future__ import annotations
+
+import math
+
+import torch
+from torch import Tensor, nn
+from torch.nn import functional as F
+
+SQRT2 = math.sqrt(2.0)
+DEMODULATION_EPS = 1e-8
+
+
+def scaled_leaky_relu(x: Tensor) -> Tensor:
+    """sqrt(2) * leaky_relu(x, 0.2): the factor keeps the variance of the signal where it was."""
+    return F.leaky_relu(x, 0.2) * SQRT2
+
+
+def add_bias_and_activate(x: Tensor, bias: Tensor) -> Tensor:
+    """`scaled_leaky_relu(x + bias)` with one bias per channel. x: [N, C, ...], bias: [C]."""
+    return scaled_leaky_relu(x + bias.view(1, -1, *[1] * (x.ndim - 2)))
+
+
+class EqualLinear(nn.Module):
+    """y = x (W g / sqrt(in))^T + b g, with stored W ~ N(0, 1) / g.
+
+    `lr_multiplier` g below 1 makes the layer learn more slowly than the rest of the network while it starts with the
+    same outputs; the mapping network uses 0.01.
+    """
+
+    def __init__(self, in_features: int, out_features: int, lr_multiplier: float = 1.0, activate: bool = False):
+        super().__init__()
+        self.weight = nn.Parameter(torch.randn(out_features, in_features) / lr_multiplier)
+        self.bias = nn.Parameter(torch.zeros(out_features))
+        self.weight_scale = lr_multiplier / math.sqrt(in_features)
+        self.bias_scale = lr_multiplier
+        self.activate = activate
+
+    def forward(self, x: Tensor) -> Tensor:                                                    # [N, in]
+        y = F.linear(x, self.weight * self.weight_scale, self.bias * self.bias_scale)          # [N, out]
+        return scaled_leaky_relu(y) if self.activate else y
+
+
+class EqualConv2d(nn.Module):
+    """An ordinary convolution without bias, stored N(0, 1), used at 1/sqrt(in * k * k)."""
+
+    def __init__(self, in_channels: int, out_channels: int, kernel_size: int, stride: int = 1, padding: int = 0):
+        super().__init__()
+        self.weight = nn.Parameter(torch.randn(out_channels, in_channels, kernel_size, kernel_size))
+        self.scale = 1 / math.sqrt(in_channels * kernel_size**2)
+        self.stride, self.padding = stride, padding
+
+    def forward(self, x: Tensor) -> Tensor:                                                    # [N, in, H, W]
+        return F.conv2d(x, self.weight * self.scale, stride=self.stride, padding=self.padding)
+
+
+class ActivatedConv2d(nn.Module):
+    """`EqualConv2d`, bias, activation; with `downsample` the input is low-pass filtered first and halved in size."""
+
+    def __init__(self, in_channels: int, out_channels: int, kernel_size: int, downsample: bool = False):
+        super().__init__()
+        self.blur = FIRFilter(pad=(2, 2)) if downsample else None
+        self.conv = EqualConv2d(in_channels, out_channels, kernel_size, stride=2 if downsample else 1,
+                                padding=0 if downsample else kernel_size // 2)
+        self.bias = nn.Parameter(torch.zeros(out_channels))
+
+    def forward(self, x: Tensor) -> Tensor:                                                    # [N, in, H, W]
+        if self.blur is not None:
+            x = self.blur(x)                                                                   # [N, in, H+1, W+1]
+        return add_bias_and_activate(self.conv(x), self.bias)
+
+
+def fir_kernel(gain: float = 1.0) -> Tensor:
+    """The 4 x 4 low-pass kernel: outer product of [1, 3, 3, 1], summing to `gain`."""
+    taps = torch.tensor([1.0, 3.0, 3.0, 1.0])
+    kernel = torch.outer(taps, taps)
+    return kernel * (gain / kernel.sum())
+
+
+class FIRFilter(nn.Module):
+    """Low-pass filter, optionally combined with halving or doubling of the resolution ("upfirdn").
+
+    The taps are symmetric, so convolution and correlation agree. The kernel is applied as a *depthwise* convolution:
+    the same numbers as a one-channel convolution over N*C maps, several times faster on a CPU. `pad` counts the zeros
+    before and after each axis; with `up` they are fixed at (2, 1), which doubles the size exactly.
+    """
+
+    def __init__(self, pad: tuple[int, int] = (0, 0), gain: float = 1.0, down: int = 1, up: int = 1):
+        super().__init__()
+        self.register_buffer("kernel", fir_kernel(gain), persistent=False)
+        self.pad, self.down, self.up = pad, down, up
+
+    def forward(self, x: Tensor) -> Tensor:                                                    # [N, C, H, W]
+        channels = x.shape[1]
+        kernel = self.kernel.to(x.dtype).expand(channels, 1, 4, 4)
+        if self.up == 2:                                                                       # [N, C, 2H, 2W]
+            return F.conv_transpose2d(x, kernel, stride=2, padding=1, groups=channels)
+        before, after = self.pad
+        if before == after:
+            return F.conv2d(x, kernel, stride=self.down, padding=before, groups=channels)
+        return F.conv2d(F.pad(x, (before, after, before, after)), kernel, stride=self.down, groups=channels)
+
+
+def demodulate(weight: Tensor, dims: tuple[int, ...]) -> Tensor:
+    """Scale every output channel's weights to unit length over `dims` (the input axis and the kernel's two axes).
+
+    StyleGAN2 eq. 3: the activations keep unit variance whatever the style was, without looking at them.
+    """
+    return weight * torch.rsqrt(weight.square().sum(dims, keepdim=True) + DEMODULATION_EPS)
+
+
+class FixedStyledConv(nn.Module):
+    """3 x 3 convolution of the render net: modulated by one *learnt* vector, demodulated, noise, activation.
+
+    The render net sees no latent code, so the modulation is a parameter shared by all samples and the finished
+    weights can be prepared once for inference (`prepare`). With `upsample` the convolution is transposed with stride
+    2 (H -> 2H + 1) and followed by the FIR filter at gain 4 (-> 2H); noise is added after the filter.
+    """
+
+    def __init__(self, in_channels: int, out_channels: int, upsample: bool = False):
+        super().__init__()
+        self.weight = nn.Parameter(torch.randn(out_channels, in_channels, 3, 3))
+        self.modulation = nn.Parameter(torch.ones(in_channels))
+        self.noise_strength = nn.Parameter(torch.zeros(()))
+        self.bias = nn.Parameter(torch.zeros(out_channels))
+        self.scale = 1 / math.sqrt(in_channels * 9)
+        self.blur = FIRFilter(pad=(1, 1), gain=4.0) if upsample else None
+
+    def prepare(self) -> Tensor:
+        """The weight as used: modulated, then demodulated. [out, in, 3, 3]"""
+        return demodulate(self.weight * (self.scale * self.modulation.view(1, -1, 1, 1)), dims=(1, 2, 3))
+
+    def forward(self, x: Tensor, noise: Tensor | None, weight: Tensor | None = None) -> Tensor:
+        """x: [N, in, H, W]; noise: [N or 1, 1, H', W'] or None; weight: what `prepare` gave, to save doing it again."""
+        weight = self.prepare() if weight is None else weight
+        if self.blur is not None:
+            x = F.conv_transpose2d(x, weight.transpose(0, 1), stride=2)                        # [N, out, 2H+1, 2W+1]
+            x = self.blur(x)                                                                   # [N, out, 2H, 2W]
+        else:
+            x = F.conv2d(x, weight, padding=1)                                                 # [N, out, H, W]
+        if noise is not None:
+            x = x + self.noise_strength * noise
+        return add_bias_and_activate(x, self.bias)
+
+
+class OutputHead(nn.Module):
+    """1 x 1 map to an output (image or mask), with a learnt modulation, a bias, and the upsampled skip added.
+
+    No demodulation, no activation, no noise: y = (modulation * W / sqrt(in)) x + bias + upsample(skip).
+    """
+
+    def __init__(self, in_channels: int, out_channels: int):
+        super().__init__()
+        self.weight = nn.Parameter(torch.randn(out_channels, in_channels))
+        self.modulation = nn.Parameter(torch.ones(in_channels))
+        self.bias = nn.Parameter(torch.zeros(out_channels))
+        self.scale = 1 / math.sqrt(in_channels)
+        self.upsample = FIRFilter(gain=4.0, up=2)
+
+    def forward(self, x: Tensor, skip: Tensor | None = None) -> Tensor:                        # [N, in, H, W]
+        weight = self.weight * (self.scale * self.modulation)
+        y = F.conv2d(x, weight[:, :, None, None], self.bias)                                   # [N, out, H, W]
+        return y if skip is None else y + self.upsample(skip)

@@ -1,0 +1,275 @@
+"""Reading and writing the published checkpoints (seasonSH/SemanticStyleGAN), without their code.
+
+A published file is a pickled dict: the state dicts `g`, `d` and `g_ema`, and `args`, the `argparse.Namespace` of the
+run. It is read with `weights_only=True`, allowing that one harmless class, so nothing in the file can run code. Every
+width is read from the tensors; only what leaves no trace in them (which layers are base and depth layers, the
+transparent parts, two switches) is taken from `args`.
+
+The published code keeps one module per part and layer; here the bank holds them all in one tensor, so a published
+tensor is a slice of one of ours. `_generator_slots` is the dictionary between the two.
+"""
+
+from __future__ import annotations
+
+import argparse
+import os
+import pickle
+import tempfile
+from collections.abc import Iterator
+from pathlib import Path
+
+import torch
+from torch import Tensor
+
+from ssgan_lite.config import ModelConfig
+from ssgan_lite.errors import UserError
+from ssgan_lite.model import DualBranchDiscriminator, SemanticGenerator
+from ssgan_lite.model.layers import fir_kernel
+from ssgan_lite.parts import PARTS
+
+# The command-line defaults of the published training script, for what a file's args do not say.
+PUBLISHED_DEFAULTS = dict(base_layers=2, depth_layers=6, residual_refine=False, detach_texture=False,
+                          transparent_dims=(10, 12))
+
+
+def load_generator(path: str | os.PathLike, *, ema: bool = True, **overrides) -> SemanticGenerator:
+    """A generator in eval mode from a published checkpoint.
+
+    ema: the averaged weights (`g_ema`, which make the better pictures) or those of the last step (`g`).
+    overrides: settings that are not to be taken from the file: base_layers, depth_layers, residual_refine,
+    detach_texture, transparent_dims, parts (names).
+    Raises UserError where the file is missing, damaged, unsafe, or has tensors missing, left over or misshapen.
+    """
+    checkpoint = _read(path)
+    state = _pick(checkpoint, "g_ema" if ema else "g", path)
+    generator = SemanticGenerator(generator_config(state, checkpoint.get("args"), **overrides))
+    _fill(generator, _generator_slots(generator), state, f"The generator in {path}")
+    generator.update_mean_w()
+    return generator.eval()
+
+
+def load_discriminator(path: str | os.PathLike, **overrides) -> DualBranchDiscriminator:
+    """The discriminator (`d`) of a published checkpoint; arguments and errors as in `load_generator`."""
+    checkpoint = _read(path)
+    config = generator_config(_pick(checkpoint, "g_ema", path), checkpoint.get("args"), **overrides)
+    state = _pick(checkpoint, "d", path)
+    blocks = sum(key.startswith("convs_img.") and key.endswith("conv2.1.weight") for key in state)
+    widths = [_shape(state, "convs_img.0.0.weight")[0]]
+    widths += [_shape(state, f"convs_img.{i}.conv2.1.weight")[0] for i in range(1, blocks + 1)]
+    discriminator = DualBranchDiscriminator(config.replace(discriminator_channels=tuple(widths)))
+    _fill(discriminator, _discriminator_slots(discriminator), state, f"The discriminator in {path}")
+    return discriminator.eval()
+
+
+def save_generator(generator: SemanticGenerator, path: str | os.PathLike,
+                   discriminator: DualBranchDiscriminator | None = None) -> None:
+    """Write a checkpoint in the published layout, which the published scripts read; `g` and `g_ema` are the same."""
+    path = Path(path)
+    config = generator.config
+    args = argparse.Namespace(
+        size=config.size, latent=config.style_dim, n_mlp=config.mapping_layers, seg_dim=config.n_parts,
+        coarse_size=config.coarse_size, min_feat_size=config.min_feat_size, local_layers=config.local_layers,
+        base_layers=config.base_layers, depth_layers=config.depth_layers, local_channel=config.local_channels,
+        coarse_channel=config.feature_channels, residual_refine=config.mask_residual,
+        detach_texture=config.detach_texture, transparent_dims=list(config.transparent_ids), channel_multiplier=2)
+    state = generator_state(generator)
+    checkpoint = dict(g=state, g_ema=state, args=args)
+    if discriminator is not None:
+        checkpoint["d"] = discriminator_state(discriminator)
+    try:
+        handle, temporary = tempfile.mkstemp(dir=path.parent, prefix=path.name, suffix=".part")
+        os.close(handle)
+    except OSError as error:
+        raise UserError(f"Cannot write {path}: {error.strerror}. Choose another folder.") from None
+    try:
+        torch.save(checkpoint, temporary)
+        os.replace(temporary, path)
+    except (OSError, RuntimeError) as error:
+        raise UserError(f"Writing {path} failed ({error}); nothing was left behind.") from None
+    finally:
+        Path(temporary).unlink(missing_ok=True)
+
+
+def generator_state(generator: SemanticGenerator) -> dict[str, Tensor]:
+    """The generator's parameters and buffers under their published names and in their published shapes (copies)."""
+    return _collect(_generator_slots(generator))
+
+
+def discriminator_state(discriminator: DualBranchDiscriminator) -> dict[str, Tensor]:
+    """The same for the discriminator."""
+    return _collect(_discriminator_slots(discriminator))
+
+
+def generator_config(state: dict[str, Tensor], args: argparse.Namespace | None = None, **overrides) -> ModelConfig:
+    """The configuration that a published generator's tensors and args describe."""
+    settings = {**PUBLISHED_DEFAULTS, **{k: v for k, v in vars(args or argparse.Namespace()).items()
+                                         if k in PUBLISHED_DEFAULTS}, **overrides}
+    if unknown := set(overrides) - set(PUBLISHED_DEFAULTS) - {"parts"}:
+        raise UserError(f"Unknown settings: {', '.join(sorted(unknown))}. Known: "
+                        f"{', '.join(PUBLISHED_DEFAULTS)}, parts.")
+    n_parts = _count(state, "local_nets.{}.to_feat.conv.weight")
+    n_stages = _count(state, "render_net.to_rgbs.{}.conv.weight")
+    parts = tuple(settings.get("parts") or (PARTS.names if n_parts == len(PARTS) else
+                                            ("background", *(f"part_{i}" for i in range(1, n_parts)))))
+    if len(parts) != n_parts:
+        raise UserError(f"The file has {n_parts} parts, but {len(parts)} names were given.")
+    transparent = [i for i in settings["transparent_dims"] or () if i < n_parts]   # the published default is for faces
+    sizes = [_shape(state, f"render_net.noises.noise_{2 * i}")[-1] for i in range(n_stages)]
+    widths = [_shape(state, f"render_net.convs.{2 * i}.weight") for i in range(n_stages)]        # [out, in, 3, 3] each
+    coarse_size = next((sizes[i] // 2 for i in range(1, n_stages) if widths[i][1] != widths[i - 1][0]), None)
+    if coarse_size is None:
+        raise UserError("No convolution of the render net takes the coarse feature map, so the coarse size cannot be "
+                        "read from this file.")
+    _, n_features, *_ = _shape(state, "pos_embed.weights")
+    return ModelConfig(
+        size=sizes[-1], style_dim=_shape(state, "style.1.weight")[0],
+        mapping_layers=_count(state, "style.{}.weight", start=1),
+        coarse_size=coarse_size, min_feat_size=sizes[0] // 2,
+        local_channels=_shape(state, "pos_embed.weights")[0],
+        feature_channels=_shape(state, "local_nets.0.to_feat.conv.weight")[0],
+        local_layers=_count(state, "local_nets.0.linears.{}.conv.weight"),
+        base_layers=settings["base_layers"], depth_layers=settings["depth_layers"],
+        render_channels=tuple(shape[0] for shape in widths),
+        discriminator_channels=_published_widths(sizes[-1]), fourier_bands=(n_features // 2 - 1) // 2,
+        parts=parts, transparent=tuple(parts[i] for i in transparent),
+        mask_residual=bool(settings["residual_refine"]), detach_texture=bool(settings["detach_texture"]))
+
+
+def _published_widths(size: int) -> tuple[int, ...]:
+    """The published table of discriminator widths from `size` down to 4, at channel multiplier 2."""
+    return tuple(min(512, 32768 // r) for r in (size >> i for i in range(size.bit_length() - 2)))
+
+
+def _generator_slots(generator: SemanticGenerator) -> Iterator[tuple[str, Tensor | None, tuple[int, ...], float]]:
+    """(published key, our tensor or slice of one, published shape, 0); a kernel buffer has no tensor but its gain."""
+    local, render = generator.local, generator.render
+    yield _slot("pos_embed.weights", generator.embedding.weight, (-1, -1, 1, 1))
+    for p in range(generator.config.n_parts):
+        net = f"local_nets.{p}"
+        for i in range(generator.config.local_layers):
+            layer = f"{net}.linears.{i}"
+            yield _slot(f"{layer}.conv.weight", local.weight[p, i], (1, -1, -1, 1, 1))
+            yield _slot(f"{layer}.conv.modulation.weight", local.style_weight[p, i])
+            yield _slot(f"{layer}.conv.modulation.bias", local.style_bias[p, i])
+            yield _slot(f"{layer}.activate.bias", local.bias[p, i])
+        yield _slot(f"{net}.to_feat.conv.weight", local.feature_weight[p], (-1, -1, 1, 1))
+        yield _slot(f"{net}.to_feat.conv.modulation", local.feature_modulation[p], (1, -1, 1, 1))
+        yield _slot(f"{net}.to_feat.bias", local.feature_bias[p], (1, -1, 1, 1))
+        yield _kernel(f"{net}.to_feat.upsample.kernel", 4.0)
+        if p > 0:
+            yield _slot(f"{net}.to_depth.conv.weight", local.depth_weight[p - 1], (1, -1, 1, 1))
+            yield _slot(f"{net}.to_depth.conv.modulation", local.depth_modulation[p - 1], (1, -1, 1, 1))
+            yield _slot(f"{net}.to_depth.bias", local.depth_bias[p - 1:p], (1, -1, 1, 1))
+            yield _kernel(f"{net}.to_depth.upsample.kernel", 4.0)
+    for i, stage in enumerate(render.stages):
+        for j, conv in ((2 * i, stage.up), (2 * i + 1, stage.conv)):
+            name = f"render_net.convs.{j}"
+            yield _slot(f"{name}.weight", conv.weight)
+            yield _slot(f"{name}.modulation", conv.modulation, (1, -1, 1, 1))
+            yield _slot(f"{name}.noise.weight", conv.noise_strength, (1,))
+            yield _slot(f"{name}.activate.bias", conv.bias)
+            yield _slot(f"render_net.noises.noise_{j}", render.stored_noise[j])
+        yield _kernel(f"render_net.convs.{2 * i}.blur.kernel", 4.0)
+        for name, head in ((f"render_net.to_rgbs.{i}", stage.to_image), (f"render_net.to_segs.{i}", stage.to_mask)):
+            yield _slot(f"{name}.conv.weight", head.weight, (-1, -1, 1, 1))
+            yield _slot(f"{name}.conv.modulation", head.modulation, (1, -1, 1, 1))
+            yield _slot(f"{name}.bias", head.bias, (1, -1, 1, 1))
+            yield _kernel(f"{name}.upsample.kernel", 4.0)
+    for i, layer in enumerate(generator.mapping.layers):
+        yield _slot(f"style.{i + 1}.weight", layer.weight)
+        yield _slot(f"style.{i + 1}.bias", layer.bias)
+
+
+def _discriminator_slots(discriminator: DualBranchDiscriminator):
+    for name, tower in (("convs_img", discriminator.image_tower), ("convs_seg", discriminator.mask_tower)):
+        yield _slot(f"{name}.0.0.weight", tower[0].conv.weight)
+        yield _slot(f"{name}.0.1.bias", tower[0].bias)
+        for i in range(1, len(tower)):
+            block = tower[i]
+            yield _slot(f"{name}.{i}.conv1.0.weight", block.conv1.conv.weight)
+            yield _slot(f"{name}.{i}.conv1.1.bias", block.conv1.bias)
+            yield _kernel(f"{name}.{i}.conv2.0.kernel", 1.0)
+            yield _slot(f"{name}.{i}.conv2.1.weight", block.conv2.conv.weight)
+            yield _slot(f"{name}.{i}.conv2.2.bias", block.conv2.bias)
+            yield _kernel(f"{name}.{i}.skip.0.kernel", 1.0)
+            yield _slot(f"{name}.{i}.skip.1.weight", block.skip.weight)
+    yield _slot("final_conv.0.weight", discriminator.final_conv.conv.weight)
+    yield _slot("final_conv.1.bias", discriminator.final_conv.bias)
+    for i in (0, 1):
+        yield _slot(f"final_linear.{i}.weight", discriminator.final_linear[i].weight)
+        yield _slot(f"final_linear.{i}.bias", discriminator.final_linear[i].bias)
+
+
+def _slot(key: str, tensor: Tensor, shape: tuple[int, ...] | None = None):
+    """One published tensor; in `shape` every -1 stands for the next of our own dimensions."""
+    ours = iter(tensor.shape)
+    return key, tensor, tuple(next(ours) if d == -1 else d for d in shape) if shape else tuple(tensor.shape), 0.0
+
+
+def _kernel(key: str, gain: float):
+    return key, None, (4, 4), gain
+
+
+def _collect(slots) -> dict[str, Tensor]:
+    return {key: fir_kernel(gain) if tensor is None else tensor.detach().cpu().reshape(shape).clone()
+            for key, tensor, shape, gain in slots}
+
+
+@torch.no_grad()
+def _fill(model: torch.nn.Module, slots, state: dict[str, Tensor], what: str) -> None:
+    """Copy every published tensor into its place; say in words what is missing, left over, misshapen or different."""
+    troubles, left = [], dict(state)
+    for key, tensor, shape, gain in slots:
+        theirs = left.pop(key, None)
+        if theirs is None:
+            troubles.append(f"{key} is missing")
+        elif tuple(theirs.shape) != shape:
+            troubles.append(f"{key} has shape {list(theirs.shape)}, not {list(shape)}")
+        elif tensor is not None:
+            tensor.copy_(theirs.reshape(tensor.shape))
+        elif not torch.allclose(theirs.float(), fir_kernel(gain)):
+            troubles.append(f"{key} is another filter than [1, 3, 3, 1]")
+    troubles += [f"{key} is not known" for key in left]
+    if troubles:
+        more = f", and {len(troubles) - 3} more" if len(troubles) > 3 else ""
+        raise UserError(f"{what} does not fit: {'; '.join(troubles[:3])}{more}.")
+
+
+def _read(path: str | os.PathLike) -> dict:
+    if not Path(path).is_file():
+        raise UserError(f"There is no file {path}. The published checkpoints must be downloaded by hand; see README.")
+    try:
+        with torch.serialization.safe_globals([argparse.Namespace]):
+            checkpoint = torch.load(path, map_location="cpu", weights_only=True)
+    except pickle.UnpicklingError as error:
+        reason = str(error).splitlines()[0][:120]
+        raise UserError(f"{path} is damaged, or holds objects that could run code; it was not loaded "
+                        f"({reason}).") from None
+    except (RuntimeError, EOFError, OSError, KeyError, ValueError) as error:
+        raise UserError(f"{path} cannot be read as a checkpoint ({str(error).splitlines()[0][:120]}); it may be "
+                        "truncated: download it again.") from None
+    if not isinstance(checkpoint, dict):
+        raise UserError(f"{path} holds no dict of state dicts, so it is not a published checkpoint.")
+    return checkpoint
+
+
+def _pick(checkpoint: dict, key: str, path) -> dict[str, Tensor]:
+    if not isinstance(checkpoint.get(key), dict):
+        held = ", ".join(map(str, checkpoint)) or "nothing"
+        raise UserError(f'{path} has no "{key}" (it holds: {held}); is it a SemanticStyleGAN checkpoint?')
+    return checkpoint[key]
+
+
+def _shape(state: dict[str, Tensor], key: str) -> tuple[int, ...]:
+    if key not in state:
+        raise UserError(f"The checkpoint does not fit: {key} is missing.")
+    return tuple(state[key].shape)
+
+
+def _count(state: dict[str, Tensor], pattern: str, start: int = 0) -> int:
+    n = start
+    while pattern.format(n) in state:
+        n += 1
+    if n == start:
+        raise UserError(f"The checkpoint does not fit: {pattern.format(start)} is missing.")
+    return n - start

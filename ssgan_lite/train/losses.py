@@ -1,0 +1,83 @@
+"""What the two networks are asked for. Every function here is a formula; when it is applied is the trainer's business.
+
+Paper section 3.3; logistic loss from Goodfellow et al. (2014), R1 from Mescheder et al. (arXiv 1801.04406), path length
+from StyleGAN2 (arXiv 1912.04958, section 3.2).
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from typing import NamedTuple
+
+import torch
+from torch import Tensor
+from torch.nn import functional as F
+
+from ssgan_lite.model import DualBranchDiscriminator, SemanticGenerator
+
+
+def discriminator_loss(real_score: Tensor, fake_score: Tensor) -> Tensor:
+    """mean softplus(D(fake)) + mean softplus(-D(real)): reals up, fakes down."""
+    return F.softplus(fake_score).mean() + F.softplus(-real_score).mean()
+
+
+def generator_loss(fake_score: Tensor) -> Tensor:
+    """mean softplus(-D(fake)), the non-saturating loss: a strong gradient exactly where the fake is found out."""
+    return F.softplus(-fake_score).mean()
+
+
+def mask_consistency(coarse_mask: Tensor, mask: Tensor) -> Tensor:
+    """mean (m_c - pool(m))^2: the final mask, shrunk to the coarse size, should be the coarse mask.
+
+    coarse_mask: [N, P, Hc, Hc] in [-1, 1]; mask: [N, P, R, R] raw scores. Gradients flow into both. A mean, so its
+    weight does not depend on the size of the picture.
+    """
+    return (coarse_mask.float() - F.adaptive_avg_pool2d(mask, coarse_mask.shape[-1]).float()).square().mean()
+
+
+class R1(NamedTuple):
+    """The two penalties and the scores they were taken at."""
+
+    image: Tensor
+    mask: Tensor
+    score: Tensor
+
+
+def r1_penalty(discriminator: DualBranchDiscriminator, image: Tensor, mask: Tensor | None) -> R1:
+    """Mean over the batch of |d D / d x|^2, summed over channels and pixels, for image and mask apart.
+
+    Punishes a slope of the critic at real data, which is what makes the game spiral in instead of around. The sums
+    grow with the number of pixels, so the weights that go with them belong to one picture size.
+    """
+    inputs = [image.detach().requires_grad_(True)]
+    if mask is not None:
+        inputs.append(mask.detach().requires_grad_(True))
+    score = discriminator(*inputs)
+    gradients = torch.autograd.grad(score.sum(), inputs, create_graph=True)
+    penalties = [gradient.square().flatten(1).sum(dim=1).mean() for gradient in gradients]
+    return R1(penalties[0], penalties[1] if mask is not None else score.new_zeros(()), score)
+
+
+def path_lengths(generator: SemanticGenerator, codes: Tensor, *, image_noise: Tensor | None = None,
+                 noise: Sequence[Tensor] | None = None) -> Tensor:
+    """How far the image moves when the codes move, in a random direction of image space: [N].
+
+    codes: expanded [N, P L, S], taken as given (the mapping network gets no gradient). image_noise: [N, 3, R, R] with
+    standard deviation 1 / R, drawn if not given; noise: planes for the render net.
+    """
+    codes = codes.detach().requires_grad_(True)
+    image = generator(codes, noise=noise).image
+    if image_noise is None:
+        image_noise = torch.randn_like(image) / math.sqrt(image.shape[2] * image.shape[3])
+    gradient, = torch.autograd.grad((image * image_noise).sum(), codes, create_graph=True)
+    return gradient.square().sum(dim=2).mean(dim=1).sqrt()
+
+
+def path_penalty(lengths: Tensor, running_mean: Tensor, decay: float = 0.01) -> tuple[Tensor, Tensor]:
+    """mean (length - mean)^2 and the updated mean.
+
+    The mean is updated first, and the gradient flows through its `decay` share of the current lengths, as published.
+    """
+    mean = running_mean + decay * (lengths.mean() - running_mean)
+    return (lengths - mean).square().mean(), mean.detach()
