@@ -1,0 +1,139 @@
+"""The heads that ship with the project: rendered portraits with masks and the parameters they were made from.
+
+They come in shards of 500 seeds, each one `.npz` of plain arrays without pickles:
+
+    image_bytes    uint8 [*]      WebP files of 128 x 128 RGB, one after the other
+    image_offsets  int64 [N + 1]  where each of them begins; the last entry is the length of image_bytes
+    mask_bytes     uint8 [*]      all masks, uint8 [N, 128, 128], compressed together with LZMA (neighbours resemble)
+    seed           int64 [N]      what each head was made from
+    attr_<name>    [N]            float32 or text of fixed width
+    maker_version  text           which program made them
+
+A shard never changes once published. Heads whose seed ends in 9 are for validation.
+"""
+
+from __future__ import annotations
+
+import io
+import lzma
+import os
+import zipfile
+from collections.abc import Sequence
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+
+import numpy as np
+import torch
+from PIL import Image
+
+from ssgan_lite import assets
+from ssgan_lite.data.dataset import Dataset
+from ssgan_lite.errors import UserError
+from ssgan_lite.parts import PARTS
+
+FULL_SIZE = 128
+SIZES = (128, 64, 32)
+
+# How much a pixel of a thin part counts in the vote when masks are made smaller (all others count 1). Between 1 and 3
+# a single pixel of four still loses, so that outlines grow by half a pixel at most.
+THIN_PARTS = {"earrings": 2.5, "eyes": 1.5, "eyebrows": 1.5, "mouth": 1.5, "glasses": 1.5}
+
+
+def load(size: int = 64, split: str = "train") -> Dataset:
+    """The shipped heads at 128, 64 or 32 pixels: those for training, for validation ("val") or all."""
+    paths = assets.find_all("heads/*.npz")
+    # Decoding releases the interpreter lock, so two shards at a time use two cores.
+    with ThreadPoolExecutor(min(4, os.cpu_count() or 1)) as pool:
+        shards = list(pool.map(lambda path: read_shard(assets.verify(path), size, split), paths))
+    names = shards[0][3]
+    for path, shard in zip(paths, shards):
+        if shard[3].keys() != names.keys():
+            raise UserError(f'"{path}" has other attributes than "{paths[0]}": they are from different packs.')
+    images, masks, seeds, _ = (list(column) for column in zip(*shards))
+    attributes = {name: np.concatenate([shard[3][name] for shard in shards]) for name in names}
+    return Dataset(torch.from_numpy(np.concatenate(images)), torch.from_numpy(np.concatenate(masks)), attributes,
+                   np.concatenate(seeds), source="heads")
+
+
+def read_shard(path: Path, size: int, split: str) -> tuple[np.ndarray, np.ndarray, np.ndarray, dict[str, np.ndarray]]:
+    """Images uint8 [n, 3, S, S], masks uint8 [n, S, S], seeds int64 [n] and attributes of one shard's split."""
+    try:
+        with np.load(path, allow_pickle=False) as shard:
+            arrays = {name: shard[name] for name in shard.files}
+        seeds, offsets, data = arrays["seed"], arrays["image_offsets"], arrays["image_bytes"].tobytes()
+        masks = np.frombuffer(lzma.decompress(arrays["mask_bytes"].tobytes()), np.uint8)
+        masks = masks.reshape(len(seeds), FULL_SIZE, FULL_SIZE)                                       # [N, 128, 128]
+        if len(offsets) != len(seeds) + 1 or offsets[-1] != len(data):
+            raise ValueError("offsets do not fit")
+    except KeyError as error:
+        raise UserError(f'"{path}" is not a shard of heads: it lacks {error.args[0]}.') from None
+    except (OSError, ValueError, EOFError, zipfile.BadZipFile, lzma.LZMAError) as error:
+        raise UserError(f'"{path}" cannot be read as a shard of heads ({error}).') from None
+
+    chosen = np.flatnonzero(in_split(seeds, split))
+    images = np.empty((len(chosen), 3, size, size), np.uint8)
+    for row, index in enumerate(chosen):
+        try:
+            image = Image.open(io.BytesIO(data[offsets[index]:offsets[index + 1]])).convert("RGB")
+        except (OSError, ValueError) as error:
+            raise UserError(f'"{path}": the image of seed {seeds[index]} does not decode ({error}).') from None
+        if image.size != (FULL_SIZE, FULL_SIZE):
+            raise UserError(f'"{path}": the image of seed {seeds[index]} is {image.size[0]} x {image.size[1]} pixels, '
+                            f"but its mask is {FULL_SIZE} x {FULL_SIZE}.")
+        # `reduce` is a box filter: the mean of each block of pixels, rounded.
+        images[row] = np.asarray(image.reduce(FULL_SIZE // size)).transpose(2, 0, 1)                  # [3, S, S]
+    masks = masks[chosen]
+    if masks.size and masks.max() >= len(PARTS):
+        bad = seeds[chosen[np.flatnonzero(masks.max((1, 2)) >= len(PARTS))[0]]]
+        raise UserError(f'"{path}": the mask of seed {bad} has class {masks.max()}, but the vocabulary ends at '
+                        f"{len(PARTS) - 1} ({PARTS[-1].name}).")
+    attributes = {name.removeprefix("attr_"): values[chosen] for name, values in arrays.items()
+                  if name.startswith("attr_")}
+    return images, reduce_masks(masks, FULL_SIZE // size), seeds[chosen], attributes
+
+
+def in_split(seeds: np.ndarray, split: str) -> np.ndarray:
+    """True where a seed belongs to the split: those ending in 9 validate, the others train."""
+    validates = seeds % 10 == 9
+    return {"train": ~validates, "val": validates, "all": np.ones_like(validates)}[split]
+
+
+def reduce_masks(masks: np.ndarray, factor: int) -> np.ndarray:
+    """Masks made smaller by a vote in every block of factor x factor pixels: uint8 [N, H, W] -> [N, H/f, W/f].
+
+    In a plain majority vote thin parts die: of the earrings of the first pack 64 % have no pixel left at 32. So a
+    pixel of a thin part counts more (`THIN_PARTS`): a block goes to the part with the largest number of votes times
+    weight, and where two are equal to the thin one. Eyes, eyebrows, mouth and glasses therefore win a block from 2 of
+    4 pixels or 7 of 16, earrings from 2 of 4 or 5 of 16.
+    """
+    if factor == 1:
+        return masks
+    n, height, width = masks.shape
+    blocks = masks.reshape(n, height // factor, factor, width // factor, factor).transpose(0, 1, 3, 2, 4)
+    blocks = blocks.reshape(n, height // factor, width // factor, factor * factor)      # [N, h, w, f*f]
+    small = blocks[..., 0].copy()                                                       # [N, h, w]
+    mixed = (blocks != blocks[..., :1]).any(-1)           # nine blocks in ten are of one part: nothing to vote on
+    voters = blocks[mixed]                                                              # [M, f*f]
+    # Candidates from thin to thick: argmax takes the first of equals.
+    order = sorted(range(len(PARTS)), key=lambda part: -THIN_PARTS.get(PARTS[part].name, 1.0))
+    votes = np.stack([(voters == part).sum(-1) * THIN_PARTS.get(PARTS[part].name, 1.0) for part in order], -1)
+    small[mixed] = np.array(order, np.uint8)[votes.argmax(-1)]
+    return small
+
+
+def write_shard(path: Path, images: Sequence[bytes], masks: np.ndarray, seeds: np.ndarray,
+                attributes: dict[str, np.ndarray], maker_version: str) -> None:
+    """Write one shard atomically: WebP files, masks uint8 [N, 128, 128], seeds [N], and attributes, each [N]."""
+    lengths = [len(image) for image in images]
+    arrays = {
+        "image_bytes": np.frombuffer(b"".join(images), np.uint8),
+        "image_offsets": np.concatenate([[0], np.cumsum(lengths)]).astype(np.int64),
+        "mask_bytes": np.frombuffer(lzma.compress(np.ascontiguousarray(masks).tobytes(), preset=9), np.uint8),
+        "seed": np.asarray(seeds, np.int64),
+        "maker_version": np.array(maker_version),
+        **{f"attr_{name}": values for name, values in attributes.items()},
+    }
+    unfinished = path.with_name(path.name + ".tmp")
+    with open(unfinished, "wb") as file:
+        np.savez_compressed(file, **arrays)
+    os.replace(unfinished, path)
