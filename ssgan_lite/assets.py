@@ -114,7 +114,11 @@ def verify(path: str | Path) -> Path:
         return path
     if status.st_size < entry["bytes"]:
         raise UserError(f'"{path}" was cut short: it has {status.st_size:,} of {entry["bytes"]:,} bytes. {_again()}')
-    if status.st_size != entry["bytes"] or sha256(path) != entry["sha256"]:
+    try:
+        same = status.st_size == entry["bytes"] and sha256(path) == entry["sha256"]
+    except OSError as error:
+        raise UserError(f'"{path}" cannot be read: {error.strerror}.') from None
+    if not same:
         raise UserError(f'"{path}" was changed: its content is not what the manifest says. {_again()}')
     _verified[path] = stamp
     return path

@@ -35,7 +35,7 @@ FULL_SIZE = 128
 SIZES = (128, 64, 32)
 
 # How much a pixel of a thin part counts in the vote when masks are made smaller (all others count 1). Between 1 and 3
-# a single pixel of four still loses, so that outlines grow by half a pixel at most.
+# a single pixel of four still loses to three of another part, so thin parts do not grow into blobs.
 THIN_PARTS = {"earrings": 2.5, "eyes": 1.5, "eyebrows": 1.5, "mouth": 1.5, "glasses": 1.5}
 
 
@@ -101,10 +101,11 @@ def in_split(seeds: np.ndarray, split: str) -> np.ndarray:
 def reduce_masks(masks: np.ndarray, factor: int) -> np.ndarray:
     """Masks made smaller by a vote in every block of factor x factor pixels: uint8 [N, H, W] -> [N, H/f, W/f].
 
-    In a plain majority vote thin parts die: of the earrings of the first pack 64 % have no pixel left at 32. So a
-    pixel of a thin part counts more (`THIN_PARTS`): a block goes to the part with the largest number of votes times
-    weight, and where two are equal to the thin one. Eyes, eyebrows, mouth and glasses therefore win a block from 2 of
-    4 pixels or 7 of 16, earrings from 2 of 4 or 5 of 16.
+    In a plain majority vote thin parts die: in the first pack 68 % of the heads with earrings have none left at 32
+    pixels, and 5 % of those with open eyes have no eyes. So a pixel of a thin part counts more (`THIN_PARTS`): a
+    block goes to the part with the largest number of pixels times weight, and where two are equal to the thinner
+    one. Against one other part, eyes, eyebrows, mouth and glasses win a block from 2 of 4 pixels or 7 of 16, earrings
+    from 2 of 4 or 5 of 16. In the first pack no eyes are lost then, and at 32 pixels 79 % of the earrings are kept.
     """
     if factor == 1:
         return masks
