@@ -88,11 +88,13 @@ def read_manifest(root: Path) -> dict[str, dict]:
         entries = json.loads(path.read_text(encoding="utf-8"))
         return {name: {"bytes": int(e["bytes"]), "sha256": str(e["sha256"])} for name, e in entries.items()}
     except FileNotFoundError:
-        raise UserError(f'There is no {MANIFEST} in "{root}", so nothing in it can be verified. {_how_to_get()}') from None
+        raise UserError(f'There is no {MANIFEST} in "{root}", so nothing in it can be verified. '
+                        f"{_how_to_get()}") from None
     except OSError as error:
         raise UserError(f'"{path}" cannot be read: {error.strerror}.') from None
     except (ValueError, KeyError, TypeError, AttributeError):
-        raise UserError(f'"{path}" is damaged: it is not a list of files with sizes and sums. {_how_to_get()}') from None
+        raise UserError(f'"{path}" is damaged: it is not a list of files with sizes and sums. '
+                        f"{_how_to_get()}") from None
 
 
 def verify(path: str | Path) -> Path:
@@ -186,7 +188,8 @@ def main(arguments: list[str]) -> int:
     except (UserError, OSError) as error:
         print(error, file=sys.stderr)
         return 2
-    print(f"{len(entries)} files, {sum(e['bytes'] for e in entries.values()) / 1e6:.1f} MB listed in {root / MANIFEST}")
+    size = sum(entry["bytes"] for entry in entries.values())
+    print(f"{len(entries)} files, {size / 1e6:.1f} MB listed in {root / MANIFEST}")
     return 0
 
 

@@ -1,4 +1,4 @@
-"""Turn the preview archive of the prototype (one .npz with WebP images and PNG masks) into shards and a contact sheet.
+"""Turn the prototype's archive (one .npz with WebP images and PNG masks) into shards and a contact sheet.
 
     python data/heads/repack_preview.py PREVIEW.npz
 """

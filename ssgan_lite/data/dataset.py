@@ -34,8 +34,8 @@ class Dataset:
             raise UserError(f"{self.source}: images must be uint8 [N, 3, S, S], not {self.images.dtype} "
                             f"{list(self.images.shape)}.")
         if self.masks.dtype != torch.uint8 or self.masks.shape != (n, size, size):
-            raise UserError(f"{self.source}: the masks are {self.masks.dtype} {list(self.masks.shape)}, but images of "
-                            f"{size} x {size} pixels need uint8 {[n, size, size]}.")
+            raise UserError(f"{self.source}: the masks are {self.masks.dtype} {list(self.masks.shape)}, but images "
+                            f"of {size} x {size} pixels need uint8 {[n, size, size]}.")
         for name, values in {**self.attributes, "names": self.names}.items():
             if len(values) != n:
                 raise UserError(f'{self.source}: "{name}" has {len(values)} entries for {n} faces.')
@@ -48,7 +48,7 @@ class Dataset:
         return len(self.images)
 
     def __repr__(self) -> str:
-        return f"Dataset({self.source}: {len(self)} faces of {self.size} x {self.size} pixels, {len(self.parts)} parts)"
+        return f"Dataset({self.source}: {len(self)} faces of {self.size} x {self.size} pixels)"
 
     @property
     def size(self) -> int:

@@ -78,8 +78,8 @@ def read_shard(path: Path, size: int, split: str) -> tuple[np.ndarray, np.ndarra
         except (OSError, ValueError) as error:
             raise UserError(f'"{path}": the image of seed {seeds[index]} does not decode ({error}).') from None
         if image.size != (FULL_SIZE, FULL_SIZE):
-            raise UserError(f'"{path}": the image of seed {seeds[index]} is {image.size[0]} x {image.size[1]} pixels, '
-                            f"but its mask is {FULL_SIZE} x {FULL_SIZE}.")
+            raise UserError(f'"{path}": the image of seed {seeds[index]} is {image.size[0]} x {image.size[1]} '
+                            f"pixels, but its mask is {FULL_SIZE} x {FULL_SIZE}.")
         # `reduce` is a box filter: the mean of each block of pixels, rounded.
         images[row] = np.asarray(image.reduce(FULL_SIZE // size)).transpose(2, 0, 1)                  # [3, S, S]
     masks = masks[chosen]

@@ -17,13 +17,13 @@ _COLORS = np.array([part.color for part in PARTS], np.uint8)                    
 
 
 def to_image(image: Tensor) -> np.ndarray:
-    """A float image [3, H, W] in [-1, 1] as uint8 [H, W, 3]; values outside are clipped. A batch keeps its first axis."""
+    """A float image [3, H, W] in [-1, 1] as uint8 [H, W, 3]; others are clipped. A batch keeps its first axis."""
     pixels = image.detach().float().cpu().clamp(-1, 1).add(1).mul(127.5).round().to(torch.uint8)
     return pixels.movedim(-3, -1).numpy()
 
 
 def mask_to_rgb(mask: Tensor | np.ndarray) -> np.ndarray:
-    """Part ids [..., H, W] as uint8 [..., H, W, 3] in the colours of `PARTS`; turn scores into ids with `argmax(1)`."""
+    """Part ids [..., H, W] as uint8 [..., H, W, 3] in the colours of `PARTS`; `scores.argmax(1)` gives ids."""
     ids = mask.detach().cpu().numpy() if isinstance(mask, Tensor) else np.asarray(mask)
     if ids.dtype.kind == "f":
         raise UserError("A mask is coloured by part id; turn scores [B, P, H, W] into ids with `scores.argmax(1)`.")

@@ -1,0 +1,57 @@
+# Every target sets up .venv by itself. INSTALL.md has the same in plain commands, for Windows too.
+#
+#   make lab          open the course in JupyterLab
+#   make test         run all tests, notebooks included
+#   make notebooks    run all notebooks again and store their outputs
+#   make bench        compare the library's speed with a plain implementation
+#   make manifest     list the data packs and weights in data/manifest.json with their SHA-256 sums
+#   make clean        remove .venv
+#
+# Another Python:                                   make lab PYTHON=python3.12
+# Another build of torch (its address: INSTALL.md): make lab TORCH_INDEX=https://...
+
+PYTHON ?= python3
+VENV ?= .venv
+PY := $(VENV)/bin/python
+STAMP := $(VENV)/.installed
+NOTEBOOKS = $(sort $(wildcard notebooks/*.ipynb))
+
+# Threads that spin while they wait slow each other down on a busy machine.
+export OMP_WAIT_POLICY := PASSIVE
+export PIP_DISABLE_PIP_VERSION_CHECK := 1
+
+.PHONY: help install lab test notebooks bench manifest clean
+
+help:
+	@sed -n '3,8s/^# *//p' Makefile
+
+install: $(STAMP)
+
+# The stamp comes last, so an installation that was interrupted is taken up again.
+$(STAMP): pyproject.toml constraints.txt
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' \
+	  || { echo "Python 3.11 or later is needed: make $(MAKECMDGOALS) PYTHON=python3.12"; exit 2; }
+	@$(PY) -m pip --version >/dev/null 2>&1 || $(PYTHON) -m venv --clear $(VENV) \
+	  || { echo "No virtual environment could be made. On Debian and Ubuntu: apt install python3-venv"; exit 2; }
+	@echo "Installing into $(VENV) (a few minutes the first time) ..."
+	@$(if $(TORCH_INDEX),$(PY) -m pip install --quiet -c constraints.txt --index-url $(TORCH_INDEX) torch)
+	@$(PY) -m pip install --quiet -c constraints.txt -e ".[course,test]"
+	@touch $@
+
+lab: $(STAMP)
+	$(PY) -m jupyter lab --config=jupyter_lab_config.py notebooks/00_start_here.ipynb
+
+test: $(STAMP)
+	$(PY) -m pytest -q --nbval --nbval-current-env --nbval-sanitize-with=tests/nbval_sanitize.cfg tests $(NOTEBOOKS)
+
+notebooks: $(STAMP)
+	$(PY) -m jupyter nbconvert --to notebook --execute --inplace $(NOTEBOOKS)
+
+bench: $(STAMP)
+	$(PY) benchmarks/local_bank.py
+
+manifest: $(STAMP)
+	$(PY) -m ssgan_lite.assets data
+
+clean:
+	rm -rf $(VENV)
