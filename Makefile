@@ -9,6 +9,7 @@
 #
 # Another Python:                                   make lab PYTHON=python3.12
 # Another build of torch (its address: INSTALL.md): make lab TORCH_INDEX=https://...
+# Options for JupyterLab:                           make lab LAB_OPTIONS="--no-browser --port 8890"
 
 PYTHON ?= python3
 VENV ?= .venv
@@ -38,8 +39,10 @@ $(STAMP): pyproject.toml constraints.txt
 	@$(PY) -m pip install --quiet -c constraints.txt -e ".[course,test]"
 	@touch $@
 
+# Jupyter refuses to run as root unless told; in a container there is often nobody else.
 lab: $(STAMP)
-	$(PY) -m jupyter lab --config=jupyter_lab_config.py notebooks/00_start_here.ipynb
+	$(PY) -m jupyter lab --config=jupyter_lab_config.py $(if $(filter 0,$(shell id -u)),--allow-root) $(LAB_OPTIONS) \
+	  notebooks/00_start_here.ipynb
 
 test: $(STAMP)
 	$(PY) -m pytest -q --nbval --nbval-current-env --nbval-sanitize-with=tests/nbval_sanitize.cfg tests $(NOTEBOOKS)

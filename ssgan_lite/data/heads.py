@@ -109,16 +109,15 @@ def reduce_masks(masks: np.ndarray, factor: int) -> np.ndarray:
     """
     if factor == 1:
         return masks
-    n, height, width = masks.shape
-    blocks = masks.reshape(n, height // factor, factor, width // factor, factor).transpose(0, 1, 3, 2, 4)
-    blocks = blocks.reshape(n, height // factor, width // factor, factor * factor)      # [N, h, w, f*f]
-    small = blocks[..., 0].copy()                                                       # [N, h, w]
-    mixed = (blocks != blocks[..., :1]).any(-1)           # nine blocks in ten are of one part: nothing to vote on
-    voters = blocks[mixed]                                                              # [M, f*f]
+    corners = [masks[:, i::factor, j::factor] for i in range(factor) for j in range(factor)]    # f*f of [N, h, w]
+    small = corners[0].copy()                                                                   # [N, h, w]
+    mixed = np.logical_or.reduce([corner != small for corner in corners[1:]])
+    voters = np.stack([corner[mixed] for corner in corners])    # [f*f, M]; most blocks are of one part: no vote
     # Candidates from thin to thick: argmax takes the first of equals.
     order = sorted(range(len(PARTS)), key=lambda part: -THIN_PARTS.get(PARTS[part].name, 1.0))
-    votes = np.stack([(voters == part).sum(-1) * THIN_PARTS.get(PARTS[part].name, 1.0) for part in order], -1)
-    small[mixed] = np.array(order, np.uint8)[votes.argmax(-1)]
+    votes = np.stack([(voters == part).sum(0, dtype=np.uint8) * np.float32(THIN_PARTS.get(PARTS[part].name, 1.0))
+                      for part in order])                                                       # [P, M]
+    small[mixed] = np.array(order, np.uint8)[votes.argmax(0)]
     return small
 
 
