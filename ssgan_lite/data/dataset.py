@@ -6,6 +6,7 @@ no worker processes are needed, and a batch is an indexing operation.
 
 from __future__ import annotations
 
+import dataclasses
 from collections.abc import Sequence
 from dataclasses import dataclass
 
@@ -76,6 +77,10 @@ class Dataset:
         rows = torch.from_numpy(index)
         return Dataset(self.images[rows], self.masks[rows], {k: v[index] for k, v in self.attributes.items()},
                        self.names[index], self.source, self.parts)
+
+    def to(self, device: torch.device | str) -> Dataset:
+        """The same data with its tensors on `device`: a GPU that holds them all is never kept waiting."""
+        return dataclasses.replace(self, images=self.images.to(device), masks=self.masks.to(device))
 
     def batch(self, indices: Sequence[int] | Tensor, flip: bool | Tensor = False,
               device: torch.device | str | None = None) -> tuple[Tensor, Tensor]:

@@ -60,7 +60,7 @@ class LocalBank(nn.Module):
         depths = x.new_zeros(n, p, h, w)
         for layer in range(n_layers):
             layer_bias = bias[:, layer].expand(n, p, c, 1).reshape(n * p, c, 1)
-            x = F.leaky_relu(torch.baddbmm(layer_bias, weights[:, layer].reshape(n * p, c, c), x), 0.2)
+            x = F.leaky_relu_(torch.baddbmm(layer_bias, weights[:, layer].reshape(n * p, c, c), x), 0.2)
             if layer == self.depth_layers - 1:
                 depths = self.read_depth(x.view(n, p, c, h * w)).view(n, p, h, w)
                 if self.detach_texture and layer < n_layers - 1:

@@ -1,5 +1,1 @@
-"""Pictures of tensors; what needs a notebook lives in its own module and is imported from there."""
-
-from ssgan_lite.show.figures import contact_sheet, image_grid, mask_to_rgb, to_image
-
-__all__ = ["contact_sheet", "image_grid", "mask_to_rgb", "to_image"]
+"""What a notebook shows: figures (Matplotlib) and widgets (ipywidgets). Plain pictures are in `ssgan_lite.pictures`."""

@@ -8,7 +8,7 @@ import torch
 
 from ssgan_lite.errors import UserError
 from ssgan_lite.parts import PARTS
-from ssgan_lite.show.figures import image_grid, mask_to_rgb, to_image
+from ssgan_lite.pictures import image_grid, mask_to_rgb, to_image
 
 
 def test_to_image_rounds_and_clips() -> None:

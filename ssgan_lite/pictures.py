@@ -11,6 +11,7 @@ from torch import Tensor
 
 from ssgan_lite.data.dataset import Dataset
 from ssgan_lite.errors import UserError
+from ssgan_lite.model import SemanticGenerator
 from ssgan_lite.parts import PARTS
 
 _COLORS = np.array([part.color for part in PARTS], np.uint8)                            # [P, 3]
@@ -57,3 +58,16 @@ def contact_sheet(faces: Dataset, count: int = 40, columns: int = 10) -> Image.I
     tiles = [np.concatenate([faces.images[i].permute(1, 2, 0).numpy(), mask_to_rgb(faces.masks[i])])
              for i in range(count)]                                                     # each [2 S, S, 3]
     return image_grid(tiles, columns)
+
+
+def sample_sheet(generator: SemanticGenerator, seeds: Sequence[int], columns: int = 8, psi: float = 1.0,
+                 scale: int = 1) -> Image.Image:
+    """Faces made from these seeds, each with its coloured mask below it."""
+    tiles = []
+    for start in range(0, len(seeds), 16):                       # bounded memory, whatever the number of seeds
+        with torch.no_grad():
+            z = torch.cat([generator.sample_z(1, seed) for seed in seeds[start:start + 16]])
+            out = generator(generator.mapping(z), psi=psi)
+        masks = mask_to_rgb(out.mask.argmax(1))
+        tiles += [np.concatenate([image, mask]) for image, mask in zip(to_image(out.image), masks)]   # [2 R, R, 3]
+    return image_grid(tiles, columns, scale=scale)

@@ -1,0 +1,139 @@
+"""The command line: `ssgan-lite doctor | train | sample`. Each command has `--help` with an example.
+
+Plain argparse: training must start on a machine that has torch, numpy, pillow, safetensors and tqdm and nothing else.
+Whatever a user can mend is a `UserError`: its sentence goes to standard error, and the exit code is 2.
+"""
+
+from __future__ import annotations
+
+import argparse
+import dataclasses
+import sys
+import typing
+from collections.abc import Sequence
+from pathlib import Path
+
+from ssgan_lite.errors import UserError
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Run one command; returns the exit code."""
+    options = build_parser().parse_args(arguments)
+    try:
+        return options.command(options) or 0
+    except UserError as error:
+        print(f"ssgan-lite: {error}", file=sys.stderr)
+        return 2
+    except KeyboardInterrupt:
+        print("ssgan-lite: interrupted", file=sys.stderr)
+        return 130
+    except BrokenPipeError:          # the reader of our output, such as `head`, has gone
+        return 0
+
+
+def build_parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(prog="ssgan-lite", description="Compositional face GANs: train them, sample "
+                                     "from them, and check that everything is in place.")
+    commands = parser.add_subparsers(required=True, metavar="COMMAND")
+
+    doctor = _add(commands, "doctor", run_doctor, "check this machine, the installation, weights and data",
+                  "ssgan-lite doctor")
+    doctor.set_defaults(command=run_doctor)
+
+    train = _add(commands, "train", run_train, "train a model on the heads",
+                 "ssgan-lite train --preset nano32 --out runs/first")
+    _add_fields(train, "run", "ssgan_lite.train.run", "RunOptions")
+    _add_fields(train, "recipe (default: the preset's)", "ssgan_lite.train.recipe", "TrainConfig", preset_defaults=True)
+
+    sample = _add(commands, "sample", run_sample, "draw faces with their masks into a PNG file",
+                  "ssgan-lite sample --weights lite64 --seeds 0:16 --out faces.png")
+    sample.add_argument("--weights", default="lite64", help="a shipped name or a .safetensors file (default: %(default)s)")
+    sample.add_argument("--seeds", default="0:16", help="one seed, a list 3,5,8 or a range 0:16 (default: %(default)s)")
+    sample.add_argument("--psi", type=float, default=0.7, help="truncation: 1 all variety, 0 the mean face "
+                                                               "(default: %(default)s)")
+    sample.add_argument("--columns", type=int, default=8, help="faces in a row (default: %(default)s)")
+    sample.add_argument("--scale", type=int, default=1, help="enlarge every pixel (default: %(default)s)")
+    sample.add_argument("--out", type=Path, required=True, help="the PNG file to write")
+    sample.add_argument("--force", action="store_true", help="replace the file if it exists")
+    return parser
+
+
+def run_doctor(options: argparse.Namespace) -> int:
+    from ssgan_lite.doctor import examine
+
+    return examine()
+
+
+def run_train(options: argparse.Namespace) -> int:
+    from ssgan_lite.config import preset
+    from ssgan_lite.train import RunOptions, TrainConfig, recipe, train
+
+    preset(options.preset)           # an unknown name is a better first complaint than anything that follows from it
+    changes = {field.name: getattr(options, field.name) for field in dataclasses.fields(TrainConfig)
+               if getattr(options, field.name) is not None}
+    run = RunOptions(**{field.name: getattr(options, field.name) for field in dataclasses.fields(RunOptions)})
+    train(run, recipe(options.preset).replace(**changes))
+    return 0
+
+
+def run_sample(options: argparse.Namespace) -> int:
+    from ssgan_lite.pictures import sample_sheet
+    from ssgan_lite.storage import atomic_write
+    from ssgan_lite.weights import load_pretrained, load_weights
+
+    seeds = parse_seeds(options.seeds)
+    if options.out.exists() and not options.force:
+        raise UserError(f'"{options.out}" exists. Choose another name, or add --force to replace it.')
+    is_file = options.weights.endswith(".safetensors")
+    generator = load_weights(options.weights) if is_file else load_pretrained(options.weights)
+    sheet = sample_sheet(generator, seeds, options.columns, options.psi, options.scale)
+    with atomic_write(options.out) as temporary:
+        sheet.save(temporary, "PNG")
+    print(f"{len(seeds)} faces in {options.out}")
+    return 0
+
+
+def parse_seeds(text: str) -> list[int]:
+    """"7", "3,5,8" or "0:16" as a list of seeds."""
+    try:
+        if ":" in text:
+            first, last = map(int, text.split(":"))
+            seeds = list(range(first, last))
+        else:
+            seeds = [int(seed) for seed in text.split(",")]
+    except ValueError:
+        seeds = []
+    if not seeds or min(seeds) < 0:
+        raise UserError(f'"{text}" names no seeds. Write one (7), a list (3,5,8) or a range (0:16).')
+    return seeds
+
+
+def _add(commands, name: str, function, summary: str, example: str) -> argparse.ArgumentParser:
+    parser = commands.add_parser(name, help=summary, description=f"{summary[0].upper()}{summary[1:]}.",
+                                 epilog=f"example:\n  {example}",
+                                 formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.set_defaults(command=function)
+    return parser
+
+
+def _add_fields(parser: argparse.ArgumentParser, title: str, module: str, name: str,
+                preset_defaults: bool = False) -> None:
+    """An option for every field of a dataclass, its help text being the comment behind the field."""
+    import importlib
+    import inspect
+
+    cls = getattr(importlib.import_module(module), name)
+    types, source = typing.get_type_hints(cls), inspect.getsource(cls)
+    group = parser.add_argument_group(title)
+    for field in dataclasses.fields(cls):
+        line = next(line for line in source.splitlines() if line.strip().startswith(f"{field.name}:"))
+        text = line.partition("#")[2].strip().rstrip(". ;,").replace("%", "%%")
+        kind, flag = types[field.name], f"--{field.name.replace('_', '-')}"
+        required = field.default is dataclasses.MISSING
+        default = None if preset_defaults or required else field.default
+        if kind is bool:
+            group.add_argument(flag, action=argparse.BooleanOptionalAction, default=default, help=text)
+        else:
+            shown = "" if default in (None, "") else f"{' ' if text else ''}(default: {default})"
+            group.add_argument(flag, type=kind, default=default, required=required, help=text + shown,
+                               metavar=kind.__name__.upper())

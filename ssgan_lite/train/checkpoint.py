@@ -1,0 +1,60 @@
+"""The state of a run on disk: one file that is whole or not there, and holds everything needed to go on bit for bit."""
+
+from __future__ import annotations
+
+import dataclasses
+import pickle
+from pathlib import Path
+
+import torch
+
+from ssgan_lite.config import ModelConfig
+from ssgan_lite.errors import UserError
+from ssgan_lite.storage import atomic_write
+from ssgan_lite.train.trainer import Trainer
+
+FORMAT = "ssgan-lite training state 1"
+
+
+def save_checkpoint(trainer: Trainer, path: Path, seconds: float) -> None:
+    """Write networks, average, optimisers and counters; `seconds` of training so far go with them."""
+    with atomic_write(path) as temporary:
+        torch.save(dict(format=FORMAT, model=trainer.model_config.to_dict(),
+                        recipe=dataclasses.asdict(trainer.config), seconds=seconds, **trainer.state_dict()), temporary)
+
+
+def read_checkpoint(path: Path) -> dict:
+    """The dict that `save_checkpoint` wrote; a missing, cut or foreign file is a `UserError`."""
+    if not path.is_file():
+        raise UserError(f'There is no checkpoint "{path}".')
+    try:
+        state = torch.load(path, map_location="cpu", weights_only=True)
+    except (pickle.UnpicklingError, RuntimeError, EOFError, OSError, ValueError, KeyError) as error:
+        raise UserError(f'"{path}" cannot be read as a checkpoint ({str(error).splitlines()[0][:100]}). It was cut '
+                        "short or changed; start the run again.") from None
+    if not isinstance(state, dict) or state.get("format") != FORMAT:
+        raise UserError(f'"{path}" is not a checkpoint of the kind "{FORMAT}".')
+    return state
+
+
+def resume(trainer: Trainer, path: Path) -> float:
+    """Put a trainer where the checkpoint was; returns the seconds trained so far.
+
+    The model must be the same, and so must the recipe but for its length: with another one the run would not be the
+    continuation of the first.
+    """
+    state = read_checkpoint(path)
+    if ModelConfig.from_dict(state["model"]) != trainer.model_config:
+        raise UserError(f'"{path}" is of another model ({_differences(state["model"], trainer.model_config.to_dict())}'
+                        "). Resume with the preset that it was started with.")
+    ours = dataclasses.asdict(trainer.config)
+    if changed := _differences({**state["recipe"], "images": ours["images"]}, ours):
+        raise UserError(f'"{path}" was trained with another recipe ({changed}). Resume with the same one; only '
+                        "--images may change.")
+    trainer.load_state_dict(state)
+    return state["seconds"]
+
+
+def _differences(theirs: dict, ours: dict) -> str:
+    names = [name for name in ours if theirs.get(name) != ours[name]]
+    return ", ".join(f"{name} {theirs.get(name)}, not {ours[name]}" for name in names[:3])

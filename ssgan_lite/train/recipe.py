@@ -1,0 +1,56 @@
+"""How a model is trained, in numbers. Paper section 4.1 and supplement; where we differ, the comment says why."""
+
+from __future__ import annotations
+
+import dataclasses
+from dataclasses import dataclass
+
+from ssgan_lite.errors import UserError
+
+
+@dataclass(frozen=True)
+class TrainConfig:
+    """The recipe: everything that decides what a training run computes. Lengths count images shown, not steps."""
+
+    images: int = 400_000               # how many real images are shown in all
+    batch: int = 32                     # images per step; a multiple of the stddev group of 4
+    lr: float = 0.002                   # of both networks, before the correction for lazy regularisation
+    beta2: float = 0.99                 # of Adam; beta1 is 0
+    r1_image: float = 0.08              # R1 weights. The penalty sums over pixels, so they go with (size / 512)^2:
+    r1_mask: float = 8.0                # the published 10 and 1000 belong to 512 px
+    r1_every: int = 16                  # steps between R1 steps, each weighted so much more
+    mask_weight: float = 100.0          # of the mask consistency loss
+    mixing: float = 0.3                 # share of batches whose faces are crossed from two codes
+    path_weight: float = 0.0            # of the path-length penalty (published: 0.5); costs a fifth of the time
+    path_every: int = 4
+    ema_images: int = 10_000            # half-life of the averaged generator, in images ...
+    ema_share: float = 0.05             # ... but at most this share of what has been seen
+    flip: bool = True                   # mirror half of the images; left and right parts share a class
+    seed: int = 0
+
+    def __post_init__(self) -> None:
+        if self.batch < 1 or (self.batch > 4 and self.batch % 4):
+            raise UserError(f"A batch of {self.batch} cannot be split into groups of 4 for the minibatch standard "
+                            "deviation; use a multiple of 4.")
+        for name in ("images", "r1_every", "path_every"):
+            if getattr(self, name) < 1:
+                raise UserError(f"{name} must be at least 1, not {getattr(self, name)}.")
+
+    def replace(self, **changes) -> TrainConfig:
+        """A copy with some numbers changed."""
+        return dataclasses.replace(self, **changes)
+
+
+# Starting points; what was tried and what the shipped weights used is in data/weights/*.json.
+RECIPES: dict[str, TrainConfig] = {
+    "nano32": TrainConfig(),
+    "lite64": TrainConfig(batch=16, r1_image=0.2, r1_mask=20.0),
+    "lite128": TrainConfig(images=2_000_000, r1_image=0.6, r1_mask=60.0),
+    "paper256": TrainConfig(images=4_800_000, r1_image=2.5, r1_mask=250.0, path_weight=0.5),
+    "paper512": TrainConfig(images=4_800_000, r1_image=10.0, r1_mask=1000.0, path_weight=0.5),
+}
+
+
+def recipe(preset: str) -> TrainConfig:
+    """The recipe that goes with a preset of `ssgan_lite.config`."""
+    return RECIPES[preset]

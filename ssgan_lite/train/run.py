@@ -1,0 +1,190 @@
+"""A training run from start to end: a folder with log, samples, checkpoint and weights. `ssgan-lite train` calls this.
+
+    runs/first/run.json                   what was asked for, on what
+              /log.jsonl                  a line every `log_every` images
+              /samples/000012800.png      always the same sixteen faces, with their masks
+              /checkpoint.pt              to go on from (`--resume`)
+              /weights.safetensors, .json the averaged generator, for everything else
+              /snapshots/                 the same at intervals, in half precision, for curves and time-lapses
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import json
+import os
+import platform
+import signal
+import threading
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+import torch
+
+from ssgan_lite.config import preset as model_preset
+from ssgan_lite.data import open_dataset
+from ssgan_lite.errors import UserError
+from ssgan_lite.pictures import sample_sheet
+from ssgan_lite.storage import atomic_write
+from ssgan_lite.train.checkpoint import FORMAT as CHECKPOINT_FORMAT
+from ssgan_lite.train.checkpoint import read_checkpoint, resume, save_checkpoint
+from ssgan_lite.train.log import RunLog, forget_after
+from ssgan_lite.train.recipe import TrainConfig
+from ssgan_lite.train.trainer import Trainer
+from ssgan_lite.weights import load_state, load_weights, save_weights
+
+SAMPLE_SEEDS = range(16)
+
+
+@dataclass(frozen=True)
+class RunOptions:
+    """Where and on what a run happens; what it computes is in the `TrainConfig`. Intervals count images."""
+
+    out: Path
+    preset: str = "nano32"
+    data: str = "heads"
+    device: str = "auto"                # auto, cpu, cuda, cuda:1, ...
+    resume: bool = False
+    start_from: str = ""                # weights (.safetensors) or a checkpoint (.pt) of the same model
+    log_every: int = 1_000
+    sample_every: int = 10_000
+    checkpoint_every: int = 10_000
+    snapshot_every: int = 0             # 0: none
+    quiet: bool = False
+
+
+def choose_device(name: str) -> torch.device:
+    """`auto` takes a GPU if there is one; asking for one that is not there is a `UserError`."""
+    if name == "auto":
+        return torch.device("cuda" if torch.cuda.is_available() else "cpu")
+    try:
+        device = torch.device(name)
+    except RuntimeError:
+        raise UserError(f'There is no device called "{name}". Use auto, cpu, cuda or cuda:N.') from None
+    if device.type == "cuda" and not torch.cuda.is_available():
+        raise UserError("CUDA was asked for, but this torch sees no GPU. Use --device cpu, or install a CUDA build of "
+                        "torch (INSTALL.md); `ssgan-lite doctor` says more.")
+    if device.type == "cuda" and (device.index or 0) >= torch.cuda.device_count():
+        raise UserError(f"There is no {name}; this machine has {torch.cuda.device_count()} GPU(s).")
+    return device
+
+
+def train(options: RunOptions, config: TrainConfig, on_log: Callable[[dict], None] | None = None) -> Trainer:
+    """Train until `config.images` have been shown, or until Ctrl-C, which saves and leaves cleanly.
+
+    on_log is called with every line of the log. Returns the trainer as it ended.
+    """
+    out, device = Path(options.out), choose_device(options.device)
+    _check_folder(out, options)
+    model = model_preset(options.preset)
+    trainer = Trainer(model, config, open_dataset(options.data, size=model.size), device)
+    seconds = 0.0
+    if options.resume:
+        seconds = resume(trainer, out / "checkpoint.pt")
+        forget_after(out / "log.jsonl", trainer.steps)
+    elif options.start_from:
+        _start_from(trainer, Path(options.start_from))
+    with atomic_write(out / "run.json") as temporary:
+        temporary.write_text(json.dumps(_describe(options, config, trainer), indent=1) + "\n")
+
+    log = RunLog(out / "log.jsonl", config.images, trainer.images_seen, seconds, options.quiet)
+    try:
+        with _stop_requests() as stop_requested:
+            while trainer.images_seen < config.images and not stop_requested():
+                log.add(trainer.step(), config.batch)
+                if _crossed(trainer, options.log_every):
+                    line = log.write(trainer.steps)
+                    if on_log:
+                        on_log(line)
+                if _crossed(trainer, options.sample_every):
+                    save_samples(trainer, out)
+                if _crossed(trainer, options.snapshot_every):
+                    path = out / "snapshots" / f"{trainer.images_seen:09d}"
+                    trainer.G_ema.update_mean_w()
+                    save_weights(trainer.G_ema, path, {"images": trainer.images_seen}, torch.float16)
+                if _crossed(trainer, options.checkpoint_every):
+                    save_checkpoint(trainer, out / "checkpoint.pt", log.elapsed)
+            finished = trainer.images_seen >= config.images
+            save_checkpoint(trainer, out / "checkpoint.pt", log.elapsed)
+            save_samples(trainer, out)
+            trainer.G_ema.update_mean_w()
+            record = {**_describe(options, config, trainer), "images": trainer.images_seen,
+                      "seconds": round(log.elapsed)}
+            save_weights(trainer.G_ema, out / "weights", record)
+    finally:
+        log.close()
+    if not options.quiet:
+        print(f"{'Done' if finished else 'Stopped'} after {trainer.images_seen:,} images; weights in {out}"
+              f"{'' if finished else ', --resume goes on from here'}.")
+    return trainer
+
+
+def save_samples(trainer: Trainer, out: Path) -> None:
+    """The same faces every time, so that two sheets can be compared."""
+    sheet = sample_sheet(trainer.G_ema, SAMPLE_SEEDS, scale=max(1, 64 // trainer.model_config.size))
+    with atomic_write(out / "samples" / f"{trainer.images_seen:09d}.png") as temporary:
+        sheet.save(temporary, "PNG")
+
+
+def _check_folder(out: Path, options: RunOptions) -> None:
+    """A run never overwrites another."""
+    used = (out / "run.json").exists() or (out / "checkpoint.pt").exists()
+    if options.resume and not (out / "checkpoint.pt").exists():
+        raise UserError(f'There is nothing to resume in "{out}": it has no checkpoint.pt. Leave out --resume.')
+    if used and not options.resume:
+        raise UserError(f'"{out}" already holds a run. Add --resume to go on with it, or choose another --out.')
+    if out.exists() and not used and (not out.is_dir() or any(out.iterdir())):
+        raise UserError(f'"{out}" is not an empty folder. Choose another --out.')
+    if options.resume and options.start_from:
+        raise UserError("--resume goes on with a run, --start-from begins a new one: use one of them.")
+
+
+def _start_from(trainer: Trainer, path: Path) -> None:
+    """Weights of a generator, or both networks of a checkpoint."""
+    if path.suffix != ".pt":
+        generator = load_weights(path)
+        load_state(trainer.G, generator.state_dict(), str(path))
+        load_state(trainer.G_ema, generator.state_dict(), str(path))
+        return
+    state = read_checkpoint(path)
+    for name in ("G", "D", "G_ema"):
+        load_state(getattr(trainer, name), state[name], f"{path} ({name})")
+
+
+def _describe(options: RunOptions, config: TrainConfig, trainer: Trainer) -> dict:
+    """What a reader needs to repeat the run."""
+    device = trainer.device
+    return dict(
+        preset=options.preset, data=options.data, faces=len(trainer.data), recipe=dataclasses.asdict(config),
+        start_from=Path(options.start_from).name if options.start_from else None,
+        device=torch.cuda.get_device_name(device) if device.type == "cuda" else f"cpu, {torch.get_num_threads()} threads",
+        torch=torch.__version__, python=platform.python_version(), checkpoint_format=CHECKPOINT_FORMAT)
+
+
+def _crossed(trainer: Trainer, every: int) -> bool:
+    """Has the last step passed a multiple of `every` images?"""
+    return every > 0 and trainer.images_seen // every > (trainer.images_seen - trainer.config.batch) // every
+
+
+@contextmanager
+def _stop_requests() -> Iterator[Callable[[], bool]]:
+    """Ctrl-C and SIGTERM ask for a stop after the step in hand; a second Ctrl-C stops at once, without saving."""
+    requested = threading.Event()
+
+    def ask(signum, frame):
+        if requested.is_set():
+            raise KeyboardInterrupt
+        requested.set()
+
+    if threading.current_thread() is not threading.main_thread():
+        yield requested.is_set
+        return
+    signals = [signal.SIGINT, signal.SIGTERM] if os.name != "nt" else [signal.SIGINT]
+    before = {number: signal.signal(number, ask) for number in signals}
+    try:
+        yield requested.is_set
+    finally:
+        for number, handler in before.items():
+            signal.signal(number, handler)

@@ -1,0 +1,159 @@
+"""One training step after another: discriminator, R1, generator, path length, average.
+
+The order and the formulas are the published ones (specification, section 4). `Trainer` knows nothing of files,
+progress bars or pictures; `ssgan_lite.train.run` does.
+"""
+
+from __future__ import annotations
+
+import copy
+
+import torch
+from torch import Tensor
+
+from ssgan_lite.config import ModelConfig
+from ssgan_lite.data.dataset import Dataset
+from ssgan_lite.errors import UserError
+from ssgan_lite.model import DualBranchDiscriminator, GeneratorOutput, SemanticGenerator
+from ssgan_lite.train import losses
+from ssgan_lite.train.ema import ema_decay, update_ema
+from ssgan_lite.train.recipe import TrainConfig
+from ssgan_lite.train.streams import derive_seed, shuffled_indices, stream, uniform
+
+
+def lazy_adam(parameters, config: TrainConfig, every: int) -> torch.optim.Adam:
+    """Adam, corrected for a regulariser that takes an extra step every `every` steps (StyleGAN2, appendix B).
+
+    With c = k / (k + 1), learning rate and betas become lr * c, beta^c: the k + 1 steps then move as far as k did.
+    """
+    c = every / (every + 1)
+    return torch.optim.Adam(parameters, lr=config.lr * c, betas=(0.0, config.beta2**c), fused=True)
+
+
+class Trainer:
+    """The two networks, the average, their optimisers, and `step()`."""
+
+    def __init__(self, model: ModelConfig, config: TrainConfig, data: Dataset, device: str | torch.device = "cpu"):
+        if data.size != model.size:
+            raise UserError(f"The model makes {model.size}-pixel images, the data are {data.size} pixels wide. "
+                            f"Open them with size={model.size}.")
+        self.model_config, self.config, self.device = model, config, torch.device(device)
+        self.data = data.to(self.device)
+        with torch.random.fork_rng(devices=[]):
+            torch.manual_seed(derive_seed(config.seed, "weights"))
+            self.G, self.D = SemanticGenerator(model), DualBranchDiscriminator(model)
+        self.G.to(self.device).train()
+        self.D.to(self.device).train()
+        self.G_ema = copy.deepcopy(self.G).eval().requires_grad_(False)
+        # Without path length nothing takes extra generator steps, so there is nothing to correct for.
+        path_every = config.path_every if config.path_weight else float("inf")
+        self.optimizer_g = lazy_adam(self.G.parameters(), config, min(path_every, 1_000_000))
+        self.optimizer_d = lazy_adam(self.D.parameters(), config, config.r1_every)
+        self.path_mean = torch.zeros((), device=self.device)
+        self.steps = 0
+
+    @property
+    def images_seen(self) -> int:
+        return self.steps * self.config.batch
+
+    def start_from(self, generator: SemanticGenerator, discriminator: DualBranchDiscriminator | None = None) -> None:
+        """Begin with given weights instead of random ones; optimisers and counters stay fresh."""
+        for ours, theirs in ((self.G, generator), (self.G_ema, generator), (self.D, discriminator)):
+            if theirs is not None:
+                ours.load_state_dict(theirs.state_dict())
+
+    def draw_codes(self, n: int, purpose: str) -> Tensor:
+        """Fresh codes, W [n, S] or, in a share `mixing` of the batches, W+ [n, n_latent, S] crossed from two."""
+        address = (self.config.seed, self.steps, purpose)
+        generator = stream(*address, "z", device=self.device)
+        z = torch.randn(2, n, self.model_config.style_dim, generator=generator, device=self.device)
+        if uniform(*address, "mix?") >= self.config.mixing:
+            return self.G.mapping(z[0])
+        choice = self.G.layout.draw_mixing(n, stream(*address, "mix", device=self.device))
+        return self.G.layout.mix(self.G.mapping(z[0]), self.G.mapping(z[1]), choice)
+
+    def draw_noise(self, n: int, purpose: str) -> list[Tensor]:
+        """Fresh noise planes for the render net."""
+        return self.G.render.draw_noise(n, stream(self.config.seed, self.steps, purpose, "noise", device=self.device))
+
+    def draw_real(self) -> tuple[Tensor, Tensor]:
+        """The next batch of the data: image [N, 3, R, R] and mask [N, P, R, R], both in [-1, 1]."""
+        config, n = self.config, self.config.batch
+        indices = shuffled_indices(config.seed, len(self.data), self.images_seen, n)
+        flip = torch.rand(n, generator=stream(config.seed, self.steps, "flip")) < 0.5
+        return self.data.batch(indices.to(self.device), flip if config.flip else False)
+
+    def fake(self, purpose: str) -> GeneratorOutput:
+        """A batch from the generator being trained, with its own codes and noise."""
+        n = self.config.batch
+        return self.G(self.draw_codes(n, purpose), noise=self.draw_noise(n, purpose))
+
+    def step(self) -> dict[str, Tensor]:
+        """One step of everything. Returns detached scalars on the device: reading them costs a synchronisation."""
+        stats = {}
+        image, mask = self.draw_real()
+        stats |= self.discriminator_step(image, mask)
+        if self.config.r1_every and self.steps % self.config.r1_every == 0:
+            stats |= self.r1_step(image, mask)
+        stats |= self.generator_step()
+        if self.config.path_weight and self.steps % self.config.path_every == 0:
+            stats |= self.path_step()
+        self.steps += 1
+        decay = ema_decay(self.config.batch, self.images_seen, self.config.ema_images, self.config.ema_share)
+        update_ema(self.G_ema, self.G, decay)
+        return stats
+
+    def discriminator_step(self, image: Tensor, mask: Tensor) -> dict[str, Tensor]:
+        with torch.no_grad():
+            fake = self.fake("d")
+        fake_score, real_score = self.D(fake.image, fake.mask), self.D(image, mask)
+        loss = losses.discriminator_loss(real_score, fake_score)
+        self._update(self.optimizer_d, loss)
+        return {"d_loss": loss.detach(), "real_score": real_score.detach().mean(),
+                "fake_score": fake_score.detach().mean(),
+                # The share of reals that the critic calls real minus those it does not: near 1 it has memorised them.
+                "real_sign": real_score.detach().sign().mean()}
+
+    def r1_step(self, image: Tensor, mask: Tensor) -> dict[str, Tensor]:
+        config = self.config
+        r1 = losses.r1_penalty(self.D, image, mask)
+        loss = config.r1_every * (config.r1_image / 2 * r1.image + config.r1_mask / 2 * r1.mask)
+        self._update(self.optimizer_d, loss)
+        return {"r1_image": r1.image.detach(), "r1_mask": r1.mask.detach()}
+
+    def generator_step(self) -> dict[str, Tensor]:
+        self.D.requires_grad_(False)              # its weights need no gradient here: a third of the work saved
+        out = self.fake("g")
+        adversarial = losses.generator_loss(self.D(out.image, out.mask))
+        mask_loss = losses.mask_consistency(out.coarse_mask, out.mask)
+        self._update(self.optimizer_g, adversarial + self.config.mask_weight * mask_loss)
+        self.D.requires_grad_(True)
+        return {"g_loss": adversarial.detach(), "mask_loss": mask_loss.detach()}
+
+    def path_step(self) -> dict[str, Tensor]:
+        n = max(1, self.config.batch // 2)
+        codes = self.G.layout.expand(self.draw_codes(n, "path"))
+        generator = stream(self.config.seed, self.steps, "path", "image noise", device=self.device)
+        size = self.model_config.size
+        image_noise = torch.randn(n, 3, size, size, generator=generator, device=self.device) / size
+        lengths = losses.path_lengths(self.G, codes, image_noise=image_noise, noise=self.draw_noise(n, "path"))
+        penalty, self.path_mean = losses.path_penalty(lengths, self.path_mean)
+        self._update(self.optimizer_g, self.config.path_every * self.config.path_weight * penalty)
+        return {"path_penalty": penalty.detach(), "path_length": self.path_mean}
+
+    @staticmethod
+    def _update(optimizer: torch.optim.Optimizer, loss: Tensor) -> None:
+        optimizer.zero_grad(set_to_none=True)
+        loss.backward()
+        optimizer.step()
+
+    def state_dict(self) -> dict:
+        """Everything needed to go on bit for bit; random numbers follow from seed and step (`streams`)."""
+        return dict(G=self.G.state_dict(), D=self.D.state_dict(), G_ema=self.G_ema.state_dict(),
+                    optimizer_g=self.optimizer_g.state_dict(), optimizer_d=self.optimizer_d.state_dict(),
+                    path_mean=self.path_mean, steps=self.steps)
+
+    def load_state_dict(self, state: dict) -> None:
+        for name in ("G", "D", "G_ema", "optimizer_g", "optimizer_d"):
+            getattr(self, name).load_state_dict(state[name])
+        self.path_mean, self.steps = state["path_mean"].to(self.device), state["steps"]
