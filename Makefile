@@ -41,7 +41,7 @@ $(STAMP): pyproject.toml constraints.txt
 
 # Jupyter refuses to run as root unless told; in a container there is often nobody else.
 lab: $(STAMP)
-	$(PY) -m jupyter lab --config=jupyter_lab_config.py $(if $(filter 0,$(shell id -u)),--allow-root) $(LAB_OPTIONS) \
+	$(PY) -m jupyter lab --config=.jupyter/lab_config.py $(if $(filter 0,$(shell id -u)),--allow-root) $(LAB_OPTIONS) \
 	  notebooks/00_start_here.ipynb
 
 test: $(STAMP)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import importlib
+import json
 import os
 import re
 import shutil
@@ -155,8 +156,9 @@ def test_no_line_of_the_library_is_wider_than_120_characters(tracked: list[Path]
 
 def test_model_knows_nothing_of_what_uses_it(tracked: list[Path]) -> None:
     """The arrows point one way: parts, config <- model <- train, edit, measure <- show, checks, cli."""
-    layers = [{"errors", "parts", "config"}, {"model"}, {"assets", "data", "weights", "official"},
-              {"train", "edit", "measure"}, {"show", "checks", "cli"}]
+    layers = [{"errors", "parts", "config", "storage"}, {"model"},
+              {"assets", "data", "weights", "official", "pictures"}, {"train", "edit", "measure"},
+              {"show", "checks", "doctor", "cli", "__main__"}]
     level = {name: i for i, names in enumerate(layers) for name in names}
     wrong = []
     for path in tracked:
@@ -174,6 +176,17 @@ def test_model_knows_nothing_of_what_uses_it(tracked: list[Path]) -> None:
 def test_licences_are_there() -> None:
     for name, words in (("LICENSE", "MIT License"), ("LICENSE-text", "CC BY 4.0"), ("data/LICENSE", "CC0 1.0")):
         assert words in (ROOT / name).read_text(encoding="utf-8")
+
+
+def test_jupyter_asks_nothing_of_the_network() -> None:
+    """A news question, or a look-up of newer versions, would be the first thing a reader sees of the course."""
+    config = (ROOT / ".jupyter" / "lab_config.py").read_text(encoding="utf-8")
+    assert "news_url = None" in config and "NeverCheckForUpdate" in config and '"readonly"' in config
+    overrides = json.loads((ROOT / ".jupyter" / "overrides.json").read_text(encoding="utf-8"))
+    asked = overrides["@jupyterlab/apputils-extension:notification"]
+    assert asked == {"fetchNews": "false", "checkForUpdates": False}
+    for name in ("Makefile", "INSTALL.md"):
+        assert "--config=.jupyter/lab_config.py" in (ROOT / name).read_text(encoding="utf-8")
 
 
 def test_links_between_documents_lead_somewhere(tracked: list[Path]) -> None:
