@@ -17,7 +17,7 @@ from ssgan_lite.parts import PARTS
 
 @dataclass(frozen=True)
 class ModelConfig:
-    """The shape of a SemanticStyleGAN. Notation of the paper's section 3 in brackets."""
+    """The shape of a SemanticStyleGAN. In front of each comment the symbol that docstrings use for it."""
 
     size: int                                    # R, height and width of image and mask in pixels
     style_dim: int                               # S, length of z and of every w code

@@ -1,6 +1,6 @@
 """The vocabulary of parts: what a face is made of, in the order in which every tensor of the library counts them.
 
-The thirteen parts are those into which the SemanticStyleGAN paper (section 4.1) regroups the nineteen classes of
+The thirteen parts are those into which the SemanticStyleGAN paper regroups the nineteen classes of
 CelebAMask-HQ; left and right eyes, brows and ears share a part, so a horizontal flip leaves a mask valid.
 """
 
@@ -19,7 +19,7 @@ class Part:
     name: str
     id: int                            # its channel in every mask and its row in every bank of local generators
     color: tuple[int, int, int]        # RGB in pictures of masks; chosen to differ in lightness too
-    transparent: bool = False          # drawn over what is behind it instead of hiding it (section 3.1, "fusion")
+    transparent: bool = False          # drawn over what is behind it instead of hiding it
 
 
 class Parts(Sequence[Part]):

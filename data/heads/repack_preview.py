@@ -15,7 +15,7 @@ from PIL import Image
 
 from ssgan_lite import assets
 from ssgan_lite.data import heads
-from ssgan_lite.show.figures import contact_sheet
+from ssgan_lite.pictures import contact_sheet
 
 HERE = Path(__file__).resolve().parent
 PER_SHARD = 500

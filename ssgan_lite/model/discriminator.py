@@ -1,6 +1,6 @@
 """The critic with two branches: one looks at the image, one at the mask, and they decide together.
 
-Paper section 3.2. Two residual towers without shared weights; their outputs are summed, so image and mask must agree
+SemanticStyleGAN, "Discriminator". Two residual towers without shared weights; their outputs are summed, so image and mask must agree
 for the sum to look real, and one branch can be left out (fine-tuning on images without masks).
 """
 

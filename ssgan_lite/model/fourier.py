@@ -1,6 +1,6 @@
 """Position embedding: coordinates, lifted to sines and cosines, so that an MLP can draw sharp edges.
 
-Paper section 3.1; Tancik et al., "Fourier features let networks learn high frequency functions in low dimensional
+SemanticStyleGAN, "Local generator"; Tancik et al., "Fourier features let networks learn high frequency functions in low dimensional
 domains" (arXiv 2006.10739).
 """
 

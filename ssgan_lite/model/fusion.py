@@ -1,6 +1,6 @@
 """Who is in front: pseudo-depths become soft weights, weights become a coarse mask and one feature map.
 
-Paper section 3.1, "fusion", equations 2 to 4.
+SemanticStyleGAN (arXiv 2112.02236), "Fusion".
 """
 
 from __future__ import annotations
@@ -29,7 +29,7 @@ def fusion_weights(mask: Tensor, transparent: Sequence[int] = ()) -> Tensor:
     """How much of each part's features enters the sum. mask: [N, P, H, W] -> [N, P, H, W].
 
     Solid parts share a total of 1 as if the transparent ones were not there; transparent parts (glasses, earrings) are
-    added on top with their own weight, so that what lies behind them stays visible (supplement, section A).
+    added on top with their own weight, so that what lies behind them stays visible.
     """
     if not transparent:
         return mask

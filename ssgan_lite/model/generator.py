@@ -1,4 +1,4 @@
-"""The whole generator: codes -> local generators -> fusion -> render net. Paper section 3 and figure 2."""
+"""The whole generator: codes -> local generators -> fusion -> render net. SemanticStyleGAN, arXiv 2112.02236."""
 
 from __future__ import annotations
 

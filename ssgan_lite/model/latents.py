@@ -1,6 +1,6 @@
 """Which code steers what: the layout of latent codes, its addresses by part and kind, and style mixing.
 
-Three shapes of code are accepted everywhere (paper section 3.1; P parts, L layers, B base codes):
+Three shapes of code are accepted everywhere (P parts, L layers, B base codes):
 
 - W        [N, S]          one code for everything;
 - W+       [N, B + 2P, S]  B base codes shared by all foreground parts, then a shape and a texture code per part;
@@ -91,7 +91,7 @@ class LatentLayout:
                              device=generator.device if generator is not None else None)
 
     def mix(self, w_a: Tensor, w_b: Tensor, choice: Tensor | Sequence[Sequence[int]]) -> Tensor:
-        """Style mixing (section 3.3): cross two faces part by part.
+        """Style mixing: cross two faces part by part.
 
         w_a, w_b: [N, S]; choice: [P, N] of 0 (both codes of the part from a), 1 (its texture from b), 2 (shape and
         texture from b). The base codes always come from a. Returns W+ [N, n_latent, S].

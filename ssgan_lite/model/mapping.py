@@ -1,4 +1,4 @@
-"""From noise to style: the mapping network z -> w. Paper section 3.1, StyleGAN (arXiv 1812.04948) section 2."""
+"""From noise to style: the mapping network z -> w. StyleGAN, arXiv 1812.04948, section 2."""
 
 from __future__ import annotations
 

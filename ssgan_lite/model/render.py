@@ -1,6 +1,6 @@
 """The render net: a coarse feature map becomes a sharp image and a full-size mask.
 
-Paper section 3.1, "render net", and supplement section A. Like StyleGAN2's synthesis network with skip connections,
+SemanticStyleGAN, "Render net". Like StyleGAN2's synthesis network with skip connections,
 with two changes: no latent code enters it, and it has a second output branch for the mask, which starts from the
 coarse mask and learns residuals to it.
 """

@@ -1,6 +1,6 @@
 """What the two networks are asked for. Every function here is a formula; when it is applied is the trainer's business.
 
-Paper section 3.3; logistic loss from Goodfellow et al. (2014), R1 from Mescheder et al. (arXiv 1801.04406), path length
+Logistic loss from Goodfellow et al. (2014), R1 from Mescheder et al. (arXiv 1801.04406), path length
 from StyleGAN2 (arXiv 1912.04958, section 3.2).
 """
 

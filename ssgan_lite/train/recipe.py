@@ -1,4 +1,4 @@
-"""How a model is trained, in numbers. Paper section 4.1 and supplement; where we differ, the comment says why."""
+"""How a model is trained, in numbers. Where the published recipe differs, the comment says why."""
 
 from __future__ import annotations
 

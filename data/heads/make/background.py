@@ -15,7 +15,7 @@ from .randomness import stream
 WALLS = ("d9d4cb", "c4bfb4", "b7bcc0", "a39c90", "8f9596", "cfc8b8", "7d8488", "b9a999", "c9c2b8", "9aa6ac", "6f6a64",
          "dedbd6", "a8b0a5", "bfae9c", "54585c", "3d4045", "e6e1d8", "8c7b6c", "9db0bd", "c7b7ae")
 FURNITURE = ("4a3a2c", "6b543f", "2f2a27", "8a7a68", "a88e70", "3b4248", "5c6468", "78594a", "b4aa9a", "2a3036", "7a7f6a", "964f3c")
-FOLIAGE = ("2c3a1e", "3d4c27", "56632f", "6c7440", "454a2c", "22301b", "7d7f4d", "5a5334", "38502f", "86804f")
+FOLIAGE = ("2b3322", "39422c", "4e5638", "626848", "434634", "232a1f", "74755a", "56513f", "3a4837", "7a765a")
 MASONRY = ("8c857b", "a39a8d", "6c6661", "b8b0a5", "7b6a5c", "54504d", "8f7b6a", "9c9c9a", "3f4144", "a97f66")
 
 
@@ -111,13 +111,13 @@ def _foliage(rng, size):
     picture = picture * (.5 + coarse[..., None])
     if rng.random() < .6:    # sky through the crowns, or a bright meadow
         weight = np.clip((_cloud(rng, size, 5) - rng.uniform(.45, .7)) * 4, 0, 1)[..., None]
-        bright = np.array([.72, .80, .84]) if rng.random() < .6 else _pick(rng, ("a9a86a", "b7b080", "8f9a5c")) * 1.3
+        bright = np.array([.72, .80, .84]) if rng.random() < .6 else _pick(rng, ("a5a384", "b0ab92", "8f957a")) * 1.3
         picture = picture * (1 - weight) + bright * rng.uniform(.5, 1.0) * weight
     if rng.random() < .4:    # trunks
         for _ in range(int(rng.integers(1, 4))):
             left = int(rng.uniform(0, 1) * size)
             picture[:, left:left + int(rng.uniform(.03, .12) * size)] *= rng.uniform(.25, .6)
-    _highlights(picture, rng, int(rng.integers(0, 25)), np.array([.9, .95, .7]), rng.uniform(1, 4))
+    _highlights(picture, rng, int(rng.integers(0, 25)), np.array([.9, .93, .8]), rng.uniform(.5, 2))
     return _lens_blur(picture, rng.uniform(.015, .045) * size)
 
 

@@ -19,17 +19,18 @@ BEARDS = {"stubble": (.38, 1800, .0022), "moustache": (.45, 1100, .008), "goatee
           "short": (.58, 4200, .006), "full": (.72, 5200, .016)}
 
 
-def _brow_weight(head: Head, attributes: Attributes):
+def _brow_weight(head: Head, attributes: Attributes, seed: int):
     # Not thinner than this, or brows are lost when masks are made smaller.
-    return head.regions.brows(0.85 + 0.6 * attributes.brow_thickness)
+    rng = stream(seed, "brow shape")
+    return head.regions.brows(0.72 + 0.5 * attributes.brow_thickness, float(rng.normal(0, .0012)), float(rng.normal(0, .0012)))
 
 
 def stains(head: Head, attributes: Attributes, colours, seed: int) -> list:
     """Layers for `skin_mesh`: (weight, colour, where labelled, label)."""
     rng = stream(seed, "brow and beard stain")
-    brow = _brow_weight(head, attributes)
+    brow = _brow_weight(head, attributes, seed)
     skin = MONK_REFLECTANCE[attributes.skin_tone - 1]
-    layers = [(.5 * brow, np.minimum(colours.brows, .6 * skin), brow > .5, EYEBROWS)]
+    layers = [(.42 * brow, np.minimum(colours.brows, .6 * skin), brow > .5, EYEBROWS)]
     if attributes.beard != "none":
         strength = BEARDS[attributes.beard][0]
         weight = head.regions.beard(attributes.beard) * strength * (.85 + .2 * smooth_noise(head.regions.neutral, rng, .01, 2))
@@ -37,8 +38,9 @@ def stains(head: Head, attributes: Attributes, colours, seed: int) -> list:
     return layers
 
 
-def _brows(head: Head, attributes: Attributes, colours, rng) -> Strands:
-    roots, normals, neutral = head.scatter(_brow_weight(head, attributes), BROW_STRANDS, rng)
+def _brows(head: Head, attributes: Attributes, colours, seed: int) -> Strands:
+    rng = stream(seed, "brows")
+    roots, normals, neutral = head.scatter(_brow_weight(head, attributes, seed), BROW_STRANDS, rng)
     # Hairs stand up at the inner end, lie along the arch, and point down at the outer end.
     rise = np.interp(np.abs(neutral[:, 0]), [.01, .018, .045, .055], [1.3, .55, -.15, -.5])
     direction = normalise(np.stack([np.sign(neutral[:, 0]), 0 * rise, rise], 1) + .18 * rng.normal(size=roots.shape))
@@ -68,7 +70,7 @@ def _beard(head: Head, attributes: Attributes, colours, rng) -> list:
 
 
 def strands(head: Head, attributes: Attributes, colours, seed: int) -> list:
-    pieces = [_brows(head, attributes, colours, stream(seed, "brows"))]
+    pieces = [_brows(head, attributes, colours, seed)]
     if attributes.beard != "none":
         pieces += _beard(head, attributes, colours, stream(seed, "beard"))
     return pieces

@@ -7,7 +7,7 @@ line (`clip_mesh`), and a rolled hem is laid along the cut.
 import numpy as np
 
 from .attributes import Attributes
-from .geometry import clip_mesh, normalise, smoothstep, vertex_normals
+from .geometry import clip_mesh, grid_faces, normalise, smoothstep, vertex_normals
 from .head import Head
 from .pieces import Material, Mesh, Strands
 from .randomness import smooth_noise, stream
@@ -43,6 +43,12 @@ def _height_above_neckline(kind, neutral):
     return z - (.531 - .012 * front - np.clip(.050 - 1.3 * x, 0, .05) * (y < -.06) * front)   # shirt
 
 
+def _band(phase, share, softness):
+    """Bands [V, 1] that fill `share` of each period, with soft edges (no jagged triangles)."""
+    distance = np.abs(phase % 1 - .5)
+    return smoothstep(share / 2 - distance, -softness, softness)[:, None]
+
+
 def _pattern(attributes: Attributes, neutral, rng):
     """Reflectance [V, 3]."""
     first, second = fabric_colour(rng), fabric_colour(rng)
@@ -51,16 +57,18 @@ def _pattern(attributes: Attributes, neutral, rng):
     if kind == "stripes":
         period = rng.uniform(.014, .04)
         along = z if rng.random() < .75 else x
-        colour[(along / period % 1) < rng.uniform(.25, .6)] = second
+        band = _band(along / period, rng.uniform(.25, .6), .0012 / period)
+        colour = colour * (1 - band) + second * band
     elif kind == "check":
         period = rng.uniform(.022, .04)
         for along in (x, z):
-            band = ((along / period % 1) < .4)[:, None]
-            colour = np.where(band, .55 * colour + .25 * second, colour)
+            band = _band(along / period, .4, .0012 / period)
+            colour = colour * (1 - band) + (.55 * colour + .25 * second) * band
     elif kind == "speckle":
-        colour[smooth_noise(neutral, rng, .02, 1) > .75] = second
+        dots = smoothstep(smooth_noise(neutral, rng, .016, 1), .75, .9)[:, None]
+        colour = colour * (1 - dots) + second * dots
     elif kind == "heather":
-        colour *= 1 + .16 * rng.normal(size=(len(neutral), 1))
+        colour *= 1 + .10 * rng.normal(size=(len(neutral), 1))
     return np.clip(colour, .006, .82), first
 
 
@@ -72,35 +80,38 @@ def _hem(cut, height_normals, colour, radius):
     return Strands(points, np.full((len(points), 2), radius), colour, Material(.9, .1), CLOTH)
 
 
-def _collar(head, body, attributes, colour, rng):
-    """Two leaves of a shirt collar, or the thick roll of a hood, around the neck."""
-    hood = attributes.neckline == "hood"
-    columns, rows = 56, 7
-    gap = 0.0 if hood else np.radians(rng.uniform(10, 26))
-    angle = np.linspace(-np.pi + gap, np.pi - gap, columns) + np.pi          # 0 = back, opens at the front
+def _hood(head, colour):
+    """The thick roll of a hood that lies on the shoulders."""
+    columns, rows = 64, 12
+    angle = np.linspace(-np.pi, np.pi, columns, endpoint=False)             # 0 = back
     direction = np.stack([np.sin(angle), np.cos(angle)], 1)
     ahead = np.clip(-direction[:, 1], 0, 1)
-    neck_centre = np.array([0, -.083])
-    base_radius = (.074 if hood else .066) + .012 * np.abs(direction[:, 0]) + (.020 if hood else .006) * ahead
-    base_height = (.520 if hood else .536) - (.042 if hood else .040) * ahead
-    grid = []
+    radius = .072 + .014 * np.abs(direction[:, 0]) + .018 * ahead
+    height = .528 - .046 * ahead**1.5
+    rings = []
+    for turn in np.linspace(-.3, 1.5 * np.pi, rows):
+        roll = .010 + .008 * (1 - ahead)
+        rings.append(np.c_[np.array([0, -.083]) + direction * (radius + .014 - roll * np.cos(turn))[:, None],
+                           height + .008 + roll * np.sin(turn)])
+    return Mesh(head.from_neutral(np.concatenate(rings)), grid_faces(rows, columns, wrap=True), colour, Material(.9, .1, sheen=.15), CLOTH)
+
+
+def _shirt_collar(head, colour, rng):
+    """A collar open in front: it stands 2 cm along the neck, folds, and falls to two points."""
+    columns, rows = 81, 12
+    gap = rng.uniform(.18, .42)                                              # radians left open on each side
+    angle = np.linspace(-np.pi + gap, np.pi - gap, columns)                  # 0 = back
+    direction = np.stack([np.sin(angle), np.cos(angle)], 1)
+    ahead = np.clip(-direction[:, 1], 0, 1)
+    tip = np.exp(-((np.pi - gap - np.abs(angle)) / .30) ** 2)
+    radius = .064 + .012 * np.abs(direction[:, 0]) + .008 * ahead
+    height = .540 - .046 * ahead**1.3
+    rings = []
     for u in np.linspace(0, 1, rows):
-        if hood:   # a fat roll that lies on the shoulders
-            a = np.pi * 1.5 * u - .3
-            roll = .015 + .010 * (1 - ahead)
-            r, z = base_radius + .014 - roll * np.cos(a), base_height + .010 + roll * np.sin(a)
-        else:      # rises 2 cm along the neck, folds, and falls outwards to a point in front
-            stand = np.sin(np.clip(u / .4, 0, 1) * np.pi / 2)
-            fall = np.clip((u - .4) / .6, 0, 1)
-            point = np.exp(-((np.pi - np.abs(angle - np.pi) - gap) * 0 + (np.abs(np.abs(angle - np.pi) - (np.pi - gap)) / .5) ** 2))
-            r = base_radius + .003 * stand + fall * (.014 + .010 * point)
-            z = base_height + .020 * stand - fall * (.024 + .022 * point)
-        grid.append(np.c_[neck_centre + direction * r[:, None], z])
-    vertices = np.concatenate(grid)
-    i = np.arange(rows - 1)[:, None] * columns
-    j = np.arange(columns - 1)[None]
-    quads = np.stack([i + j, i + j + 1, i + columns + j + 1, i + columns + j], -1).reshape(-1, 4)
-    return Mesh(head.from_neutral(vertices), quads, np.clip(colour * 1.05, .006, .85), Material(.85, .15, sheen=.1), CLOTH)
+        stand, fall = np.sin(np.clip(u / .35, 0, 1) * np.pi / 2), np.clip((u - .35) / .65, 0, 1)
+        r = radius - .003 * stand + fall * (.014 + .004 * tip)
+        rings.append(np.c_[np.array([0, -.083]) + direction * r[:, None], height + .016 * stand - fall * (.022 + .030 * tip)])
+    return Mesh(head.from_neutral(np.concatenate(rings)), grid_faces(rows, columns, wrap=False), colour, Material(.8, .15, sheen=.1), CLOTH)
 
 
 def make_clothes(head: Head, attributes: Attributes, seed: int):
@@ -115,12 +126,14 @@ def make_clothes(head: Head, attributes: Attributes, seed: int):
     folds = .0035 * smooth_noise(neutral, rng, .07, 3) * smoothstep(-height, 0, .03)
     surface = torso + normals * (loose + folds)[:, None]
     colour, plain = _pattern(attributes, neutral, rng)
-    near = (np.abs(neutral[patch.quads, 0]).min(1) < .40) & (neutral[patch.quads, 2].max(1) > .28)
+    near = (np.abs(neutral[patch.quads, 0]).min(1) < .40) & (neutral[patch.quads, 2].max(1) > .38)
     vertices, triangles, (colours, cut_normals), cut = clip_mesh(surface, patch.quads[near], height, (colour, normals))
     trim = plain * rng.uniform(.75, 1.0) if rng.random() < .8 else fabric_colour(rng)
     pieces = [Mesh(vertices, triangles, colours, Material(.9, .12, sheen=.15), CLOTH)]
-    if attributes.neckline == "shirt" or attributes.neckline == "hood":
-        pieces.append(_collar(head, (torso, normals), attributes, plain, rng))
+    if attributes.neckline == "hood":
+        pieces.append(_hood(head, plain))
+    if attributes.neckline == "shirt":
+        pieces.append(_shirt_collar(head, np.clip(plain * 1.06, .006, .85), rng))
     if len(cut):
         radius = {"turtleneck": .0042, "crew": .0030}.get(attributes.neckline, .0018)
         pieces.append(_hem(vertices[cut], normalise(cut_normals[cut]), trim, radius))

@@ -13,8 +13,8 @@ from .pieces import Material, Mesh, Strands, tapered
 from .randomness import smooth_noise, stream
 from .vocabulary import EYES, SEE_THROUGH
 
-IRIS = {"dark_brown": (.055, .028, .014), "brown": (.13, .065, .028), "hazel": (.19, .125, .05),
-        "green": (.17, .21, .11), "blue": (.19, .28, .40), "grey": (.25, .29, .31)}
+IRIS = {"dark_brown": (.028, .015, .009), "brown": (.075, .037, .017), "hazel": (.105, .070, .030),
+        "green": (.080, .100, .058), "blue": (.075, .120, .180), "grey": (.105, .125, .140)}
 
 
 def eyeballs(head: Head, attributes: Attributes, towards_camera, seed: int) -> list:
@@ -22,9 +22,9 @@ def eyeballs(head: Head, attributes: Attributes, towards_camera, seed: int) -> l
     rng = stream(seed, "eyes")
     unit, quads, polar, around = sphere(64, 72)
     # Most portraits look into the camera; some glance past it.
-    stray = 0.05 if rng.random() < 0.75 else 0.14
+    stray = 0.025 if rng.random() < 0.8 else 0.10
     gaze = normalise(np.asarray(towards_camera) + rng.normal(size=3) * np.array([stray, stray, .4 * stray]))
-    iris_radius, pupil_radius = rng.uniform(.0061, .0067), rng.uniform(.0020, .0030)
+    iris_radius, pupil_radius = rng.uniform(.0060, .0066), rng.uniform(.0020, .0030)
     iris = np.array(IRIS[attributes.eye_colour]) * (1 + rng.normal(0, .1))
     pattern = rng.integers(1 << 30)
     meshes = []
@@ -40,12 +40,14 @@ def eyeballs(head: Head, attributes: Attributes, towards_camera, seed: int) -> l
         t = polar / iris_angle
         fibres = smooth_noise(np.stack([3 * np.cos(around), 3 * np.sin(around), .25 * t], 1), np.random.default_rng(pattern), .35, 2)
         iris_colour = iris * (1 + .3 * fibres[:, None]) * (1.2 - .75 * smoothstep(t, .78, 1.)[:, None]) * (1 + .4 * smoothstep(-t, -.75, -.45)[:, None])
-        white = np.array([.66, .615, .585]) * (1 - .30 * smoothstep(polar, .5, 1.1))[:, None]
+        white = np.array([.52, .485, .460]) * (1 - .30 * smoothstep(polar, .5, 1.1))[:, None]
         white = white * (1 - smoothstep(polar, .55, 1.3)[:, None] * np.array([0, .10, .12]))
         edge = smoothstep(t, .92, 1.08)[:, None]
         colour = iris_colour * (1 - edge) + white * edge
         pupil = smoothstep(-polar, -1.1 * pupil_angle, -.9 * pupil_angle)[:, None]
         colour = colour * (1 - pupil) + .004 * pupil
+        # The upper lid and its lashes shade the top of the eye more than the light shows at this size.
+        colour = colour * (1 - .6 * smoothstep(unit[:, 2], .10, .42))[:, None]
         meshes.append(Mesh(vertices, quads, np.clip(colour, .003, 1), Material(roughness=.06, specular=.55), EYES))
     return meshes
 

@@ -111,10 +111,10 @@ def _facial_actions(attributes: Attributes, rng) -> dict:
     actions = {
         "mouthSmile": 0.9 * smile, "cheekSquint": 0.45 * smile**2, "mouthDimple": 0.25 * smile,
         "eyeSquint": 0.22 * smile**2, "mouthUpperUp": 0.0, "mouthLowerDown": 0.0, "jawOpen": 0.0,
-        "browInnerUp": max(0.0, rng.normal(0, 0.15)), "eyeWide": 0.22 + abs(rng.normal(0, 0.1)),
+        "browInnerUp": max(0.0, rng.normal(0, 0.15)), "eyeWide": 0.15 + abs(rng.normal(0, 0.08)),
     }
     if name in ("smile", "laugh"):   # a real smile bares the upper teeth
-        actions.update(mouthUpperUp=0.35 + 0.35 * smile, mouthLowerDown=0.15 + 0.3 * opening, jawOpen=0.05 + 0.28 * opening)
+        actions.update(mouthUpperUp=0.5 + 0.35 * smile, mouthLowerDown=0.2 + 0.3 * opening, jawOpen=0.04 + 0.26 * opening, mouthStretch=0.15)
     elif name == "surprise":
         actions.update(jawOpen=0.12 + 0.38 * opening, mouthFunnel=0.25 * opening, browInnerUp=0.7 + 0.3 * opening,
                        browOuterUp=0.6 + 0.4 * opening, eyeWide=0.7)
@@ -158,21 +158,23 @@ def build_head(attributes: Attributes, seed: int) -> Head:
     base = base + rng.uniform(0.25, 0.6) * template.outlines[attributes.face_outline]
 
     # Bring the head to the place and size of the neutral one, so that regions, which are given
-    # on the neutral head, and lights, given in metres, fit all of them.
+    # on the neutral head, and lights, given in metres, fit all of them. The jaw is left out of
+    # the fit: an open mouth must not move the head.
     neutral = template.skin.neutral
-    above = neutral[:, 2] > 0.60
+    rigid = (neutral[:, 2] > 0.625) | ((neutral[:, 2] > 0.60) & (neutral[:, 1] > -0.10))
     skin = template.skin.matrix @ base
-    extent = np.ptp(neutral[above], axis=0)
-    factor = (extent / np.ptp(skin[above], axis=0)).mean()
+    factor = 1 / np.mean([np.polyfit(neutral[rigid, axis], skin[rigid, axis], 1)[0] for axis in range(3)])
     base, skin = base * factor, skin * factor
-    scale = np.ptp(skin[above], axis=0) / extent
-    offset = skin[above].min(0) - neutral[above].min(0) * scale
+    fits = np.array([np.polyfit(neutral[rigid, axis], skin[rigid, axis], 1) for axis in range(3)])
+    scale, offset = fits[:, 0], fits[:, 1] + (fits[:, 0] - 1) * np.array([0, -0.10, 0.664])
     base, skin = base - offset, skin - offset
+    # Now skin = scale * (neutral - pivot) + pivot, approximately.
+    shift = (1 - scale) * np.array([0, -0.10, 0.664])
 
     # The shoulders do not always face where the head does.
     turn = float(np.clip(rng.normal(0, 9), -18, 18))
     base, skin = _turn_shoulders(base, turn), _turn_shoulders(skin, turn)
     eyes = [fit_sphere(base[template.eye_vertices[side]]) for side in "lr"]
-    return Head(base, skin, vertex_normals(skin, template.skin.quads), scale, np.zeros(3),
+    return Head(base, skin, vertex_normals(skin, template.skin.quads), scale, shift,
                 np.array([centre for centre, _ in eyes]), float(np.mean([radius for _, radius in eyes])),
                 template, load_regions())

@@ -57,11 +57,11 @@ def make_lighting(attributes: Attributes, seed: int) -> Lighting:
     side = np.sign(azimuth) or 1.0
     warm = rng.normal(.06, .06) if not outdoors else rng.normal(.01, .05)
     key_elevation, key_size, key_power, ambient = {
-        "soft": (rng.uniform(20, 45), rng.uniform(.45, .7), 1.0, rng.uniform(.20, .38)),
-        "window": (rng.uniform(5, 30), rng.uniform(.4, .7), 1.0, rng.uniform(.12, .26)),
-        "side": (rng.uniform(5, 35), rng.uniform(.3, .6), 1.0, rng.uniform(.13, .22)),
-        "sun": (rng.uniform(30, 55), rng.uniform(.12, .25), 1.15, rng.uniform(.22, .40)),
-        "overcast": (rng.uniform(50, 70), rng.uniform(.7, .9), .6, rng.uniform(.5, .8)),
+        "soft": (rng.uniform(20, 45), rng.uniform(.45, .7), 1.0, rng.uniform(.14, .28)),
+        "window": (rng.uniform(5, 30), rng.uniform(.4, .7), 1.0, rng.uniform(.10, .20)),
+        "side": (rng.uniform(5, 35), rng.uniform(.3, .6), 1.0, rng.uniform(.11, .17)),
+        "sun": (rng.uniform(30, 55), rng.uniform(.12, .25), 1.15, rng.uniform(.18, .32)),
+        "overcast": (rng.uniform(50, 70), rng.uniform(.7, .9), .7, rng.uniform(.32, .55)),
     }[kind]
     key_colour = _warmth(warm + (.05 if kind == "sun" else 0))
     fill_colour = _warmth(-.04 if outdoors else warm * rng.uniform(-.3, 1.0))

@@ -19,7 +19,7 @@ from .skin import skin_mesh
 from .vocabulary import BACKGROUND, CLOTH, HAIR
 
 SIZE, SAMPLES = 128, 16    # pixels a side, light paths a pixel
-HAIR_GRAIN = 0.45          # share of the undenoised picture kept in hair: the grain reads as strands
+HAIR_GRAIN = 0.35          # share of the undenoised picture kept in hair: the grain reads as strands
 
 
 @dataclass

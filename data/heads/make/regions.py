@@ -34,7 +34,7 @@ def hairline_height(points, raised=0.0, receding=0.0):
 
 def brow_line(half_x):
     """Height of the middle of the brow at |x|."""
-    return np.interp(half_x, [.008, .014, .026, .038, .048, .056], [.6795, .6815, .6855, .6875, .684, .678])
+    return np.interp(half_x, [.008, .014, .026, .038, .048, .056], [.6820, .6832, .6860, .6872, .6842, .6785])
 
 
 @dataclass
@@ -58,9 +58,10 @@ class Regions:
         distance = ((self.half_x - x) / width) ** 2 + ((self.neutral[:, 2] - z) / height) ** 2
         return np.exp(-distance) * (self.neutral[:, 1] < front)
 
-    def brows(self, thickness):
-        """Weight of the brows; `thickness` 1 is ordinary."""
-        x, z = self.half_x, self.neutral[:, 2]
+    def brows(self, thickness, lift=0.0, tilt=0.0):
+        """Weight of the brows; `thickness` 1 is ordinary, `lift` and `tilt` (of the outer end) metres."""
+        x = self.half_x
+        z = self.neutral[:, 2] - lift - tilt * (x - .03) / .025
         half_height = np.interp(x, [.009, .013, .02, .036, .048, .055], [.0005, .0038, .0042, .0034, .0022, .0003])
         distance = np.abs(z - brow_line(x)) / np.maximum(half_height * thickness, 1e-5)
         inside = (x > .009) & (x < .055) & (self.neutral[:, 1] < -.15)

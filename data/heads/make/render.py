@@ -153,7 +153,7 @@ def expose(radiance, mask, skin_tone, rng):
     face = np.isin(mask, [FACE, NOSE])
     if not face.any():
         return radiance
-    target = np.interp(skin_tone, [1, 4, 7, 10], [.40, .33, .20, .10]) * rng.uniform(.85, 1.2)
+    target = np.interp(skin_tone, [1, 4, 7, 10], [.46, .38, .235, .125]) * rng.uniform(.85, 1.2)
     # Between the median and the bright side: the lit half decides when light comes from one side.
     level = .6 * np.median(luminance[face]) + .4 * .75 * np.quantile(luminance[face], .9)
     return radiance * (target / max(level, 1e-3))
@@ -163,8 +163,9 @@ def develop(radiance, rng):
     """Linear light -> 8-bit sRGB picture: saturation, a film curve with soft shoulder, a lens."""
     size = len(radiance)
     grey = (radiance @ np.array([.3, .6, .1]))[..., None]
-    light = np.maximum(grey + (radiance - grey) * rng.uniform(.95, 1.15), 0)
+    light = np.maximum(grey + (radiance - grey) * rng.uniform(1.0, 1.2), 0)
     row, column = np.mgrid[0:size, 0:size] / (size - 1) - .5
+    light = gaussian_filter(light, (.38 * size / 128, .38 * size / 128, 0))              # no lens is sharper
     light = light * (1 - rng.uniform(0, .35) * (row**2 + column**2))[..., None]     # vignette
     contrast = rng.uniform(1.08, 1.25)
     light = .18 * (np.maximum(light, 1e-6) / .18) ** contrast

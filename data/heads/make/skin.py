@@ -78,7 +78,7 @@ def _shape(head: Head, attributes: Attributes, rng):
     neutral = head.regions.neutral
     on_head = neutral[:, 2] > .5
     depth[on_head] *= 0.8 + 0.35 * smooth_noise(neutral[on_head], rng, .012, 2)
-    roughness = 0.07 + 0.10 * np.clip((attributes.age - 30) / 50, 0, 1)
+    roughness = 0.03 + 0.10 * np.clip((attributes.age - 30) / 50, 0, 1)
     relief = np.zeros(len(depth))
     relief[on_head] = roughness * smooth_noise(neutral[on_head], rng, .006, 2)
     relief *= 1 - 0.7 * np.clip(head.regions.lips * 2, 0, 1)
@@ -101,7 +101,7 @@ def _paint(head: Head, attributes: Attributes, creases, rng):
         value[head_only] = smooth_noise(neutral[head_only], rng, wavelength, octaves)
         return value
 
-    colour *= 1 + (0.045 * noise(.05, 2) + (0.05 + 0.04 * years) * noise(.012, 3))[:, None] * np.array([.6, 1, 1.1])
+    colour *= 1 + (0.04 * noise(.05, 2) + (0.022 + 0.05 * years) * noise(.012, 3))[:, None] * np.array([.6, 1, 1.1])
     # Blood under the skin: cheeks, nose, ears, chin, and patches.
     red = (regions.cheeks * rng.uniform(.3, .8) + regions.nose_tip * rng.uniform(.2, .6) + regions.ears * .4
            + regions.spot(0, .571, .012, .010) * .25 + .25 * np.clip(noise(.02, 2), 0, 1))
@@ -113,6 +113,13 @@ def _paint(head: Head, attributes: Attributes, creases, rng):
     lids = regions.spot(.031, .671, .018, .006)
     painted_lids = lids * attributes.lip_colour * rng.uniform(0, .55)
     colour = colour * (1 - painted_lids[:, None]) + painted_lids[:, None] * np.clip(base * rng.uniform(.35, .7) + rng.normal(0, .02, 3), .02, 1)
+    # The rim of the lids: lashes cast a dark line on it, strongest above.
+    for centre in head.eye_centres:
+        offset = head.skin - centre
+        above_eye = np.linalg.norm(offset, axis=1) - head.eye_radius
+        rim = np.exp(-(above_eye / .0011) ** 2) * (offset[:, 1] < -.4 * head.eye_radius)
+        rim *= np.where(offset[:, 2] > -.001, .75, .35)
+        colour *= 1 - rim[:, None] * np.array([.85, .88, .90])
     # The upper two thirds of a face are paler than the lower third; sides are a little darker.
     colour *= (1 - .05 * smoothstep(.61 - z, 0, .04) - .06 * smoothstep(x, .05, .075))[:, None]
     colour *= 1 - creases[:, None] * np.array([.13, .20, .20])
@@ -164,5 +171,5 @@ def skin_mesh(head: Head, attributes: Attributes, seed: int, stains) -> Mesh:
     # A triangle takes the label that two of its corners share.
     corners = labels[triangulate(head.template.skin.quads)]
     per_triangle = np.where(corners[:, 1] == corners[:, 2], corners[:, 1], corners[:, 0])
-    material = Material(roughness=float(rng.uniform(.42, .58)), specular=.38, flatness=.55, sheen=.05)
+    material = Material(roughness=float(rng.uniform(.36, .50)), specular=.45, flatness=.45)
     return Mesh(head.skin, head.template.skin.quads, np.clip(colour, .003, .95), material, per_triangle)

@@ -127,7 +127,7 @@ def _build_tables() -> dict:
         return patch_uv
 
     skin_uv = add("skin", (groups == "body") & (centre[:, 2] > 0.18) & (np.abs(centre[:, 0]) < 0.34), 2, True)
-    add("torso", (groups == "helper-tights") & (centre[:, 2] > 0.05) & (np.abs(centre[:, 0]) < 0.42), 2)
+    add("torso", (groups == "helper-tights") & (centre[:, 2] > 0.36) & (np.abs(centre[:, 0]) < 0.42), 3)
     add("teeth", np.isin(groups, ["helper-upper-teeth", "helper-lower-teeth"]), 1)
     add("tongue", groups == "helper-tongue", 1)
     for region, texture in LABEL_TEXTURES.items():
@@ -166,7 +166,7 @@ class Template:
 @lru_cache
 def load_template() -> Template:
     """The static tables, built on first use."""
-    path = cache_folder() / "template-1.npz"
+    path = cache_folder() / "template-2.npz"
     if not path.exists():
         temporary = path.with_suffix(f".{os.getpid()}.tmp.npz")
         np.savez(temporary, **_build_tables())
