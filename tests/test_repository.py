@@ -145,15 +145,6 @@ def test_nothing_tracked_is_ignored_or_left_over(tracked: list[Path]) -> None:
     assert ignored == ""
 
 
-def test_no_line_of_the_library_is_wider_than_120_characters(tracked: list[Path]) -> None:
-    wide = []
-    for path in tracked:
-        if path.suffix == ".py" and path.relative_to(ROOT).parts[0] == "ssgan_lite":
-            lines = path.read_text(encoding="utf-8").splitlines()
-            wide += [f"{path.relative_to(ROOT)}:{n}" for n, line in enumerate(lines, 1) if len(line) > 120]
-    assert wide == []
-
-
 def test_model_knows_nothing_of_what_uses_it(tracked: list[Path]) -> None:
     """The arrows point one way: parts, config <- model <- train, edit, measure <- show, checks, cli."""
     layers = [{"errors", "parts", "config", "storage"}, {"model"},
