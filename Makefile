@@ -48,7 +48,7 @@ test: $(STAMP)
 	$(PY) -m pytest -q --nbval --nbval-current-env --nbval-sanitize-with=tests/nbval_sanitize.cfg tests $(NOTEBOOKS)
 
 notebooks: $(STAMP)
-	$(PY) -m jupyter nbconvert --to notebook --execute --inplace $(NOTEBOOKS)
+	$(PY) tools/notebooks.py $(NOTEBOOKS)
 
 bench: $(STAMP)
 	$(PY) benchmarks/local_bank.py

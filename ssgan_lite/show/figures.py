@@ -1,0 +1,85 @@
+"""Figures of the course: one visual language, small files, alt text always.
+
+Every figure of the notebooks is shown by `show(picture, alt=...)`; the text travels with the picture, so a page can be
+read aloud, and a test sees to it that none is missing.
+"""
+
+from __future__ import annotations
+
+import io
+from collections.abc import Sequence
+
+import matplotlib
+import numpy as np
+from IPython.display import Image as NotebookImage
+from IPython.display import display
+from matplotlib.figure import Figure
+from PIL import Image
+
+from ssgan_lite.edit import Change
+from ssgan_lite.errors import UserError
+from ssgan_lite.parts import PARTS
+
+INK = "#333333"
+
+
+def show(picture: Image.Image | Figure, alt: str) -> None:
+    """Display a picture in the notebook, as PNG, with a text for those who cannot see it."""
+    if not alt.strip():
+        raise UserError("A picture needs an alt text: say what it shows.")
+    data = io.BytesIO()
+    if isinstance(picture, Figure):
+        # No software version in the file: the same figure is the same bytes.
+        picture.savefig(data, format="png", dpi=100, bbox_inches="tight", metadata={"Software": None})
+    else:
+        picture.save(data, "PNG", optimize=True)
+    display(NotebookImage(data.getvalue(), alt=alt))
+
+
+def picture_rows(rows: Sequence[Sequence[np.ndarray | Image.Image | None]], titles: Sequence[str] = (),
+                 labels: Sequence[str] = (), height: float = 1.3) -> Figure:
+    """Pictures in rows: `titles` above the columns, `labels` before the rows, None for an empty place.
+
+    height is that of one picture, in inches. Grey pictures [H, W] are shown from 0 (white) to 1 (black).
+    """
+    columns = max(len(row) for row in rows)
+    figure = Figure(figsize=(columns * height * 1.04, len(rows) * height * 1.04 + (0.25 if titles else 0)))
+    axes = figure.subplots(len(rows), columns, squeeze=False, gridspec_kw=dict(wspace=0.04, hspace=0.04))
+    for i, row in enumerate(rows):
+        for j in range(columns):
+            axis = axes[i][j]
+            axis.set_xticks([]), axis.set_yticks([])
+            axis.spines[:].set_visible(False)
+            if j < len(row) and row[j] is not None:
+                pixels = np.asarray(row[j])
+                axis.imshow(pixels, cmap="gray_r", vmin=0, vmax=1 if pixels.ndim == 2 else None,
+                            interpolation="bicubic" if pixels.shape[0] >= 32 and pixels.ndim == 3 else "nearest")
+            if i == 0 and j < len(titles):
+                axis.set_title(titles[j], fontsize=9, color=INK, pad=4)
+        if i < len(labels):
+            axes[i][0].set_ylabel(labels[i], fontsize=9, color=INK)
+    return figure
+
+
+def part_legend(names: Sequence[str] = PARTS.names, columns: int = 7) -> Figure:
+    """The colours of the parts with their names, as in every coloured mask."""
+    rows = -(-len(names) // columns)
+    figure = Figure(figsize=(columns * 1.15, rows * 0.32))
+    axis = figure.subplots()
+    axis.set_xlim(0, columns), axis.set_ylim(rows, 0)
+    axis.axis("off")
+    for i, name in enumerate(names):
+        x, y = i % columns, i // columns
+        color = np.array(PARTS[name].color) / 255
+        axis.add_patch(matplotlib.patches.Rectangle((x + 0.03, y + 0.15), 0.2, 0.7, facecolor=color, edgecolor=INK,
+                                                    linewidth=0.6))
+        axis.text(x + 0.28, y + 0.52, name, fontsize=9, va="center", color=INK)
+    return figure
+
+
+def change_picture(change: Change, full_scale: float = 1.0) -> np.ndarray:
+    """Where a picture changed, for `picture_rows`: [R, R], 0 (unchanged, white) to 1 (by `full_scale` or more, black).
+
+    Images run from -1 to 1, so a full_scale of 1 is half of the whole range.
+    """
+    return (change.map / full_scale).clamp(0, 1).cpu().numpy()
