@@ -1,7 +1,8 @@
 """What every data set looks like from outside, whatever it was read from: images, masks and attributes, in memory.
 
 Faces at 64 px are 16 kB each, so ten thousand of them are a tensor of 160 MB: no files are opened while training,
-no worker processes are needed, and a batch is an indexing operation.
+no worker processes are needed, and a batch is an indexing operation. Above 4 GB the tensors are windows on files
+(`prepared.py`): indexing them looks the same, and the system reads the pages that are asked for.
 """
 
 from __future__ import annotations
@@ -14,6 +15,8 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from ssgan_lite.data import choose
+from ssgan_lite.data.memory import check_fits
 from ssgan_lite.errors import UserError
 from ssgan_lite.parts import PARTS
 
@@ -23,24 +26,26 @@ class Dataset:
     """N faces with the same order in every field."""
 
     images: Tensor                       # uint8 [N, 3, S, S]
-    masks: Tensor                        # uint8 [N, S, S], the part id of every pixel
+    masks: Tensor | None                 # uint8 [N, S, S], the part id of every pixel; None: images without masks
     attributes: dict[str, np.ndarray]    # each of length N: what was drawn, or what is known of the picture
     names: np.ndarray                    # [N] what the source calls each face: a seed or a file name
     source: str = "faces"                # where they come from, for messages
     parts: tuple[str, ...] = PARTS.names
+    checked: bool = False                # the masks are known to be in range: large ones are not read through again
 
     def __post_init__(self) -> None:
         n, size = len(self.images), self.images.shape[-1]
         if self.images.dtype != torch.uint8 or self.images.shape != (n, 3, size, size):
             raise UserError(f"{self.source}: images must be uint8 [N, 3, S, S], not {self.images.dtype} "
                             f"{list(self.images.shape)}.")
-        if self.masks.dtype != torch.uint8 or self.masks.shape != (n, size, size):
+        has_masks = self.masks is not None
+        if has_masks and (self.masks.dtype != torch.uint8 or self.masks.shape != (n, size, size)):
             raise UserError(f"{self.source}: the masks are {self.masks.dtype} {list(self.masks.shape)}, but images "
                             f"of {size} x {size} pixels need uint8 {[n, size, size]}.")
         for name, values in {**self.attributes, "names": self.names}.items():
             if len(values) != n:
                 raise UserError(f'{self.source}: "{name}" has {len(values)} entries for {n} faces.')
-        if n and int(self.masks.max()) >= len(self.parts):
+        if has_masks and n and not self.checked and int(self.masks.max()) >= len(self.parts):
             bad = self.names[int((self.masks.flatten(1).max(1).values >= len(self.parts)).nonzero()[0])]
             raise UserError(f"{self.source}: the mask of {bad} has a class {int(self.masks.max())}; the vocabulary "
                             f"ends at {len(self.parts) - 1} ({self.parts[-1]}).")
@@ -49,12 +54,30 @@ class Dataset:
         return len(self.images)
 
     def __repr__(self) -> str:
-        return f"Dataset({self.source}: {len(self)} faces of {self.size} x {self.size} pixels)"
+        without = "" if self.has_masks else ", without masks"
+        return f"Dataset({self.source}: {len(self)} faces of {self.size} x {self.size} pixels{without})"
 
     @property
     def size(self) -> int:
         """S, height and width in pixels."""
         return self.images.shape[-1]
+
+    @property
+    def has_masks(self) -> bool:
+        """Images alone are enough for inversion and adaptation; training and most measurements need masks."""
+        return self.masks is not None
+
+    @property
+    def nbytes(self) -> int:
+        """What images and masks weigh, in memory or in the files they are windows on."""
+        return self.images.nbytes + (self.masks.nbytes if self.has_masks else 0)
+
+    def require_masks(self, purpose: str = "This") -> Tensor:
+        """The masks [N, S, S]; a `UserError` where there are none."""
+        if self.masks is None:
+            raise UserError(f"{purpose} needs masks, and {self.source} has none. Prepare it again with --masks; "
+                            f"without them its images serve for inversion and adaptation.")
+        return self.masks
 
     @property
     def seeds(self) -> np.ndarray:
@@ -67,6 +90,8 @@ class Dataset:
         """The faces at these positions, or those where a boolean array of length N is true, as a data set.
 
         >>> long_hair = heads.subset(heads.attributes["hair_style"] == "long")
+
+        The chosen faces are copied into memory.
         """
         index = np.asarray(indices)
         if index.dtype == bool:
@@ -74,13 +99,39 @@ class Dataset:
                 raise UserError(f"A choice among {len(self)} faces needs {len(self)} truth values, not {len(index)}.")
             index = np.flatnonzero(index)
         index = index.astype(np.int64)
+        check_fits(self.nbytes // max(len(self), 1) * len(index), f"{len(index):,} of {self.source}",
+                   "Choose fewer, or open the data set at a smaller size.")
         rows = torch.from_numpy(index)
-        return Dataset(self.images[rows], self.masks[rows], {k: v[index] for k, v in self.attributes.items()},
-                       self.names[index], self.source, self.parts)
+        return dataclasses.replace(
+            self, images=self.images[rows], masks=self.masks[rows] if self.has_masks else None,
+            attributes={name: values[index] for name, values in self.attributes.items()}, names=self.names[index])
+
+    def which(self, predicate: choose.Predicate) -> np.ndarray:
+        """True where a face fulfils the predicate, bool [N]: see `choose.py` for what can be said.
+
+        >>> heads.which("hat and not glasses"), heads.which("age > 0.8 and hair_style == 'long'")
+        """
+        return choose.which(self, predicate)
+
+    def where(self, predicate: choose.Predicate) -> Dataset:
+        """The faces that fulfil the predicate: `heads.where("hat == 'cap'")`."""
+        return self.subset(self.which(predicate))
+
+    def plant(self, first: choose.Predicate, second: choose.Predicate, agreement: float, n: int, seed: int = 0,
+              share: float | None = None) -> Dataset:
+        """n faces among which two independent attributes go together: in a share `agreement` of them both are true
+        or both are false, and each is true in `share` of them.
+
+        >>> biased = heads.plant("hat", "background_blue", agreement=0.95, n=500)
+
+        The arithmetic and the errors are in `choose.plant`.
+        """
+        return self.subset(choose.plant(self, first, second, agreement, n, seed, share))
 
     def to(self, device: torch.device | str) -> Dataset:
         """The same data with its tensors on `device`: a GPU that holds them all is never kept waiting."""
-        return dataclasses.replace(self, images=self.images.to(device), masks=self.masks.to(device))
+        return dataclasses.replace(self, images=self.images.to(device),
+                                   masks=self.masks.to(device) if self.has_masks else None)
 
     def batch(self, indices: Sequence[int] | Tensor, flip: bool | Tensor = False,
               device: torch.device | str | None = None) -> tuple[Tensor, Tensor]:
@@ -91,14 +142,22 @@ class Dataset:
         so a mirrored mask is still right. The bytes travel to `device`; the floats are made there.
         """
         rows = torch.as_tensor(indices, dtype=torch.long)
-        image, mask = self.images[rows].to(device), self.masks[rows].to(device)
-        if isinstance(flip, Tensor):
-            mirrored = flip.to(image.device, torch.bool)
-            image = torch.where(mirrored[:, None, None, None], image.flip(-1), image)
-            mask = torch.where(mirrored[:, None, None], mask.flip(-1), mask)
-        elif flip:
-            image, mask = image.flip(-1), mask.flip(-1)
-        return image.float() / 127.5 - 1.0, signed_one_hot(mask, len(self.parts))
+        mask = _mirror(self.require_masks("A batch for training")[rows].to(device), flip)
+        return self.image_batch(rows, flip, device), signed_one_hot(mask, len(self.parts))
+
+    def image_batch(self, indices: Sequence[int] | Tensor, flip: bool | Tensor = False,
+                    device: torch.device | str | None = None) -> Tensor:
+        """Images alone, [n, 3, S, S] in [-1, 1]: for inversion and adaptation, where masks are not needed."""
+        rows = torch.as_tensor(indices, dtype=torch.long)
+        return _mirror(self.images[rows].to(device), flip).float() / 127.5 - 1.0
+
+
+def _mirror(pixels: Tensor, flip: bool | Tensor) -> Tensor:
+    """[n, ..., W] mirrored left to right: none, all, or those where a boolean tensor [n] is true."""
+    if isinstance(flip, Tensor):
+        chosen = flip.to(pixels.device, torch.bool).view(-1, *[1] * (pixels.ndim - 1))
+        return torch.where(chosen, pixels.flip(-1), pixels)
+    return pixels.flip(-1) if flip else pixels
 
 
 def signed_one_hot(mask: Tensor, n_parts: int) -> Tensor:
