@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import argparse
 import dataclasses
+import os
 import sys
 import typing
 from collections.abc import Sequence
@@ -20,7 +21,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
     """Run one command; returns the exit code."""
     options = build_parser().parse_args(arguments)
     try:
-        return options.command(options) or 0
+        code = options.command(options) or 0
+        sys.stdout.flush()
+        return code
     except UserError as error:
         print(f"ssgan-lite: {error}", file=sys.stderr)
         return 2
@@ -28,6 +31,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         print("ssgan-lite: interrupted", file=sys.stderr)
         return 130
     except BrokenPipeError:          # the reader of our output, such as `head`, has gone
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())     # or the interpreter complains at its end
         return 0
 
 
@@ -36,9 +40,7 @@ def build_parser() -> argparse.ArgumentParser:
                                      "from them, and check that everything is in place.")
     commands = parser.add_subparsers(required=True, metavar="COMMAND")
 
-    doctor = _add(commands, "doctor", run_doctor, "check this machine, the installation, weights and data",
-                  "ssgan-lite doctor")
-    doctor.set_defaults(command=run_doctor)
+    _add(commands, "doctor", run_doctor, "check this machine, the installation, weights and data", "ssgan-lite doctor")
 
     train = _add(commands, "train", run_train, "train a model on the heads",
                  "ssgan-lite train --preset nano32 --out runs/first")
@@ -66,26 +68,30 @@ def run_doctor(options: argparse.Namespace) -> int:
 
 def run_train(options: argparse.Namespace) -> int:
     from ssgan_lite.config import preset
-    from ssgan_lite.train import RunOptions, TrainConfig, recipe, train
+    from ssgan_lite.train import RunOptions, TrainConfig, recipe, recorded_recipe, train
 
     preset(options.preset)           # an unknown name is a better first complaint than anything that follows from it
     changes = {field.name: getattr(options, field.name) for field in dataclasses.fields(TrainConfig)
                if getattr(options, field.name) is not None}
     run = RunOptions(**{field.name: getattr(options, field.name) for field in dataclasses.fields(RunOptions)})
-    train(run, recipe(options.preset).replace(**changes))
+    begun_with = recorded_recipe(run.out) if run.resume else None
+    train(run, (begun_with or recipe(options.preset)).replace(**changes))
     return 0
 
 
 def run_sample(options: argparse.Namespace) -> int:
     from ssgan_lite.pictures import sample_sheet
     from ssgan_lite.storage import atomic_write
-    from ssgan_lite.weights import load_pretrained, load_weights
+    from ssgan_lite.weights import load
 
     seeds = parse_seeds(options.seeds)
+    if options.columns < 1 or options.scale < 1:
+        raise UserError(f"--columns and --scale must be at least 1, not {options.columns} and {options.scale}.")
+    if options.out.suffix.lower() != ".png":
+        raise UserError(f'"{options.out}" would hold a PNG picture: give it a name that ends in .png.')
     if options.out.exists() and not options.force:
         raise UserError(f'"{options.out}" exists. Choose another name, or add --force to replace it.')
-    is_file = options.weights.endswith(".safetensors")
-    generator = load_weights(options.weights) if is_file else load_pretrained(options.weights)
+    generator = load(options.weights)
     sheet = sample_sheet(generator, seeds, options.columns, options.psi, options.scale)
     with atomic_write(options.out) as temporary:
         sheet.save(temporary, "PNG")
@@ -103,7 +109,7 @@ def parse_seeds(text: str) -> list[int]:
             seeds = [int(seed) for seed in text.split(",")]
     except ValueError:
         seeds = []
-    if not seeds or min(seeds) < 0:
+    if not seeds or min(seeds) < 0 or max(seeds) >= 2**63:
         raise UserError(f'"{text}" names no seeds. Write one (7), a list (3,5,8) or a range (0:16).')
     return seeds
 

@@ -12,9 +12,11 @@ tensor is a slice of one of ours. `_generator_slots` is the dictionary between t
 from __future__ import annotations
 
 import argparse
+import fnmatch
 import os
-import pickle
-import tempfile
+import re
+import warnings
+from collections import Counter
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -26,6 +28,7 @@ from ssgan_lite.errors import UserError
 from ssgan_lite.model import DualBranchDiscriminator, SemanticGenerator
 from ssgan_lite.model.layers import fir_kernel
 from ssgan_lite.parts import PARTS
+from ssgan_lite.storage import atomic_write, load_torch, save_torch
 
 # The command-line defaults of the published training script, for what a file's args do not say.
 PUBLISHED_DEFAULTS = dict(base_layers=2, depth_layers=6, residual_refine=False, detach_texture=False,
@@ -42,7 +45,8 @@ def load_generator(path: str | os.PathLike, *, ema: bool = True, **overrides) ->
     """
     checkpoint = _read(path)
     state = _pick(checkpoint, "g_ema" if ema else "g", path)
-    generator = SemanticGenerator(generator_config(state, checkpoint.get("args"), **overrides))
+    critic = _pick(checkpoint, "d", path) if "d" in checkpoint else None
+    generator = SemanticGenerator(generator_config(state, checkpoint.get("args"), critic, **overrides))
     _fill(generator, _generator_slots(generator), state, f"The generator in {path}")
     generator.update_mean_w()
     return generator.eval()
@@ -51,12 +55,9 @@ def load_generator(path: str | os.PathLike, *, ema: bool = True, **overrides) ->
 def load_discriminator(path: str | os.PathLike, **overrides) -> DualBranchDiscriminator:
     """The discriminator (`d`) of a published checkpoint; arguments and errors as in `load_generator`."""
     checkpoint = _read(path)
-    config = generator_config(_pick(checkpoint, "g_ema", path), checkpoint.get("args"), **overrides)
     state = _pick(checkpoint, "d", path)
-    blocks = sum(key.startswith("convs_img.") and key.endswith("conv2.1.weight") for key in state)
-    widths = [_shape(state, "convs_img.0.0.weight")[0]]
-    widths += [_shape(state, f"convs_img.{i}.conv2.1.weight")[0] for i in range(1, blocks + 1)]
-    discriminator = DualBranchDiscriminator(config.replace(discriminator_channels=tuple(widths)))
+    config = generator_config(_pick(checkpoint, "g_ema", path), checkpoint.get("args"), state, **overrides)
+    discriminator = DualBranchDiscriminator(config)
     _fill(discriminator, _discriminator_slots(discriminator), state, f"The discriminator in {path}")
     return discriminator.eval()
 
@@ -64,7 +65,6 @@ def load_discriminator(path: str | os.PathLike, **overrides) -> DualBranchDiscri
 def save_generator(generator: SemanticGenerator, path: str | os.PathLike,
                    discriminator: DualBranchDiscriminator | None = None) -> None:
     """Write a checkpoint in the published layout, which the published scripts read; `g` and `g_ema` are the same."""
-    path = Path(path)
     config = generator.config
     args = argparse.Namespace(
         size=config.size, latent=config.style_dim, n_mlp=config.mapping_layers, seg_dim=config.n_parts,
@@ -76,18 +76,8 @@ def save_generator(generator: SemanticGenerator, path: str | os.PathLike,
     checkpoint = dict(g=state, g_ema=state, args=args)
     if discriminator is not None:
         checkpoint["d"] = discriminator_state(discriminator)
-    try:
-        handle, temporary = tempfile.mkstemp(dir=path.parent, prefix=path.name, suffix=".part")
-        os.close(handle)
-    except OSError as error:
-        raise UserError(f"Cannot write {path}: {error.strerror}. Choose another folder.") from None
-    try:
-        torch.save(checkpoint, temporary)
-        os.replace(temporary, path)
-    except (OSError, RuntimeError) as error:
-        raise UserError(f"Writing {path} failed ({error}); nothing was left behind.") from None
-    finally:
-        Path(temporary).unlink(missing_ok=True)
+    with atomic_write(path) as temporary:
+        save_torch(checkpoint, temporary)
 
 
 def generator_state(generator: SemanticGenerator) -> dict[str, Tensor]:
@@ -100,37 +90,44 @@ def discriminator_state(discriminator: DualBranchDiscriminator) -> dict[str, Ten
     return _collect(_discriminator_slots(discriminator))
 
 
-def generator_config(state: dict[str, Tensor], args: argparse.Namespace | None = None, **overrides) -> ModelConfig:
-    """The configuration that a published generator's tensors and args describe."""
-    settings = {**PUBLISHED_DEFAULTS, **{k: v for k, v in vars(args or argparse.Namespace()).items()
-                                         if k in PUBLISHED_DEFAULTS}, **overrides}
+def generator_config(state: dict[str, Tensor], args: argparse.Namespace | None = None,
+                     critic: dict[str, Tensor] | None = None, **overrides) -> ModelConfig:
+    """The configuration that the tensors of a published generator (and of its critic, if there) and args describe."""
     if unknown := set(overrides) - set(PUBLISHED_DEFAULTS) - {"parts"}:
         raise UserError(f"Unknown settings: {', '.join(sorted(unknown))}. Known: "
                         f"{', '.join(PUBLISHED_DEFAULTS)}, parts.")
-    n_parts = _count(state, "local_nets.{}.to_feat.conv.weight")
-    n_stages = _count(state, "render_net.to_rgbs.{}.conv.weight")
-    parts = tuple(settings.get("parts") or (PARTS.names if n_parts == len(PARTS) else
-                                            ("background", *(f"part_{i}" for i in range(1, n_parts)))))
+    said = {**(vars(args) if isinstance(args, argparse.Namespace) else dict(args or {})), **overrides}
+    settings = {name: said.get(name, default) for name, default in PUBLISHED_DEFAULTS.items()}
+    if assumed := [f"{name}={settings[name]}" for name in settings if name not in said]:
+        warnings.warn(f"The checkpoint does not say {', '.join(assumed)}: the published defaults are assumed. If faces "
+                      "or masks look wrong, pass what the model was trained with.", stacklevel=3)
+    n_parts, n_stages = _count(state, "local_nets"), _count(state, "render_net.to_rgbs")
+    parts = tuple(said.get("parts") or (PARTS.names if n_parts == len(PARTS) else
+                                        ("background", *(f"part_{i}" for i in range(1, n_parts)))))
     if len(parts) != n_parts:
         raise UserError(f"The file has {n_parts} parts, but {len(parts)} names were given.")
     transparent = [i for i in settings["transparent_dims"] or () if i < n_parts]   # the published default is for faces
-    sizes = [_shape(state, f"render_net.noises.noise_{2 * i}")[-1] for i in range(n_stages)]
-    widths = [_shape(state, f"render_net.convs.{2 * i}.weight") for i in range(n_stages)]        # [out, in, 3, 3] each
-    coarse_size = next((sizes[i] // 2 for i in range(1, n_stages) if widths[i][1] != widths[i - 1][0]), None)
-    if coarse_size is None:
+    start_size = _width(*((f"render_net.noises.noise_{j}", -1, j // 2 + 1) for j in range(2 * n_stages)), state=state)
+    n_features = _width(("local_nets.*.to_feat.conv.weight", 0), state=state)
+    channels = [_width((f"render_net.convs.{2 * i}.weight", 0), (f"render_net.convs.{2 * i}.activate.bias", 0),
+                       (f"render_net.convs.{2 * i + 1}.weight", 0), (f"render_net.convs.{2 * i + 1}.weight", 1),
+                       (f"render_net.to_*s.{i}.conv.weight", 1), state=state) for i in range(n_stages)]
+    # The stage that takes the coarse feature map has so many more inputs than the one before it gives.
+    joined = [i for i in range(1, n_stages) for name in ("weight", "modulation")
+              if _shape(state, f"render_net.convs.{2 * i}.{name}")[1:2] == (channels[i - 1] + n_features,)]
+    if not joined:
         raise UserError("No convolution of the render net takes the coarse feature map, so the coarse size cannot be "
                         "read from this file.")
-    _, n_features, *_ = _shape(state, "pos_embed.weights")
+    size = start_size << n_stages
     return ModelConfig(
-        size=sizes[-1], style_dim=_shape(state, "style.1.weight")[0],
-        mapping_layers=_count(state, "style.{}.weight", start=1),
-        coarse_size=coarse_size, min_feat_size=sizes[0] // 2,
-        local_channels=_shape(state, "pos_embed.weights")[0],
-        feature_channels=_shape(state, "local_nets.0.to_feat.conv.weight")[0],
-        local_layers=_count(state, "local_nets.0.linears.{}.conv.weight"),
-        base_layers=settings["base_layers"], depth_layers=settings["depth_layers"],
-        render_channels=tuple(shape[0] for shape in widths),
-        discriminator_channels=_published_widths(sizes[-1]), fourier_bands=(n_features // 2 - 1) // 2,
+        size=size, style_dim=_width(("style.*.weight", 0), state=state),
+        mapping_layers=_count(state, "style", start=1),
+        coarse_size=start_size << joined[0], min_feat_size=start_size,
+        local_channels=_width(("local_nets.*.linears.*.conv.weight", 1), state=state), feature_channels=n_features,
+        local_layers=_count(state, "local_nets.0.linears"),
+        base_layers=settings["base_layers"], depth_layers=settings["depth_layers"], render_channels=tuple(channels),
+        discriminator_channels=_discriminator_widths(critic) if critic else _published_widths(size),
+        fourier_bands=_width(("pos_embed.weights", 1), state=state) // 4,                      # 2 (2 F + 1) features
         parts=parts, transparent=tuple(parts[i] for i in transparent),
         mask_residual=bool(settings["residual_refine"]), detach_texture=bool(settings["detach_texture"]))
 
@@ -138,6 +135,13 @@ def generator_config(state: dict[str, Tensor], args: argparse.Namespace | None =
 def _published_widths(size: int) -> tuple[int, ...]:
     """The published table of discriminator widths from `size` down to 4, at channel multiplier 2."""
     return tuple(min(512, 32768 // r) for r in (size >> i for i in range(size.bit_length() - 2)))
+
+
+def _discriminator_widths(state: dict[str, Tensor]) -> tuple[int, ...]:
+    """The widths of a published discriminator from full size down to 4."""
+    first = _width(("convs_*.0.0.weight", 0), ("convs_*.0.1.bias", 0), state=state)
+    return (first, *(_width((f"convs_*.{i}.conv2.1.weight", 0), (f"convs_*.{i}.skip.1.weight", 0), state=state)
+                     for i in range(1, 1 + _count(state, "convs_img", start=1))))
 
 
 def _generator_slots(generator: SemanticGenerator) -> Iterator[tuple[str, Tensor | None, tuple[int, ...], float]]:
@@ -238,16 +242,7 @@ def _fill(model: torch.nn.Module, slots, state: dict[str, Tensor], what: str) ->
 def _read(path: str | os.PathLike) -> dict:
     if not Path(path).is_file():
         raise UserError(f"There is no file {path}. The published checkpoints must be downloaded by hand; see README.")
-    try:
-        with torch.serialization.safe_globals([argparse.Namespace]):
-            checkpoint = torch.load(path, map_location="cpu", weights_only=True)
-    except pickle.UnpicklingError as error:
-        reason = str(error).splitlines()[0][:120]
-        raise UserError(f"{path} is damaged, or holds objects that could run code; it was not loaded "
-                        f"({reason}).") from None
-    except (RuntimeError, EOFError, OSError, KeyError, ValueError) as error:
-        raise UserError(f"{path} cannot be read as a checkpoint ({str(error).splitlines()[0][:120]}); it may be "
-                        "truncated: download it again.") from None
+    checkpoint = load_torch(path, (argparse.Namespace,))
     if not isinstance(checkpoint, dict):
         raise UserError(f"{path} holds no dict of state dicts, so it is not a published checkpoint.")
     return checkpoint
@@ -257,19 +252,37 @@ def _pick(checkpoint: dict, key: str, path) -> dict[str, Tensor]:
     if not isinstance(checkpoint.get(key), dict):
         held = ", ".join(map(str, checkpoint)) or "nothing"
         raise UserError(f'{path} has no "{key}" (it holds: {held}); is it a SemanticStyleGAN checkpoint?')
+    for name, value in checkpoint[key].items():
+        if not isinstance(value, Tensor):
+            raise UserError(f'{path} does not fit: "{name}" in "{key}" is no tensor.')
     return checkpoint[key]
 
 
 def _shape(state: dict[str, Tensor], key: str) -> tuple[int, ...]:
-    if key not in state:
-        raise UserError(f"The checkpoint does not fit: {key} is missing.")
-    return tuple(state[key].shape)
+    return tuple(state[key].shape) if key in state else ()           # what is missing is reported when all are filled
 
 
-def _count(state: dict[str, Tensor], pattern: str, start: int = 0) -> int:
-    n = start
-    while pattern.format(n) in state:
+def _width(*places: tuple, state: dict[str, Tensor]) -> int:
+    """A width, by majority: places are (key with *, axis) or (key, axis, how often to halve).
+
+    One misshapen tensor is outvoted, so that it is the one that is complained about, not all the others.
+    """
+    votes: Counter[int] = Counter()
+    for pattern, axis, *halvings in places:
+        for key in fnmatch.filter(state, pattern):
+            if state[key].ndim > max(axis, 0):
+                votes[state[key].shape[axis] >> sum(halvings)] += 1
+    if not votes:
+        raise UserError(f"The checkpoint does not fit: {places[0][0]} is missing.")
+    return votes.most_common(1)[0][0]
+
+
+def _count(state: dict[str, Tensor], prefix: str, start: int = 0) -> int:
+    """How many modules are called prefix.start, prefix.(start + 1), ... without a gap."""
+    there = {int(found[1]) for key in state if (found := re.match(re.escape(prefix) + r"\.(\d+)\.", key))}
+    n = 0
+    while start + n in there:
         n += 1
-    if n == start:
-        raise UserError(f"The checkpoint does not fit: {pattern.format(start)} is missing.")
-    return n - start
+    if n == 0:
+        raise UserError(f"The checkpoint does not fit: {prefix}.{start} is missing.")
+    return n

@@ -3,42 +3,40 @@
 from __future__ import annotations
 
 import dataclasses
-import pickle
 from pathlib import Path
-
-import torch
 
 from ssgan_lite.config import ModelConfig
 from ssgan_lite.errors import UserError
-from ssgan_lite.storage import atomic_write
+from ssgan_lite.storage import atomic_write, load_torch, save_torch
 from ssgan_lite.train.trainer import Trainer
 
 FORMAT = "ssgan-lite training state 1"
+HELD = {"model", "recipe", "seconds", "G", "D", "G_ema", "optimizer_g", "optimizer_d", "path_mean", "steps"}
 
 
-def save_checkpoint(trainer: Trainer, path: Path, seconds: float) -> None:
-    """Write networks, average, optimisers and counters; `seconds` of training so far go with them."""
+def save_checkpoint(trainer: Trainer, path: Path, seconds: float = 0.0, log: dict | None = None) -> None:
+    """Write networks, average, optimisers and counters; `seconds` of training so far and the state of the log go along.
+
+    Weights that are no longer numbers are not written: the last good checkpoint is worth more.
+    """
+    trainer.require_finite()
     with atomic_write(path) as temporary:
-        torch.save(dict(format=FORMAT, model=trainer.model_config.to_dict(),
-                        recipe=dataclasses.asdict(trainer.config), seconds=seconds, **trainer.state_dict()), temporary)
+        save_torch(dict(format=FORMAT, model=trainer.model_config.to_dict(), recipe=dataclasses.asdict(trainer.config),
+                        seconds=seconds, log=log or {}, **trainer.state_dict()), temporary)
 
 
 def read_checkpoint(path: Path) -> dict:
     """The dict that `save_checkpoint` wrote; a missing, cut or foreign file is a `UserError`."""
     if not path.is_file():
         raise UserError(f'There is no checkpoint "{path}".')
-    try:
-        state = torch.load(path, map_location="cpu", weights_only=True)
-    except (pickle.UnpicklingError, RuntimeError, EOFError, OSError, ValueError, KeyError) as error:
-        raise UserError(f'"{path}" cannot be read as a checkpoint ({str(error).splitlines()[0][:100]}). It was cut '
-                        "short or changed; start the run again.") from None
-    if not isinstance(state, dict) or state.get("format") != FORMAT:
+    state = load_torch(path)
+    if not isinstance(state, dict) or state.get("format") != FORMAT or not HELD <= set(state):
         raise UserError(f'"{path}" is not a checkpoint of the kind "{FORMAT}".')
     return state
 
 
-def resume(trainer: Trainer, path: Path) -> float:
-    """Put a trainer where the checkpoint was; returns the seconds trained so far.
+def resume(trainer: Trainer, path: Path) -> tuple[float, dict]:
+    """Put a trainer where the checkpoint was; returns the seconds trained so far and the state of the log.
 
     The model must be the same, and so must the recipe but for its length: with another one the run would not be the
     continuation of the first.
@@ -52,7 +50,7 @@ def resume(trainer: Trainer, path: Path) -> float:
         raise UserError(f'"{path}" was trained with another recipe ({changed}). Resume with the same one; only '
                         "--images may change.")
     trainer.load_state_dict(state)
-    return state["seconds"]
+    return state["seconds"], state.get("log", {})
 
 
 def _differences(theirs: dict, ours: dict) -> str:

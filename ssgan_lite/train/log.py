@@ -3,35 +3,38 @@
 from __future__ import annotations
 
 import json
+import math
+import os
 import time
 from collections import defaultdict
 from pathlib import Path
 
-import torch
 from torch import Tensor
 from tqdm.auto import tqdm
 
 from ssgan_lite.errors import UserError
 from ssgan_lite.storage import atomic_write, explain
+from ssgan_lite.train.trainer import broke_down
 
 
 class RunLog:
     """Averages statistics between two lines of the log, so that reading them from the device is rare."""
 
-    def __init__(self, path: Path, total_images: int, images_seen: int, seconds: float = 0.0, quiet: bool = False):
+    def __init__(self, path: Path, total_images: int, images_seen: int, seconds: float = 0.0, quiet: bool = False,
+                 state: dict | None = None):
         self.path, self.images, self.seconds = path, images_seen, seconds
         self._began = self._last = time.perf_counter()
         self._last_images = images_seen
-        self._sums: dict[str, Tensor] = {}
-        self._counts: dict[str, int] = defaultdict(int)
-        # On standard output: in a notebook tested with nbval anything on standard error counts as a failure.
+        state = state or {"sums": {}, "counts": {}}
+        self._sums: dict[str, Tensor] = dict(state["sums"])
+        self._counts: dict[str, int] = defaultdict(int, state["counts"])
         self.bar = tqdm(total=total_images, initial=images_seen, unit="img", unit_scale=True, disable=quiet,
                         dynamic_ncols=True, mininterval=1.0, smoothing=0.1)
 
     def add(self, stats: dict[str, Tensor], batch: int) -> None:
         """Take in the scalars of one step; nothing is read from the device."""
         for name, value in stats.items():
-            self._sums[name] = self._sums.get(name, 0) + value
+            self._sums[name] = self._sums[name].to(value.device) + value if name in self._sums else value
             self._counts[name] += 1
         self.images += batch
         self.bar.update(batch)
@@ -42,22 +45,29 @@ class RunLog:
         means = {name: float(total) / self._counts[name] for name, total in self._sums.items()}
         line = dict(step=step, images=self.images, seconds=round(self.elapsed, 1),
                     images_per_second=round((self.images - self._last_images) / max(now - self._last, 1e-9), 2),
-                    **{name: float(f"{value:.6g}") for name, value in means.items()})
+                    # JSON has no NaN
+                    **{name: float(f"{value:.6g}") if math.isfinite(value) else None for name, value in means.items()})
         self._sums.clear(), self._counts.clear()
         self._last, self._last_images = now, self.images
         self._append(json.dumps(line))
         self.bar.set_postfix({k: f"{means[k]:.3g}" for k in ("d_loss", "g_loss", "mask_loss") if k in means})
-        bad = [name for name, value in means.items() if not torch.isfinite(torch.tensor(value))]
+        bad = [name for name, value in means.items() if not math.isfinite(value)]
         if bad:
-            raise UserError(f"Training broke down by step {step}: {', '.join(bad)} is no longer a finite number. The "
-                            "last checkpoint is kept; try a lower learning rate or larger R1 weights.")
+            raise UserError(broke_down(step, bad))
         return line
 
+    def state_dict(self) -> dict:
+        """What has been added since the last line: with it a resumed run writes the lines of an uninterrupted one."""
+        return {"sums": {name: total.cpu() for name, total in self._sums.items()}, "counts": dict(self._counts)}
+
     def _append(self, text: str) -> None:
+        size = self.path.stat().st_size if self.path.exists() else 0
         try:
-            with open(self.path, "a", encoding="utf-8") as file:
-                file.write(text + "\n")
+            with open(self.path, "ab") as file:
+                file.write((text + "\n").encode())
         except OSError as error:
+            if self.path.exists():
+                os.truncate(self.path, size)            # no half of a line
             raise UserError(explain(error, self.path)) from None
 
     @property

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import math
 from dataclasses import dataclass
 
 from ssgan_lite.errors import UserError
@@ -16,17 +17,18 @@ class TrainConfig:
     batch: int = 32                     # images per step; a multiple of the stddev group of 4
     lr: float = 0.002                   # of both networks, before the correction for lazy regularisation
     beta2: float = 0.99                 # of Adam; beta1 is 0
-    r1_image: float = 0.08              # R1 weights. The penalty sums over pixels, so they go with (size / 512)^2:
-    r1_mask: float = 8.0                # the published 10 and 1000 belong to 512 px
+    # The R1 penalty sums over pixels, so its weights go with (size / 512)^2: the published 10 and 1000 belong to 512 px.
+    r1_image: float = 0.08              # R1 weight of the image, for one picture size
+    r1_mask: float = 8.0                # R1 weight of the mask, for one picture size
     r1_every: int = 16                  # steps between R1 steps, each weighted so much more
     mask_weight: float = 100.0          # of the mask consistency loss
     mixing: float = 0.3                 # share of batches whose faces are crossed from two codes
     path_weight: float = 0.0            # of the path-length penalty (published: 0.5); costs a fifth of the time
-    path_every: int = 4
+    path_every: int = 4                 # steps between path-length steps, each weighted so much more
     ema_images: int = 10_000            # half-life of the averaged generator, in images ...
     ema_share: float = 0.05             # ... but at most this share of what has been seen
     flip: bool = True                   # mirror half of the images; left and right parts share a class
-    seed: int = 0
+    seed: int = 0                       # of everything random: weights, codes, noise, order, flips
 
     def __post_init__(self) -> None:
         if self.batch < 1 or (self.batch > 4 and self.batch % 4):
@@ -35,6 +37,13 @@ class TrainConfig:
         for name in ("images", "r1_every", "path_every"):
             if getattr(self, name) < 1:
                 raise UserError(f"{name} must be at least 1, not {getattr(self, name)}.")
+        for name in ("r1_image", "r1_mask", "mask_weight", "path_weight", "ema_images", "ema_share"):
+            if not 0 <= getattr(self, name) < math.inf:
+                raise UserError(f"{name} must not be negative, but is {getattr(self, name)}.")
+        if not 0 < self.lr < math.inf:
+            raise UserError(f"lr must be above 0, not {self.lr}.")
+        if not (0 <= self.mixing <= 1 and 0 <= self.beta2 < 1):
+            raise UserError(f"mixing and beta2 are shares from 0 to 1, not {self.mixing} and {self.beta2}.")
 
     def replace(self, **changes) -> TrainConfig:
         """A copy with some numbers changed."""

@@ -27,13 +27,13 @@ from ssgan_lite.config import preset as model_preset
 from ssgan_lite.data import open_dataset
 from ssgan_lite.errors import UserError
 from ssgan_lite.pictures import sample_sheet
-from ssgan_lite.storage import atomic_write
+from ssgan_lite.storage import atomic_write, explain, leftovers, remove_leftovers
 from ssgan_lite.train.checkpoint import FORMAT as CHECKPOINT_FORMAT
 from ssgan_lite.train.checkpoint import read_checkpoint, resume, save_checkpoint
 from ssgan_lite.train.log import RunLog, forget_after
 from ssgan_lite.train.recipe import TrainConfig
 from ssgan_lite.train.trainer import Trainer
-from ssgan_lite.weights import load_state, load_weights, save_weights
+from ssgan_lite.weights import load, load_state, save_weights
 
 SAMPLE_SEEDS = range(16)
 
@@ -42,17 +42,17 @@ SAMPLE_SEEDS = range(16)
 class RunOptions:
     """Where and on what a run happens; what it computes is in the `TrainConfig`. Intervals count images."""
 
-    out: Path
-    preset: str = "nano32"
-    data: str = "heads"
+    out: Path                           # the folder of the run; a new one, or with --resume that of the run
+    preset: str = "nano32"              # nano32, lite64, lite128, paper256 or paper512
+    data: str = "heads"                 # what to train on
     device: str = "auto"                # auto, cpu, cuda, cuda:1, ...
-    resume: bool = False
-    start_from: str = ""                # weights (.safetensors) or a checkpoint (.pt) of the same model
-    log_every: int = 1_000
-    sample_every: int = 10_000
-    checkpoint_every: int = 10_000
-    snapshot_every: int = 0             # 0: none
-    quiet: bool = False
+    resume: bool = False                # go on with the run in --out, bit for bit
+    start_from: str = ""                # shipped weights, a .safetensors file or a checkpoint.pt, of the same model
+    log_every: int = 1_000              # images between two lines of the log
+    sample_every: int = 10_000          # images between two sheets of samples
+    checkpoint_every: int = 10_000      # images between two checkpoints; a kill costs at most so many
+    snapshot_every: int = 0             # images between two snapshots of the weights; 0: none
+    quiet: bool = False                 # no progress bar, no closing words
 
 
 def choose_device(name: str) -> torch.device:
@@ -62,7 +62,11 @@ def choose_device(name: str) -> torch.device:
     try:
         device = torch.device(name)
     except RuntimeError:
-        raise UserError(f'There is no device called "{name}". Use auto, cpu, cuda or cuda:N.') from None
+        device = None
+    if device is None or device.type not in ("cpu", "cuda", "mps"):
+        raise UserError(f'There is no device called "{name}". Use auto, cpu, cuda or cuda:N.')
+    if device.type == "mps" and not torch.backends.mps.is_available():
+        raise UserError("An Apple GPU was asked for, but this torch sees none. Use --device cpu.")
     if device.type == "cuda" and not torch.cuda.is_available():
         raise UserError("CUDA was asked for, but this torch sees no GPU. Use --device cpu, or install a CUDA build of "
                         "torch (INSTALL.md); `ssgan-lite doctor` says more.")
@@ -80,16 +84,21 @@ def train(options: RunOptions, config: TrainConfig, on_log: Callable[[dict], Non
     _check_folder(out, options)
     model = model_preset(options.preset)
     trainer = Trainer(model, config, open_dataset(options.data, size=model.size), device)
-    seconds = 0.0
+    seconds, log_state = 0.0, {}
+    if options.start_from:
+        _start_from(trainer, options.start_from)
     if options.resume:
-        seconds = resume(trainer, out / "checkpoint.pt")
+        seconds, log_state = resume(trainer, out / "checkpoint.pt")
         forget_after(out / "log.jsonl", trainer.steps)
-    elif options.start_from:
-        _start_from(trainer, Path(options.start_from))
+    else:
+        # Before the first step, so that a run that is killed at any time can be resumed.
+        save_checkpoint(trainer, out / "checkpoint.pt")
+    remove_leftovers(out)
+    description = _describe(options, config, trainer)
     with atomic_write(out / "run.json") as temporary:
-        temporary.write_text(json.dumps(_describe(options, config, trainer), indent=1) + "\n")
+        temporary.write_text(json.dumps(description, indent=1) + "\n")
 
-    log = RunLog(out / "log.jsonl", config.images, trainer.images_seen, seconds, options.quiet)
+    log = RunLog(out / "log.jsonl", config.images, trainer.images_seen, seconds, options.quiet, log_state)
     try:
         with _stop_requests() as stop_requested:
             while trainer.images_seen < config.images and not stop_requested():
@@ -101,16 +110,17 @@ def train(options: RunOptions, config: TrainConfig, on_log: Callable[[dict], Non
                 if _crossed(trainer, options.sample_every):
                     save_samples(trainer, out)
                 if _crossed(trainer, options.snapshot_every):
+                    trainer.require_finite()
                     path = out / "snapshots" / f"{trainer.images_seen:09d}"
                     trainer.G_ema.update_mean_w()
                     save_weights(trainer.G_ema, path, {"images": trainer.images_seen}, torch.float16)
                 if _crossed(trainer, options.checkpoint_every):
-                    save_checkpoint(trainer, out / "checkpoint.pt", log.elapsed)
+                    save_checkpoint(trainer, out / "checkpoint.pt", log.elapsed, log.state_dict())
             finished = trainer.images_seen >= config.images
-            save_checkpoint(trainer, out / "checkpoint.pt", log.elapsed)
+            save_checkpoint(trainer, out / "checkpoint.pt", log.elapsed, log.state_dict())
             save_samples(trainer, out)
             trainer.G_ema.update_mean_w()
-            record = {**_describe(options, config, trainer), "images": trainer.images_seen,
+            record = {**description, "images": trainer.images_seen,
                       "seconds": round(log.elapsed)}
             save_weights(trainer.G_ema, out / "weights", record)
     finally:
@@ -130,35 +140,54 @@ def save_samples(trainer: Trainer, out: Path) -> None:
 
 def _check_folder(out: Path, options: RunOptions) -> None:
     """A run never overwrites another."""
-    used = (out / "run.json").exists() or (out / "checkpoint.pt").exists()
-    if options.resume and not (out / "checkpoint.pt").exists():
-        raise UserError(f'There is nothing to resume in "{out}": it has no checkpoint.pt. Leave out --resume.')
-    if used and not options.resume:
-        raise UserError(f'"{out}" already holds a run. Add --resume to go on with it, or choose another --out.')
-    if out.exists() and not used and (not out.is_dir() or any(out.iterdir())):
-        raise UserError(f'"{out}" is not an empty folder. Choose another --out.')
     if options.resume and options.start_from:
         raise UserError("--resume goes on with a run, --start-from begins a new one: use one of them.")
+    try:
+        begun = (out / "checkpoint.pt").is_file()
+        # A run that was killed before its first checkpoint leaves a temporary file at most.
+        empty = not out.exists() or (out.is_dir() and set(out.iterdir()) <= set(leftovers(out)))
+    except OSError as error:
+        raise UserError(explain(error, out / "checkpoint.pt")) from error
+    if options.resume and not begun:
+        raise UserError(f'There is nothing to resume in "{out}": it has no checkpoint.pt. Leave out --resume, or choose '
+                        "the --out of a run.")
+    if begun and not options.resume:
+        raise UserError(f'"{out}" already holds a run. Add --resume to go on with it, or choose another --out.')
+    if not begun and not empty:
+        raise UserError(f'"{out}" is not an empty folder. Choose another --out.')
 
 
-def _start_from(trainer: Trainer, path: Path) -> None:
+def recorded_recipe(out: str | os.PathLike) -> TrainConfig | None:
+    """The recipe that the run in a folder was started with, so that resuming it needs no options; None if unknown."""
+    try:
+        return TrainConfig(**json.loads((Path(out) / "run.json").read_text(encoding="utf-8"))["recipe"])
+    except (OSError, ValueError, KeyError, TypeError):
+        return None
+
+
+def _start_from(trainer: Trainer, source: str) -> None:
     """Weights of a generator, or both networks of a checkpoint."""
-    if path.suffix != ".pt":
-        generator = load_weights(path)
-        load_state(trainer.G, generator.state_dict(), str(path))
-        load_state(trainer.G_ema, generator.state_dict(), str(path))
+    if Path(source).suffix != ".pt":
+        state = load(source).state_dict()
+        for ours in (trainer.G, trainer.G_ema):
+            load_state(ours, state, source)
         return
-    state = read_checkpoint(path)
+    state = read_checkpoint(Path(source))
     for name in ("G", "D", "G_ema"):
-        load_state(getattr(trainer, name), state[name], f"{path} ({name})")
+        load_state(getattr(trainer, name), state[name], f"{source} ({name})")
 
 
 def _describe(options: RunOptions, config: TrainConfig, trainer: Trainer) -> dict:
     """What a reader needs to repeat the run."""
-    device = trainer.device
+    device, start_from = trainer.device, Path(options.start_from).name or None
+    if options.resume:                            # what a resumed run began with is known from its first start only
+        try:
+            start_from = json.loads((Path(options.out) / "run.json").read_text(encoding="utf-8")).get("start_from")
+        except (OSError, ValueError):
+            pass
     return dict(
         preset=options.preset, data=options.data, faces=len(trainer.data), recipe=dataclasses.asdict(config),
-        start_from=Path(options.start_from).name if options.start_from else None,
+        start_from=start_from,
         device=torch.cuda.get_device_name(device) if device.type == "cuda" else f"cpu, {torch.get_num_threads()} threads",
         torch=torch.__version__, python=platform.python_version(), checkpoint_format=CHECKPOINT_FORMAT)
 
@@ -171,20 +200,20 @@ def _crossed(trainer: Trainer, every: int) -> bool:
 @contextmanager
 def _stop_requests() -> Iterator[Callable[[], bool]]:
     """Ctrl-C and SIGTERM ask for a stop after the step in hand; a second Ctrl-C stops at once, without saving."""
-    requested = threading.Event()
+    requests: list[int] = []
 
     def ask(signum, frame):
-        if requested.is_set():
+        if requests:
             raise KeyboardInterrupt
-        requested.set()
+        requests.append(signum)
 
-    if threading.current_thread() is not threading.main_thread():
-        yield requested.is_set
+    if threading.current_thread() is not threading.main_thread():       # only the main thread may take signals
+        yield lambda: False
         return
     signals = [signal.SIGINT, signal.SIGTERM] if os.name != "nt" else [signal.SIGINT]
     before = {number: signal.signal(number, ask) for number in signals}
     try:
-        yield requested.is_set
+        yield lambda: bool(requests)
     finally:
         for number, handler in before.items():
             signal.signal(number, handler)

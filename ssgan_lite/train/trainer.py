@@ -21,12 +21,19 @@ from ssgan_lite.train.recipe import TrainConfig
 from ssgan_lite.train.streams import derive_seed, shuffled_indices, stream, uniform
 
 
-def lazy_adam(parameters, config: TrainConfig, every: int) -> torch.optim.Adam:
+def broke_down(step: int, quantities: list[str]) -> str:
+    """The sentence for a run whose numbers have left the finite ones."""
+    return (f"Training broke down by step {step}: no longer a finite number: {', '.join(quantities)}. The last good "
+            "checkpoint is kept; begin another run from it (--start-from) with a lower --lr or larger R1 weights.")
+
+
+def lazy_adam(parameters, config: TrainConfig, every: int | None) -> torch.optim.Adam:
     """Adam, corrected for a regulariser that takes an extra step every `every` steps (StyleGAN2, appendix B).
 
     With c = k / (k + 1), learning rate and betas become lr * c, beta^c: the k + 1 steps then move as far as k did.
+    `every=None`: nothing takes extra steps, so there is nothing to correct for.
     """
-    c = every / (every + 1)
+    c = 1.0 if every is None else every / (every + 1)
     return torch.optim.Adam(parameters, lr=config.lr * c, betas=(0.0, config.beta2**c), fused=True)
 
 
@@ -37,6 +44,8 @@ class Trainer:
         if data.size != model.size:
             raise UserError(f"The model makes {model.size}-pixel images, the data are {data.size} pixels wide. "
                             f"Open them with size={model.size}.")
+        if not len(data):
+            raise UserError(f"There is nothing to train on: {data.source} holds no faces.")
         self.model_config, self.config, self.device = model, config, torch.device(device)
         self.data = data.to(self.device)
         with torch.random.fork_rng(devices=[]):
@@ -45,9 +54,7 @@ class Trainer:
         self.G.to(self.device).train()
         self.D.to(self.device).train()
         self.G_ema = copy.deepcopy(self.G).eval().requires_grad_(False)
-        # Without path length nothing takes extra generator steps, so there is nothing to correct for.
-        path_every = config.path_every if config.path_weight else float("inf")
-        self.optimizer_g = lazy_adam(self.G.parameters(), config, min(path_every, 1_000_000))
+        self.optimizer_g = lazy_adam(self.G.parameters(), config, config.path_every if config.path_weight else None)
         self.optimizer_d = lazy_adam(self.D.parameters(), config, config.r1_every)
         self.path_mean = torch.zeros((), device=self.device)
         self.steps = 0
@@ -93,7 +100,7 @@ class Trainer:
         stats = {}
         image, mask = self.draw_real()
         stats |= self.discriminator_step(image, mask)
-        if self.config.r1_every and self.steps % self.config.r1_every == 0:
+        if self.steps % self.config.r1_every == 0:
             stats |= self.r1_step(image, mask)
         stats |= self.generator_step()
         if self.config.path_weight and self.steps % self.config.path_every == 0:
@@ -146,6 +153,13 @@ class Trainer:
         optimizer.zero_grad(set_to_none=True)
         loss.backward()
         optimizer.step()
+
+    def require_finite(self) -> None:
+        """Raise a `UserError` if a weight is no longer a number, which no later step can mend."""
+        bad = [name for name in ("G", "D", "G_ema")
+               if not all(weight.isfinite().all() for weight in getattr(self, name).parameters())]
+        if bad:
+            raise UserError(broke_down(self.steps, [f"a weight of {name}" for name in bad]))
 
     def state_dict(self) -> dict:
         """Everything needed to go on bit for bit; random numbers follow from seed and step (`streams`)."""
