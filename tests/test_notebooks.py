@@ -1,0 +1,83 @@
+"""What nbval does not look at: are the stored notebooks clean, complete, readable without a kernel, and small?"""
+
+from __future__ import annotations
+
+import base64
+import io
+import re
+from pathlib import Path
+
+import nbformat
+import pytest
+from PIL import Image
+
+ROOT = Path(__file__).parent.parent
+NOTEBOOKS = sorted((ROOT / "notebooks").glob("*.ipynb"))
+READ = {path.name: nbformat.read(path, as_version=4) for path in NOTEBOOKS}
+
+pytestmark = pytest.mark.parametrize("name", READ)
+
+
+def code_cells(name):
+    return [cell for cell in READ[name].cells if cell.cell_type == "code"]
+
+
+def test_every_code_cell_was_run_in_order(name):
+    assert [cell.execution_count for cell in code_cells(name)] == list(range(1, len(code_cells(name)) + 1))
+
+
+def test_metadata_are_clean(name):
+    metadata = READ[name].metadata
+    assert metadata.kernelspec.name == "python3"
+    assert "widgets" not in metadata, "stored widget states are large and go stale"
+    assert set(metadata) <= {"kernelspec", "language_info"}
+
+
+def test_outputs_hold_nothing_of_the_machine_they_were_made_on(name):
+    for cell in code_cells(name):
+        for output in cell.outputs:
+            text = output.get("text", "") + str(output.get("data", {}).get("text/plain", ""))
+            found = re.search(r"0x[0-9a-f]{6,}|/(home|root|Users|tmp|work)/|[A-Z]:\\\\|\d\d:\d\d:\d\d", text)
+            assert not found, f"{found.group()!r} in the output of: {cell.source[:60]}"
+            assert output.output_type != "error"
+            assert output.get("name") != "stderr", f"standard error in: {cell.source[:60]}"
+
+
+def test_every_picture_has_an_alt_text_and_is_a_picture(name):
+    for cell in code_cells(name):
+        for output in cell.outputs:
+            data = output.get("data", {}).get("image/png")
+            if data:
+                alt = output.metadata.get("image/png", {}).get("alt", "")
+                assert len(alt) >= 20, f"no alt text in: {cell.source[:60]}"
+                assert Image.open(io.BytesIO(base64.b64decode(data))).getextrema() is not None
+    for cell in READ[name].cells:
+        if cell.cell_type == "markdown":
+            assert "![](" not in cell.source
+
+
+def test_size(name):
+    assert (ROOT / "notebooks" / name).stat().st_size < 300_000
+
+
+def test_cells_are_short_and_explained(name):
+    lengths = sorted(len(cell.source.splitlines()) for cell in code_cells(name))
+    assert lengths[len(lengths) // 2] <= 10, "the median code cell has at most ten lines"
+    n_text = sum(cell.cell_type == "markdown" for cell in READ[name].cells)
+    assert n_text >= 0.7 * len(lengths), "a text cell for nearly every code cell"
+
+
+def test_few_cells_are_excused_from_comparison(name):
+    excused = [cell for cell in code_cells(name)
+               if "nbval-ignore-output" in cell.metadata.get("tags", []) or "NBVAL_IGNORE_OUTPUT" in cell.source]
+    assert len(excused) <= 2
+    for cell in excused:
+        assert re.search(r"#.*(differs|time|machine)", cell.source), "an excused cell says why, in a comment"
+
+
+def test_links_lead_somewhere(name):
+    for cell in READ[name].cells:
+        if cell.cell_type == "markdown":
+            for target in re.findall(r"\]\(([^)#]+?)(?:#[^)]*)?\)", cell.source):
+                if not target.startswith(("http://", "https://")):
+                    assert (ROOT / "notebooks" / target).exists(), target
