@@ -1,4 +1,4 @@
-"""The command line: `ssgan-lite doctor | train | sample`. Each command has `--help` with an example.
+"""The command line: `ssgan-lite doctor | train | sample | prepare`. Each command has `--help` with an example.
 
 Plain argparse: training must start on a machine that has torch, numpy, pillow, safetensors and tqdm and nothing else.
 Whatever a user can mend is a `UserError`: its sentence goes to standard error, and the exit code is 2.
@@ -57,6 +57,7 @@ def build_parser() -> argparse.ArgumentParser:
     sample.add_argument("--scale", type=int, default=1, help="enlarge every pixel (default: %(default)s)")
     sample.add_argument("--out", type=Path, required=True, help="the PNG file to write")
     sample.add_argument("--force", action="store_true", help="replace the file if it exists")
+    _add_prepare(commands)
     return parser
 
 
@@ -97,6 +98,84 @@ def run_sample(options: argparse.Namespace) -> int:
         sheet.save(temporary, "PNG")
     print(f"{len(seeds)} faces in {options.out}")
     return 0
+
+
+def _add_prepare(commands) -> None:
+    """`prepare celebamask | folder | avatars | verify`"""
+    prepare = commands.add_parser("prepare", help="make a data set from your own images, or draw avatars",
+                                  description="Make a data set that open_dataset can open.")
+    kinds = prepare.add_subparsers(required=True, metavar="SOURCE")
+
+    celebamask = _add(kinds, "celebamask", run_prepare_celebamask, "read your own copy of CelebAMask-HQ",
+                      "ssgan-lite prepare celebamask ~/CelebAMask-HQ --size 256 --out celebamask256")
+    celebamask.add_argument("path", type=Path, help="the folder with CelebA-HQ-img and CelebAMask-HQ-mask-anno")
+
+    folder = _add(kinds, "folder", run_prepare_folder, "read your own pictures, with or without masks",
+                  "ssgan-lite prepare folder photos --masks masks --size 128 --out mine")
+    folder.add_argument("images", type=Path, help="the folder of pictures; subfolders are read too")
+    folder.add_argument("--masks", type=Path, help="the folder of masks, called like their pictures")
+    folder.add_argument("--mask-colors", default="", metavar="TABLE", help='"parts" or a JSON table: read masks by colour '
+                        "(default: palettes by number, RGB by the colours of the parts)")
+    for parser, size in ((celebamask, 256), (folder, 128)):
+        parser.add_argument("--size", type=int, default=size, help="width and height in pixels (default: %(default)s)")
+        parser.add_argument("--out", type=Path, required=True, help="the folder to make, or to go on with")
+        parser.add_argument("--skip-bad", action="store_true", help="leave out faces that cannot be used, and list them "
+                            "in the report, instead of stopping at the first")
+        parser.add_argument("--quiet", action="store_true", help="no progress bar")
+
+    avatars = _add(kinds, "avatars", run_prepare_avatars, "draw artists' avatars with masks of their parts",
+                   "ssgan-lite prepare avatars --out my-avatars")
+    avatars.add_argument("--out", type=Path, required=True, help="the folder for the shards")
+    avatars.add_argument("--each", type=int, default=500, help="how many of each style (default: %(default)s)")
+    avatars.add_argument("--quiet", action="store_true", help="no progress bar")
+
+    verify = _add(kinds, "verify", run_prepare_verify, "compare a prepared folder with its checksums",
+                  "ssgan-lite prepare verify celebamask256")
+    verify.add_argument("folder", type=Path, help="what --out was")
+
+
+def run_prepare_celebamask(options: argparse.Namespace) -> int:
+    from ssgan_lite.data import celebamask
+
+    return _prepare(celebamask.plan(options.path, _checked_size(options.size)), options)
+
+
+def run_prepare_folder(options: argparse.Namespace) -> int:
+    from ssgan_lite.data import folder
+
+    plan = folder.plan(options.images, options.masks, _checked_size(options.size), options.mask_colors)
+    return _prepare(plan, options)
+
+
+def run_prepare_avatars(options: argparse.Namespace) -> int:
+    from ssgan_lite.data import avatars
+
+    paths = avatars.make(options.out, options.each, options.quiet)
+    print(f"{options.each * len(paths):,} avatars in {options.out}")
+    return 0
+
+
+def run_prepare_verify(options: argparse.Namespace) -> int:
+    from ssgan_lite.data import prepared, production
+
+    print(production.report(prepared.verify(options.folder)), end="")
+    print("All files are as they were made.")
+    return 0
+
+
+def _prepare(plan, options: argparse.Namespace) -> int:
+    from ssgan_lite.data import production
+
+    about = production.prepare(plan, options.out, options.skip_bad, options.quiet)
+    print(production.report(about), end="")
+    print(f'Open it with open_dataset("{plan.source}:{options.out}", size={plan.size}).')
+    return 0
+
+
+def _checked_size(size: int) -> int:
+    if not 16 <= size <= 1024:
+        raise UserError(f"--size {size} is not between 16 and 1024.")
+    return size
 
 
 def parse_seeds(text: str) -> list[int]:

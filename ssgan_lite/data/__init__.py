@@ -2,26 +2,40 @@
 
 from __future__ import annotations
 
-from ssgan_lite.data import heads
+from functools import partial
+
+from ssgan_lite.data import heads, prepared
 from ssgan_lite.data.dataset import Dataset, signed_one_hot
 from ssgan_lite.errors import UserError, suggest
 
-__all__ = ["DATASETS", "Dataset", "SPLITS", "open_dataset", "signed_one_hot"]
+__all__ = ["DATASETS", "Dataset", "PREPARED", "SPLITS", "open_dataset", "signed_one_hot"]
 
-# name -> (what loads it, the sizes it comes in)
-DATASETS = {"heads": (heads.load, heads.SIZES)}
+# What ships: name -> (what loads it, the sizes it comes in)
+DATASETS = {"heads": (heads.load, heads.SIZES), "avatars": (partial(heads.load, pack="avatars"), heads.SIZES)}
+# What `ssgan-lite prepare` makes from the user's own files, opened as "celebamask:FOLDER"
+PREPARED = ("celebamask", "folder")
 SPLITS = ("train", "val", "all")
 
 
 def open_dataset(name: str, size: int = 64, split: str = "train") -> Dataset:
     """The data set called `name` at `size` x `size` pixels.
 
-    `split` is "train", "val" or "all"; which faces are for validation never changes, however a data set grows.
+    `name` is "heads" or "avatars", which ship, or "celebamask:FOLDER" or "folder:FOLDER", a folder that
+    `ssgan-lite prepare` has made. `split` is "train", "val" or "all"; which faces are for validation never changes,
+    however a data set grows.
     """
-    if name not in DATASETS:
-        raise UserError(f'There is no data set called "{name}". {suggest(name, DATASETS)}')
     if split not in SPLITS:
         raise UserError(f'There is no split called "{split}". {suggest(split, SPLITS)}')
+    kind, colon, folder = name.partition(":")
+    if kind in PREPARED:
+        if not folder:
+            raise UserError(f'"{kind}" ships with nobody: prepare your own files with `ssgan-lite prepare {kind}`, and '
+                            f'open "{kind}:FOLDER".')
+        return prepared.load(kind, folder, size, split)
+    if kind in DATASETS and colon:
+        raise UserError(f'"{kind}" ships with the project and is opened without a folder: "{kind}".')
+    if name not in DATASETS:
+        raise UserError(f'There is no data set called "{name}". {suggest(kind, [*DATASETS, *PREPARED])}')
     load, sizes = DATASETS[name]
     if size not in sizes:
         raise UserError(f'The data set "{name}" comes at {", ".join(map(str, sizes))} pixels, not {size}.')

@@ -28,6 +28,7 @@ from PIL import Image
 
 from ssgan_lite import assets
 from ssgan_lite.data.dataset import Dataset
+from ssgan_lite.data.memory import check_fits
 from ssgan_lite.errors import UserError
 from ssgan_lite.parts import PARTS
 
@@ -39,9 +40,15 @@ SIZES = (128, 64, 32)
 THIN_PARTS = {"earrings": 2.5, "eyes": 1.5, "eyebrows": 1.5, "mouth": 1.5, "glasses": 1.5}
 
 
-def load(size: int = 64, split: str = "train") -> Dataset:
-    """The shipped heads at 128, 64 or 32 pixels: those for training, for validation ("val") or all."""
-    paths = assets.find_all("heads/*.npz")
+def load(size: int = 64, split: str = "train", pack: str = "heads") -> Dataset:
+    """The shipped heads at 128, 64 or 32 pixels: those for training, for validation ("val") or all.
+
+    Other packs are laid out in the same way, in a folder of their own.
+    """
+    paths = assets.find_all(f"{pack}/*.npz")
+    # For a moment the shards are there twice: each by itself, and joined.
+    check_fits(2 * 4 * size * size * sum(map(count_heads, paths)), f"{pack} at {size} pixels",
+               "Open them at a smaller size.")
     # Decoding releases the interpreter lock, so two shards at a time use two cores.
     with ThreadPoolExecutor(min(4, os.cpu_count() or 1)) as pool:
         shards = list(pool.map(lambda path: read_shard(assets.verify(path), size, split), paths))
@@ -52,7 +59,16 @@ def load(size: int = 64, split: str = "train") -> Dataset:
     images, masks, seeds, _ = (list(column) for column in zip(*shards))
     attributes = {name: np.concatenate([shard[3][name] for shard in shards]) for name in names}
     return Dataset(torch.from_numpy(np.concatenate(images)), torch.from_numpy(np.concatenate(masks)), attributes,
-                   np.concatenate(seeds), source="heads")
+                   np.concatenate(seeds), source=pack)
+
+
+def count_heads(path: Path) -> int:
+    """How many heads a shard has, from its seeds alone; 0 where it is broken, which reading it will explain."""
+    try:
+        with np.load(path, allow_pickle=False) as shard:
+            return len(shard["seed"])
+    except (OSError, ValueError, EOFError, KeyError, TypeError, zipfile.BadZipFile):
+        return 0
 
 
 def read_shard(path: Path, size: int, split: str) -> tuple[np.ndarray, np.ndarray, np.ndarray, dict[str, np.ndarray]]:

@@ -1,0 +1,145 @@
+"""Pictures and masks as people have them, made square and small: every kind of file that Pillow opens, upright, RGB.
+
+Each function raises a `UserError` whose sentence begins with the file's name, so that whoever reads a thousand files
+can report one and go on.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+
+import numpy as np
+from PIL import Image, ImageOps
+
+from ssgan_lite.data.heads import reduce_masks
+from ssgan_lite.errors import UserError
+from ssgan_lite.parts import PARTS
+
+MAX_PIXELS = 100_000_000          # a 10,000 x 10,000 photograph takes 300 MB decoded; more is an accident or an attack
+ENLARGE_AT_MOST = 2               # a picture smaller than half the wanted size would be mostly made up
+
+
+def is_picture(path: Path) -> bool:
+    """Does the name say that this is an image? Hidden files, which systems leave everywhere, are none."""
+    return path.suffix.lower() in Image.registered_extensions() and not path.name.startswith(".") and path.is_file()
+
+
+def open_picture(path: Path) -> Image.Image:
+    """The decoded file, upright as its EXIF data say, in whatever mode it came; animations give their first frame."""
+    try:
+        with Image.open(path) as image:
+            width, height = image.size
+            if width * height > MAX_PIXELS:
+                raise Image.DecompressionBombError
+            image.load()
+            return ImageOps.exif_transpose(image)
+    except Image.DecompressionBombError:
+        raise UserError(f'"{path.name}" has more than {MAX_PIXELS // 1_000_000} million pixels. Make it smaller '
+                        f"first.") from None
+    except FileNotFoundError:
+        raise UserError(f'"{path.name}" is not there.') from None
+    except PermissionError:
+        raise UserError(f'"{path.name}" may not be read. Give yourself permission to.') from None
+    # Damaged files make Pillow raise nearly anything.
+    except (OSError, ValueError, SyntaxError, EOFError, TypeError, IndexError, KeyError, OverflowError) as error:
+        reason = "unknown kind of file" if isinstance(error, Image.UnidentifiedImageError) else str(error)
+        raise UserError(f'"{path.name}" does not decode as an image ({reason}).') from None
+
+
+def as_rgb(image: Image.Image, name: str) -> Image.Image:
+    """Eight-bit RGB: what is transparent lies on white; sixteen-bit grey is scaled; CMYK is converted."""
+    if image.mode.startswith("I"):                           # I;16 and its like, or I: grey with 16 or 32 bits
+        values = np.asarray(image).astype(np.int64)
+        if values.size and (values.min() < 0 or values.max() > 65_535):
+            raise UserError(f'"{name}" holds numbers from {values.min()} to {values.max()}, not 16-bit grey. '
+                            f"Convert it to 8 bits first.")
+        image = Image.fromarray((values / 257).round().astype(np.uint8))
+    elif image.mode == "F":
+        raise UserError(f'"{name}" holds floating-point numbers of unknown scale. Convert it to 8 bits first.')
+    if image.has_transparency_data:
+        image = image.convert("RGBA")
+        return Image.alpha_composite(Image.new("RGBA", image.size, "white"), image).convert("RGB")
+    return image.convert("RGB")
+
+
+def square(image: Image.Image) -> Image.Image:
+    """The largest square around the centre."""
+    side = min(image.size)
+    left, top = (image.width - side) // 2, (image.height - side) // 2
+    return image.crop((left, top, left + side, top + side))
+
+
+def shrink_image(image: Image.Image, size: int, name: str) -> np.ndarray:
+    """The central square of an RGB image at `size` x `size`, by Lanczos: uint8 [3, S, S]."""
+    side = min(image.size)
+    if side * ENLARGE_AT_MOST < size:
+        raise UserError(f'"{name}" is {image.width} x {image.height} pixels: too small for {size} x {size} (the '
+                        f"shorter side needs at least {-(-size // ENLARGE_AT_MOST)}).")
+    small = square(image).resize((size, size), Image.Resampling.LANCZOS)
+    return np.ascontiguousarray(np.asarray(small).transpose(2, 0, 1))
+
+
+def shrink_mask(ids: np.ndarray, size: int) -> np.ndarray:
+    """The central square of part ids [H, W] at `size` x `size`: uint8 [S, S].
+
+    Nearest neighbour to the next multiple of `size`, then the vote of `reduce_masks`, in which thin parts survive.
+    """
+    mask = square(Image.fromarray(ids))
+    factor = max(1, round(mask.width / size))
+    mask = mask.resize((size * factor, size * factor), Image.Resampling.NEAREST)
+    return reduce_masks(np.asarray(mask)[None], factor)[0]
+
+
+def check_same_aspect(image_size: Sequence[int], mask_size: Sequence[int], name: str, mask_name: str) -> None:
+    """Image and mask may differ in size, but must show the same section: proportions equal to within a pixel."""
+    (width, height), (mask_width, mask_height) = image_size, mask_size
+    if abs(width * mask_height - height * mask_width) > max(width, height, mask_width, mask_height):
+        raise UserError(f'"{name}" is {width} x {height} pixels, but its mask "{mask_name}" is {mask_width} x '
+                        f"{mask_height}: they must have the same proportions.")
+
+
+def mask_ids(image: Image.Image, name: str, colors: dict[tuple[int, int, int], int] | None) -> np.ndarray:
+    """Part ids [H, W] uint8 of a mask file.
+
+    colors: RGB -> part id. None reads a palette or grey picture as ids, and an RGB picture by the colours of `PARTS`.
+    """
+    if image.mode.startswith("I"):
+        ids = np.asarray(image).astype(np.int64)
+    elif colors is None and image.mode in ("P", "L", "1"):
+        _check_palette(image, name)
+        ids = np.asarray(image).astype(np.uint8)
+    else:
+        return _by_color(np.asarray(image.convert("RGB")), name, colors or {part.color: part.id for part in PARTS})
+    if ids.size and ids.max() >= len(PARTS):
+        row, column = np.argwhere(ids >= len(PARTS))[0]
+        raise UserError(f'The mask "{name}" has class {ids[row, column]} (at column {column}, row {row}); the '
+                        f"vocabulary ends at {len(PARTS) - 1} ({PARTS[-1].name}).")
+    return ids.astype(np.uint8)
+
+
+def _check_palette(image: Image.Image, name: str) -> None:
+    """Editors renumber palettes. Where colours are those of `PARTS` but sit at other ids, reading ids would be wrong."""
+    if image.mode != "P":
+        return
+    palette = image.getpalette("RGB") or []
+    by_color = {part.color: part for part in PARTS}
+    shown = [(id_, by_color.get(tuple(palette[3 * id_:3 * id_ + 3]))) for id_ in np.unique(np.asarray(image)).tolist()]
+    wrong = [(id_, part) for id_, part in shown if part is not None and part.id != id_]
+    if wrong and all(part is not None for _, part in shown):
+        id_, part = wrong[0]
+        raise UserError(f'The mask "{name}" has the colour of {part.name} at number {id_} of its palette, not '
+                        f"{part.id}: an editor has renumbered it. Add --mask-colors parts to read colours instead.")
+
+
+def _by_color(pixels: np.ndarray, name: str, colors: dict[tuple[int, int, int], int]) -> np.ndarray:
+    """RGB [H, W, 3] as ids [H, W] by an exact table."""
+    codes = pixels.astype(np.int32) @ np.array([65_536, 256, 1], np.int32)                             # [H, W]
+    known = {red * 65_536 + green * 256 + blue: id_ for (red, green, blue), id_ in colors.items()}
+    values, positions = np.unique(codes, return_inverse=True)
+    unknown = [value for value in values.tolist() if value not in known]
+    if unknown:
+        row, column = np.argwhere(codes == unknown[0])[0]
+        raise UserError(f'The mask "{name}" has the colour {tuple(pixels[row, column].tolist())} at column {column}, '
+                        f"row {row}, which is not in the table of colours; save masks without smoothing or JPEG.")
+    return np.array([known[value] for value in values.tolist()], np.uint8)[positions.reshape(codes.shape)]
