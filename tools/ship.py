@@ -14,9 +14,11 @@ from pathlib import Path
 
 import torch
 
+import ssgan_lite as sg
 from ssgan_lite import assets
 from ssgan_lite.pictures import sample_sheet
 from ssgan_lite.storage import atomic_write
+from ssgan_lite.train.checkpoint import read_checkpoint
 from ssgan_lite.train.log import read_log
 from ssgan_lite.train.run import SAMPLE_SEEDS
 from ssgan_lite.weights import load_weights, save_weights
@@ -39,13 +41,20 @@ def main() -> None:
     parser.add_argument("--note", default="")
     options = parser.parse_args()
 
-    generator = load_weights(options.run / "weights.safetensors")
+    # From the checkpoint, so that a run can be shipped while it goes on.
+    state = read_checkpoint(options.run / "checkpoint.pt")
+    generator = sg.SemanticGenerator(sg.ModelConfig.from_dict(state["model"])).eval()
+    generator.load_state_dict(state["G_ema"])
+    generator.update_mean_w()
+    images = state["steps"] * state["recipe"]["batch"]
     described = json.loads((options.run / "run.json").read_text())
     changes = {k: v for k, v in described["recipe"].items() if k in ("batch", "r1_image", "r1_mask", "images")}
+    changes["images"] = images                     # how far it got, whatever was planned
     flags = " ".join(f"--{name.replace('_', '-')} {value}" for name, value in changes.items())
-    record = {**generator.record, "note": options.note,
+    log = [line for line in read_log(options.run / "log.jsonl") if line["images"] <= images]
+    record = {**described, "images": images, "seconds": round(state["seconds"]), "note": options.note,
               "command": f"ssgan-lite train --preset {described['preset']} --out runs/{options.name} {flags}",
-              "curve": thinned(read_log(options.run / "log.jsonl"))}
+              "curve": thinned(log)}
     path = DATA / "weights" / f"{options.name}.safetensors"
     save_weights(generator, path, record, torch.float16)
     with atomic_write(path.with_suffix(".png")) as temporary:
