@@ -16,6 +16,9 @@ from pathlib import Path
 
 from ssgan_lite.errors import UserError
 
+# What `train` may change of a preset's model: the baseline and the ablations.
+ABLATIONS = ("architecture", "mask_branch", "fusion", "fourier_bands", "base_layers")
+
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run one command; returns the exit code."""
@@ -46,6 +49,8 @@ def build_parser() -> argparse.ArgumentParser:
                  "ssgan-lite train --preset nano32 --out runs/first")
     _add_fields(train, "run", "ssgan_lite.train.run", "RunOptions")
     _add_fields(train, "recipe (default: the preset's)", "ssgan_lite.train.recipe", "TrainConfig", preset_defaults=True)
+    _add_fields(train, "baseline and ablations (default: the paper's model)", "ssgan_lite.config", "ModelConfig",
+                preset_defaults=True, only=ABLATIONS)
 
     sample = _add(commands, "sample", run_sample, "draw faces with their masks into a PNG file",
                   "ssgan-lite sample --weights lite64 --seeds 0:16 --out faces.png")
@@ -69,14 +74,16 @@ def run_doctor(options: argparse.Namespace) -> int:
 
 def run_train(options: argparse.Namespace) -> int:
     from ssgan_lite.config import preset
-    from ssgan_lite.train import RunOptions, TrainConfig, recipe, recorded_recipe, train
+    from ssgan_lite.train import RunOptions, TrainConfig, recipe, recorded_model, recorded_recipe, train
 
-    preset(options.preset)           # an unknown name is a better first complaint than anything that follows from it
+    model = preset(options.preset)   # an unknown name is a better first complaint than anything that follows from it
     changes = {field.name: getattr(options, field.name) for field in dataclasses.fields(TrainConfig)
                if getattr(options, field.name) is not None}
+    ablations = {name: getattr(options, name) for name in ABLATIONS if getattr(options, name) is not None}
     run = RunOptions(**{field.name: getattr(options, field.name) for field in dataclasses.fields(RunOptions)})
     begun_with = recorded_recipe(run.out) if run.resume else None
-    train(run, (begun_with or recipe(options.preset)).replace(**changes))
+    model = (recorded_model(run.out, run.preset) if run.resume else None) or model
+    train(run, (begun_with or recipe(options.preset)).replace(**changes), model=model.replace(**ablations))
     return 0
 
 
@@ -202,8 +209,8 @@ def _add(commands, name: str, function, summary: str, example: str) -> argparse.
 
 
 def _add_fields(parser: argparse.ArgumentParser, title: str, module: str, name: str,
-                preset_defaults: bool = False) -> None:
-    """An option for every field of a dataclass, its help text being the comment behind the field."""
+                preset_defaults: bool = False, only: Sequence[str] = ()) -> None:
+    """An option for every field of a dataclass (or `only` these), its help text being the comment behind the field."""
     import importlib
     import inspect
 
@@ -211,10 +218,12 @@ def _add_fields(parser: argparse.ArgumentParser, title: str, module: str, name: 
     types, source = typing.get_type_hints(cls), inspect.getsource(cls)
     group = parser.add_argument_group(title)
     for field in dataclasses.fields(cls):
+        if only and field.name not in only:
+            continue
         line = next(line for line in source.splitlines() if line.strip().startswith(f"{field.name}:"))
         text = line.partition("#")[2].strip().rstrip(". ;,").replace("%", "%%")
         kind, flag = types[field.name], f"--{field.name.replace('_', '-')}"
-        required = field.default is dataclasses.MISSING
+        required = field.default is dataclasses.MISSING and not preset_defaults
         default = None if preset_defaults or required else field.default
         if kind is bool:
             group.add_argument(flag, action=argparse.BooleanOptionalAction, default=default, help=text)

@@ -14,6 +14,9 @@ from dataclasses import dataclass
 from ssgan_lite.errors import UserError, suggest
 from ssgan_lite.parts import PARTS
 
+ARCHITECTURES = ("semantic", "monolithic")
+FUSIONS = ("soft", "hard")
+
 
 @dataclass(frozen=True)
 class ModelConfig:
@@ -37,12 +40,20 @@ class ModelConfig:
     mask_residual: bool = True                   # add the coarse mask to the mask branch at its own resolution
     detach_texture: bool = False                 # no gradient from texture layers into shape layers
     mapping_lr: float = 0.01                     # learning-rate multiplier of the mapping network
+    # What ablations and the baseline change. `fourier_bands=0` and `base_layers=0` are ablations too.
+    architecture: str = "semantic"               # "monolithic": one StyleGAN2 for the whole face (model/baseline.py)
+    mask_branch: bool = True                     # does the discriminator see the mask?
+    fusion: str = "soft"                         # "hard": the nearest part alone is seen (model/fusion.py)
 
     def __post_init__(self) -> None:
         def require(condition: bool, message: str) -> None:
             if not condition:
                 raise UserError(f"This model cannot be built: {message}.")
 
+        for name, known in (("architecture", ARCHITECTURES), ("fusion", FUSIONS)):
+            require(getattr(self, name) in known,
+                    f'{name} is "{getattr(self, name)}". {suggest(getattr(self, name), known)[:-1]}')
+        require(self.fourier_bands >= 0, f"fourier_bands is {self.fourier_bands}, below 0")
         for name in ("size", "coarse_size", "min_feat_size"):
             require(_is_power_of_two(getattr(self, name)), f"{name} is {getattr(self, name)}, not a power of two")
         require(self.coarse_size < self.size, f"coarse_size {self.coarse_size} is not below size {self.size}")

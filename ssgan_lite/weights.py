@@ -17,7 +17,7 @@ from safetensors.torch import load_file, save
 from ssgan_lite import assets
 from ssgan_lite.config import ModelConfig
 from ssgan_lite.errors import UserError, suggest
-from ssgan_lite.model import SemanticGenerator
+from ssgan_lite.model import SemanticGenerator, build_generator
 from ssgan_lite.storage import atomic_write
 
 FORMAT = "ssgan-lite generator 1"
@@ -65,7 +65,7 @@ def load_weights(path: str | os.PathLike, device: str | torch.device = "cpu") ->
         raise UserError(f'"{path}" is not the file that "{path.with_suffix(".json").name}" describes: it was changed, '
                         "or the two are from different runs. Fetch both again.")
     try:
-        generator = SemanticGenerator(ModelConfig.from_dict(description["config"]))
+        generator = build_generator(ModelConfig.from_dict(description["config"]))
     except UserError as error:
         raise UserError(f'"{path.with_suffix(".json")}": {error}') from None
     load_state(generator, state, str(path))

@@ -33,13 +33,42 @@ def fusion_weights(mask: Tensor, transparent: Sequence[int] = ()) -> Tensor:
     """
     if not transparent:
         return mask
-    is_solid = mask.new_ones(mask.shape[1])
-    is_solid[list(transparent)] = 0.0
-    is_solid = is_solid.view(1, -1, 1, 1)
+    is_solid = _solid(mask, transparent)
     solid = mask * is_solid
     return solid / (solid.sum(dim=1, keepdim=True) + EPS) + mask * (1 - is_solid)
+
+
+def one_hot_straight_through(mask: Tensor) -> Tensor:
+    """One for the largest entry along the parts, zero for the others, with the gradient of `mask` itself.
+
+    The step has no useful derivative, so the backward pass pretends that it was not there (the straight-through
+    estimator, Bengio et al., arXiv 1308.3432). Where `mask` is all zero, so is the result. [N, P, H, W]
+    """
+    hard = torch.zeros_like(mask).scatter_(1, mask.argmax(dim=1, keepdim=True), 1.0)
+    hard = hard * (mask.detach().amax(dim=1, keepdim=True) > 0)
+    return hard + (mask - mask.detach())
+
+
+def hard_fusion_weights(mask: Tensor, transparent: Sequence[int] = ()) -> Tensor:
+    """`fusion_weights` without blending, for the ablation "hard fusion": [N, P, H, W] of zeros and ones.
+
+    Of the solid parts the nearest one alone is seen; a transparent part is added where it is the nearest of all, so
+    glasses keep the face behind them. Without this second look the glasses' pixels would show glasses alone.
+    """
+    nearest = one_hot_straight_through(mask)
+    weights = fusion_weights(mask, transparent)
+    is_solid = _solid(mask, transparent)
+    return one_hot_straight_through(weights * is_solid) + nearest * (1 - is_solid)
 
 
 def to_coarse_mask(mask: Tensor) -> Tensor:
     """[0, 1] -> [-1, 1], the scale on which the discriminator and the mask loss see masks."""
     return 2 * mask - 1
+
+
+def _solid(mask: Tensor, transparent: Sequence[int]) -> Tensor:
+    """1 for solid parts, 0 for transparent ones: [1, P, 1, 1]."""
+    is_solid = mask.new_ones(mask.shape[1])
+    for part in transparent:
+        is_solid[part] = 0.0          # one at a time: a list of indices would be copied to the GPU, which waits for it
+    return is_solid.view(1, -1, 1, 1)

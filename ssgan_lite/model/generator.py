@@ -11,7 +11,8 @@ from torch import Tensor, nn
 from ssgan_lite.config import ModelConfig
 from ssgan_lite.errors import UserError
 from ssgan_lite.model.fourier import PositionEmbedding
-from ssgan_lite.model.fusion import fusion_weights, soft_mask, to_coarse_mask
+from ssgan_lite.model.fusion import (fusion_weights, hard_fusion_weights, one_hot_straight_through, soft_mask,
+                                     to_coarse_mask)
 from ssgan_lite.model.latents import LatentLayout
 from ssgan_lite.model.local import LocalBank
 from ssgan_lite.model.mapping import MappingNetwork, truncate
@@ -24,26 +25,20 @@ class GeneratorOutput:
 
     image: Tensor          # [N, 3, R, R], about -1 to 1, not clamped
     mask: Tensor           # [N, P, R, R], raw scores; the largest wins
-    coarse_mask: Tensor    # [N, P, Hc, Hc], in [-1, 1]
-    depths: Tensor         # [N, P, Hc, Hc], pseudo-depths; the background's are 0
+    coarse_mask: Tensor | None   # [N, P, Hc, Hc], in [-1, 1]; None for the monolithic baseline
+    depths: Tensor | None        # [N, P, Hc, Hc], pseudo-depths; the background's are 0; None for the baseline
     codes: Tensor          # [N, P * L, S], the expanded codes that were used
 
 
-class SemanticGenerator(nn.Module):
-    """SemanticStyleGAN's generator.
+class LatentGenerator(nn.Module):
+    """What all generators share: codes drawn from z, and the centre of W towards which they are truncated.
 
-    `G(w)` takes W, W+ or expanded codes (see `LatentLayout`). In eval mode it uses the stored noise planes, so the
-    same code gives the same picture; in train mode it draws fresh ones.
+    A subclass has `mapping` (z -> w), `layout` (which code steers what) and `render` (with `draw_noise`).
     """
 
     def __init__(self, config: ModelConfig):
         super().__init__()
         self.config = config
-        self.layout = LatentLayout(config)
-        self.mapping = MappingNetwork(config.style_dim, config.mapping_layers, config.mapping_lr)
-        self.embedding = PositionEmbedding(config.coarse_size, config.fourier_bands, config.local_channels)
-        self.local = LocalBank(config)
-        self.render = RenderNet(config)
         # The centre of W, for truncation. NaN until `update_mean_w` has run, so that it is never used unnoticed.
         self.register_buffer("mean_w", torch.full((config.style_dim,), float("nan")))
 
@@ -75,6 +70,22 @@ class SemanticGenerator(nn.Module):
             self.update_mean_w()
         return truncate(w, self.mean_w, psi)
 
+
+class SemanticGenerator(LatentGenerator):
+    """SemanticStyleGAN's generator.
+
+    `G(w)` takes W, W+ or expanded codes (see `LatentLayout`). In eval mode it uses the stored noise planes, so the
+    same code gives the same picture; in train mode it draws fresh ones.
+    """
+
+    def __init__(self, config: ModelConfig):
+        super().__init__(config)
+        self.layout = LatentLayout(config)
+        self.mapping = MappingNetwork(config.style_dim, config.mapping_layers, config.mapping_lr)
+        self.embedding = PositionEmbedding(config.coarse_size, config.fourier_bands, config.local_channels)
+        self.local = LocalBank(config)
+        self.render = RenderNet(config)
+
     def coordinates(self, moved: Mapping[str | int, Tensor]) -> Tensor:
         """A grid for every part, the plain one except where `moved` gives another ([2, Hc, Hc]): [P, 2, Hc, Hc]."""
         grids = self.embedding.grid.repeat(self.config.n_parts, 1, 1, 1)
@@ -104,7 +115,12 @@ class SemanticGenerator(nn.Module):
         per_layer = codes.unflatten(1, (self.config.n_parts, self.config.local_layers))        # [N, P, L, S]
         hidden, depths = self.local(per_layer, self.embedding(coords))                         # [N, P, C, Hc, Hc]
         mask = soft_mask(depths, present)                                                      # [N, P, Hc, Hc]
-        features = self.local.compose(hidden, fusion_weights(mask, self.config.transparent_ids))
+        if self.config.fusion == "hard":
+            weights = hard_fusion_weights(mask, self.config.transparent_ids)
+            mask = one_hot_straight_through(mask)
+        else:
+            weights = fusion_weights(mask, self.config.transparent_ids)
+        features = self.local.compose(hidden, weights)
         coarse_mask = to_coarse_mask(mask)
         if noise is None and self.training:
             noise = self.render.draw_noise(len(codes))

@@ -8,6 +8,7 @@ from pathlib import Path
 from ssgan_lite.config import ModelConfig
 from ssgan_lite.errors import UserError
 from ssgan_lite.storage import atomic_write, load_torch, save_torch
+from ssgan_lite.train.recipe import TrainConfig
 from ssgan_lite.train.trainer import Trainer
 
 FORMAT = "ssgan-lite training state 1"
@@ -42,11 +43,14 @@ def resume(trainer: Trainer, path: Path) -> tuple[float, dict]:
     continuation of the first.
     """
     state = read_checkpoint(path)
-    if ModelConfig.from_dict(state["model"]) != trainer.model_config:
-        raise UserError(f'"{path}" is of another model ({_differences(state["model"], trainer.model_config.to_dict())}'
+    model = ModelConfig.from_dict(state["model"])
+    if model != trainer.model_config:
+        raise UserError(f'"{path}" is of another model ({_differences(model.to_dict(), trainer.model_config.to_dict())}'
                         "). Resume with the preset that it was started with.")
     ours = dataclasses.asdict(trainer.config)
-    if changed := _differences({**state["recipe"], "images": ours["images"]}, ours):
+    # What an older version did not know had the effect of today's defaults.
+    theirs = {**dataclasses.asdict(TrainConfig()), **state["recipe"], "images": ours["images"]}
+    if changed := _differences(theirs, ours):
         raise UserError(f'"{path}" was trained with another recipe ({changed}). Resume with the same one; only '
                         "--images may change.")
     trainer.load_state_dict(state)

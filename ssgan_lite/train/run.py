@@ -16,6 +16,7 @@ import os
 import platform
 import signal
 import threading
+import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -23,6 +24,7 @@ from pathlib import Path
 
 import torch
 
+from ssgan_lite.config import ModelConfig
 from ssgan_lite.config import preset as model_preset
 from ssgan_lite.data import open_dataset
 from ssgan_lite.errors import UserError
@@ -53,6 +55,7 @@ class RunOptions:
     checkpoint_every: int = 10_000      # images between two checkpoints; a kill costs at most so many
     snapshot_every: int = 0             # images between two snapshots of the weights; 0: none
     quiet: bool = False                 # no progress bar, no closing words
+    minutes: float = 0.0                # stop after so much time, to go on with --resume; 0: no limit
 
 
 def choose_device(name: str) -> torch.device:
@@ -75,14 +78,17 @@ def choose_device(name: str) -> torch.device:
     return device
 
 
-def train(options: RunOptions, config: TrainConfig, on_log: Callable[[dict], None] | None = None) -> Trainer:
-    """Train until `config.images` have been shown, or until Ctrl-C, which saves and leaves cleanly.
+def train(options: RunOptions, config: TrainConfig, on_log: Callable[[dict], None] | None = None,
+          model: ModelConfig | None = None) -> Trainer:
+    """Train until `config.images` have been shown; `options.minutes` or Ctrl-C save and leave cleanly before that.
 
-    on_log is called with every line of the log. Returns the trainer as it ended.
+    on_log is called with every line of the log; model is the preset's unless another is given (for ablations).
+    Returns the trainer as it ended.
     """
+    began = time.monotonic()
     out, device = Path(options.out), choose_device(options.device)
     _check_folder(out, options)
-    model = model_preset(options.preset)
+    model = model or model_preset(options.preset)
     trainer = Trainer(model, config, open_dataset(options.data, size=model.size), device)
     seconds, log_state = 0.0, {}
     if options.start_from:
@@ -101,7 +107,10 @@ def train(options: RunOptions, config: TrainConfig, on_log: Callable[[dict], Non
     log = RunLog(out / "log.jsonl", config.images, trainer.images_seen, seconds, options.quiet, log_state)
     try:
         with _stop_requests() as stop_requested:
-            while trainer.images_seen < config.images and not stop_requested():
+            def out_of_time() -> bool:
+                return 0 < options.minutes <= (time.monotonic() - began) / 60
+
+            while trainer.images_seen < config.images and not (stop_requested() or out_of_time()):
                 log.add(trainer.step(), config.batch)
                 if _crossed(trainer, options.log_every):
                     line = log.write(trainer.steps)
@@ -165,6 +174,15 @@ def recorded_recipe(out: str | os.PathLike) -> TrainConfig | None:
         return None
 
 
+def recorded_model(out: str | os.PathLike, preset: str) -> ModelConfig | None:
+    """The model that the run in a folder was started with, if it was made from this preset; None if unknown."""
+    try:
+        description = json.loads((Path(out) / "run.json").read_text(encoding="utf-8"))
+        return ModelConfig.from_dict(description["model"]) if description["preset"] == preset else None
+    except (OSError, ValueError, KeyError, TypeError):
+        return None
+
+
 def _start_from(trainer: Trainer, source: str) -> None:
     """Weights of a generator, or both networks of a checkpoint."""
     if Path(source).suffix != ".pt":
@@ -186,7 +204,8 @@ def _describe(options: RunOptions, config: TrainConfig, trainer: Trainer) -> dic
         except (OSError, ValueError):
             pass
     return dict(
-        preset=options.preset, data=options.data, faces=len(trainer.data), recipe=dataclasses.asdict(config),
+        preset=options.preset, model=trainer.model_config.to_dict(), data=options.data, faces=len(trainer.data),
+        recipe=dataclasses.asdict(config),
         start_from=start_from,
         device=torch.cuda.get_device_name(device) if device.type == "cuda" else f"cpu, {torch.get_num_threads()} threads",
         torch=torch.__version__, python=platform.python_version(), checkpoint_format=CHECKPOINT_FORMAT)

@@ -14,7 +14,7 @@ from torch import Tensor
 from ssgan_lite.config import ModelConfig
 from ssgan_lite.data.dataset import Dataset
 from ssgan_lite.errors import UserError
-from ssgan_lite.model import DualBranchDiscriminator, GeneratorOutput, SemanticGenerator
+from ssgan_lite.model import DualBranchDiscriminator, GeneratorOutput, SemanticGenerator, build_generator
 from ssgan_lite.train import losses
 from ssgan_lite.train.ema import ema_decay, update_ema
 from ssgan_lite.train.recipe import TrainConfig
@@ -50,7 +50,7 @@ class Trainer:
         self.data = data.to(self.device)
         with torch.random.fork_rng(devices=[]):
             torch.manual_seed(derive_seed(config.seed, "weights"))
-            self.G, self.D = SemanticGenerator(model), DualBranchDiscriminator(model)
+            self.G, self.D = build_generator(model), DualBranchDiscriminator(model)
         self.G.to(self.device).train()
         self.D.to(self.device).train()
         self.G_ema = copy.deepcopy(self.G).eval().requires_grad_(False)
@@ -123,7 +123,7 @@ class Trainer:
 
     def r1_step(self, image: Tensor, mask: Tensor) -> dict[str, Tensor]:
         config = self.config
-        r1 = losses.r1_penalty(self.D, image, mask)
+        r1 = losses.r1_penalty(self.D, image, mask if self.model_config.mask_branch else None)
         loss = config.r1_every * (config.r1_image / 2 * r1.image + config.r1_mask / 2 * r1.mask)
         self._update(self.optimizer_d, loss)
         return {"r1_image": r1.image.detach(), "r1_mask": r1.mask.detach()}
@@ -132,10 +132,13 @@ class Trainer:
         self.D.requires_grad_(False)              # its weights need no gradient here: a third of the work saved
         out = self.fake("g")
         adversarial = losses.generator_loss(self.D(out.image, out.mask))
-        mask_loss = losses.mask_consistency(out.coarse_mask, out.mask)
-        self._update(self.optimizer_g, adversarial + self.config.mask_weight * mask_loss)
+        loss, stats = adversarial, {"g_loss": adversarial.detach()}
+        if out.coarse_mask is not None:           # the monolithic baseline has none
+            mask_loss = losses.mask_consistency(out.coarse_mask, out.mask)
+            loss, stats["mask_loss"] = loss + self.config.mask_weight * mask_loss, mask_loss.detach()
+        self._update(self.optimizer_g, loss)
         self.D.requires_grad_(True)
-        return {"g_loss": adversarial.detach(), "mask_loss": mask_loss.detach()}
+        return stats
 
     def path_step(self) -> dict[str, Tensor]:
         n = max(1, self.config.batch // 2)
