@@ -46,11 +46,12 @@ def test_outputs_hold_nothing_of_the_machine_they_were_made_on(name):
 def test_every_picture_has_an_alt_text_and_is_a_picture(name):
     for cell in code_cells(name):
         for output in cell.outputs:
-            data = output.get("data", {}).get("image/png")
-            if data:
-                alt = output.metadata.get("image/png", {}).get("alt", "")
-                assert len(alt) >= 20, f"no alt text in: {cell.source[:60]}"
-                assert Image.open(io.BytesIO(base64.b64decode(data))).getextrema() is not None
+            for kind, data in output.get("data", {}).items():
+                if kind.startswith("image/"):
+                    alt = output.metadata.get(kind, {}).get("alt", "")
+                    assert len(alt) >= 20, f"no alt text in: {cell.source[:60]}"
+                    colors = Image.open(io.BytesIO(base64.b64decode(data))).convert("L").getextrema()
+                    assert colors[0] < colors[1], f"an empty picture in: {cell.source[:60]}"
     for cell in READ[name].cells:
         if cell.cell_type == "markdown":
             assert "![](" not in cell.source

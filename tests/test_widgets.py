@@ -26,8 +26,10 @@ def codes(editor, part):
 
 
 def test_it_shows_four_pictures_and_a_stable_line(editor):
+    from ssgan_lite.show.widgets import VIEW
+
     for view in editor.pictures:
-        assert Image.open(io.BytesIO(view.value)).size == (440, 440)
+        assert Image.open(io.BytesIO(view.value)).size == (2 * VIEW, 2 * VIEW)
     assert repr(editor) == "PartEditor(32 px; parts: hair, eyes, background, face, mouth, nose, cloth)"
 
 
@@ -71,5 +73,8 @@ def test_choosing_another_part_keeps_the_edit(editor):
     guest = editor.guest_seed
     editor.dice.click()
     assert editor.guest_seed == guest + 1 and editor.texture.value == 0
-    editor.psi.value = 0.2
+    n = len(editor.face._past)
+    for psi in (0.5, 0.3, 0.2):
+        editor.psi.value = psi
     assert editor.face.state.psi == pytest.approx(0.2)
+    assert len(editor.face._past) == n + 1, "a drag is one edit"

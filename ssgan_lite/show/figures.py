@@ -13,6 +13,7 @@ import matplotlib
 import numpy as np
 from IPython.display import Image as NotebookImage
 from IPython.display import display
+from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
 from PIL import Image
 
@@ -24,16 +25,24 @@ INK = "#333333"
 
 
 def show(picture: Image.Image | Figure, alt: str) -> None:
-    """Display a picture in the notebook, as PNG, with a text for those who cannot see it."""
+    """Display a picture in the notebook, with a text for those who cannot see it.
+
+    Diagrams are stored as PNG, pictures of faces as JPEG where that is smaller: a page should stay below 300 kB.
+    """
     if not alt.strip():
         raise UserError("A picture needs an alt text: say what it shows.")
-    data = io.BytesIO()
     if isinstance(picture, Figure):
-        # No software version in the file: the same figure is the same bytes.
-        picture.savefig(data, format="png", dpi=100, bbox_inches="tight", metadata={"Software": None})
-    else:
-        picture.save(data, "PNG", optimize=True)
-    display(NotebookImage(data.getvalue(), alt=alt))
+        canvas = FigureCanvasAgg(picture)
+        drawn = io.BytesIO()
+        canvas.print_figure(drawn, format="png", dpi=100, bbox_inches="tight")
+        picture = Image.open(drawn)
+    encodings = {}
+    for kind, options in (("png", dict(optimize=True)), ("jpeg", dict(quality=85, subsampling=0))):
+        data = io.BytesIO()
+        picture.convert("RGB").save(data, kind, **options)
+        encodings[kind] = data.getvalue()
+    smaller = min(encodings, key=lambda kind: len(encodings[kind]))
+    display(NotebookImage(encodings[smaller], format=smaller, alt=alt))
 
 
 def picture_rows(rows: Sequence[Sequence[np.ndarray | Image.Image | None]], titles: Sequence[str] = (),
@@ -61,10 +70,10 @@ def picture_rows(rows: Sequence[Sequence[np.ndarray | Image.Image | None]], titl
     return figure
 
 
-def part_legend(names: Sequence[str] = PARTS.names, columns: int = 7) -> Figure:
+def part_legend(names: Sequence[str] = PARTS.names, columns: int = 5) -> Figure:
     """The colours of the parts with their names, as in every coloured mask."""
     rows = -(-len(names) // columns)
-    figure = Figure(figsize=(columns * 1.15, rows * 0.32))
+    figure = Figure(figsize=(columns * 1.3, rows * 0.3))
     axis = figure.subplots()
     axis.set_xlim(0, columns), axis.set_ylim(rows, 0)
     axis.axis("off")

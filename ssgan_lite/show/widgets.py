@@ -14,14 +14,14 @@ from ssgan_lite.model import SemanticGenerator
 from ssgan_lite.pictures import mask_to_rgb, to_image
 from ssgan_lite.show.figures import change_picture
 
-VIEW = 220      # pixels, width of each of the pictures
+VIEW = 176      # pixels, width of each of the four pictures: they fit beside each other on a laptop
 
 
 class PartEditor(widgets.VBox):
     """Change one part of a face and watch the rest stay as it is.
 
-    Three pictures: the face, its mask, and where it differs from the face before the last choice of a part. The two
-    sliders lead from this face's part to the same part of a guest; the dice bring another guest.
+    Four pictures: the face, its mask, where it differs from the face before the edit in hand, and a guest. The two
+    sliders lead from the chosen part of this face to the same part of the guest.
     """
 
     def __init__(self, generator: SemanticGenerator, seed: int = 0, guest: int = 1, psi: float = 0.7,
@@ -69,6 +69,7 @@ class PartEditor(widgets.VBox):
 
     def _begin_edit(self, _=None) -> None:
         """Take what is shown as the face to compare with; put the sliders back."""
+        self._turning = False
         self._state = self.face.state
         self._before = self.face.render()
         for slider in (self.shape, self.texture):
@@ -107,10 +108,13 @@ class PartEditor(widgets.VBox):
         self._begin_edit()
 
     def _set_psi(self, change) -> None:
+        if self._turning:
+            self.face.undo()                        # a drag is one edit, however many positions it goes through
         self.face.set_psi(change["new"])
         self.guest.set_psi(change["new"])
         self._show_guest()
         self._begin_edit()
+        self._turning = True
 
     def _show_guest(self) -> None:
         self.pictures[3].value = _png(to_image(self.guest.render().image)[0])
