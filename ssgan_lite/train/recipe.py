@@ -28,20 +28,28 @@ class TrainConfig:
     ema_images: int = 10_000            # half-life of the averaged generator, in images ...
     ema_share: float = 0.05             # ... but at most this share of what has been seen
     flip: bool = True                   # mirror half of the images; left and right parts share a class
+    # Adaptive augmentation of all that the discriminator sees (augment.py): for long runs on few pictures.
+    augment_from: int = 600_000         # images before it begins; shorter runs end before they learn the data by heart
+    augment_target: float = 0.6         # share of reals called real, less those called fake, that p is to keep
+    augment_ramp: int = 200_000         # images in which p could go from 0 to 1
+    augment_max: float = 0.5            # largest p; 0 switches augmentation off
     seed: int = 0                       # of everything random: weights, codes, noise, order, flips
 
     def __post_init__(self) -> None:
         if self.batch < 1 or (self.batch > 4 and self.batch % 4):
             raise UserError(f"A batch of {self.batch} cannot be split into groups of 4 for the minibatch standard "
                             "deviation; use a multiple of 4.")
-        for name in ("images", "r1_every", "path_every"):
+        for name in ("images", "r1_every", "path_every", "augment_ramp"):
             if getattr(self, name) < 1:
                 raise UserError(f"{name} must be at least 1, not {getattr(self, name)}.")
-        for name in ("r1_image", "r1_mask", "mask_weight", "path_weight", "ema_images", "ema_share"):
+        for name in ("r1_image", "r1_mask", "mask_weight", "path_weight", "ema_images", "ema_share", "augment_from"):
             if not 0 <= getattr(self, name) < math.inf:
                 raise UserError(f"{name} must not be negative, but is {getattr(self, name)}.")
         if not 0 < self.lr < math.inf:
             raise UserError(f"lr must be above 0, not {self.lr}.")
+        if not (0 <= self.augment_max <= 1 and -1 <= self.augment_target <= 1):
+            raise UserError("augment_max is a share from 0 to 1 and augment_target a mean sign from -1 to 1, not "
+                            f"{self.augment_max} and {self.augment_target}.")
         if not (0 <= self.mixing <= 1 and 0 <= self.beta2 < 1):
             raise UserError(f"mixing and beta2 are shares from 0 to 1, not {self.mixing} and {self.beta2}.")
 

@@ -16,6 +16,7 @@ from ssgan_lite.data.dataset import Dataset
 from ssgan_lite.errors import UserError
 from ssgan_lite.model import DualBranchDiscriminator, GeneratorOutput, SemanticGenerator, build_generator
 from ssgan_lite.train import losses
+from ssgan_lite.train.augment import AdaptiveAugment
 from ssgan_lite.train.ema import ema_decay, update_ema
 from ssgan_lite.train.recipe import TrainConfig
 from ssgan_lite.train.streams import derive_seed, shuffled_indices, stream, uniform
@@ -57,6 +58,7 @@ class Trainer:
         self.optimizer_g = lazy_adam(self.G.parameters(), config, config.path_every if config.path_weight else None)
         self.optimizer_d = lazy_adam(self.D.parameters(), config, config.r1_every)
         self.path_mean = torch.zeros((), device=self.device)
+        self.augment = AdaptiveAugment(config, self.device)
         self.steps = 0
 
     @property
@@ -95,10 +97,18 @@ class Trainer:
         n = self.config.batch
         return self.G(self.draw_codes(n, purpose), noise=self.draw_noise(n, purpose))
 
+    def as_seen(self, image: Tensor, mask: Tensor, purpose: str) -> tuple[Tensor, Tensor]:
+        """What the discriminator gets to see of image and mask: augmented, once that has begun."""
+        if not self.augment.active(self.images_seen):
+            return image, mask
+        return self.augment(image, mask, self.config.seed, self.steps, purpose)
+
     def step(self) -> dict[str, Tensor]:
         """One step of everything. Returns detached scalars on the device: reading them costs a synchronisation."""
         stats = {}
-        image, mask = self.draw_real()
+        # R1 gets the real images as the critic saw them: already augmented, so nothing is differentiated twice
+        # through the resampling, which has no second derivative.
+        image, mask = self.as_seen(*self.draw_real(), "real")
         stats |= self.discriminator_step(image, mask)
         if self.steps % self.config.r1_every == 0:
             stats |= self.r1_step(image, mask)
@@ -113,13 +123,17 @@ class Trainer:
     def discriminator_step(self, image: Tensor, mask: Tensor) -> dict[str, Tensor]:
         with torch.no_grad():
             fake = self.fake("d")
-        fake_score, real_score = self.D(fake.image, fake.mask), self.D(image, mask)
+        fake_score, real_score = self.D(*self.as_seen(fake.image, fake.mask, "d")), self.D(image, mask)
         loss = losses.discriminator_loss(real_score, fake_score)
         self._update(self.optimizer_d, loss)
-        return {"d_loss": loss.detach(), "real_score": real_score.detach().mean(),
-                "fake_score": fake_score.detach().mean(),
-                # The share of reals that the critic calls real minus those it does not: near 1 it has memorised them.
-                "real_sign": real_score.detach().sign().mean()}
+        stats = {"d_loss": loss.detach(), "real_score": real_score.detach().mean(),
+                 "fake_score": fake_score.detach().mean(),
+                 # The share of reals that the critic calls real minus those it does not: near 1 it has memorised them.
+                 "real_sign": real_score.detach().sign().mean()}
+        if self.augment.active(self.images_seen):
+            self.augment.update(stats["real_sign"])
+            stats["augment_p"] = self.augment.p
+        return stats
 
     def r1_step(self, image: Tensor, mask: Tensor) -> dict[str, Tensor]:
         config = self.config
@@ -131,7 +145,7 @@ class Trainer:
     def generator_step(self) -> dict[str, Tensor]:
         self.D.requires_grad_(False)              # its weights need no gradient here: a third of the work saved
         out = self.fake("g")
-        adversarial = losses.generator_loss(self.D(out.image, out.mask))
+        adversarial = losses.generator_loss(self.D(*self.as_seen(out.image, out.mask, "g")))
         loss, stats = adversarial, {"g_loss": adversarial.detach()}
         if out.coarse_mask is not None:           # the monolithic baseline has none
             mask_loss = losses.mask_consistency(out.coarse_mask, out.mask)
@@ -168,9 +182,10 @@ class Trainer:
         """Everything needed to go on bit for bit; random numbers follow from seed and step (`streams`)."""
         return dict(G=self.G.state_dict(), D=self.D.state_dict(), G_ema=self.G_ema.state_dict(),
                     optimizer_g=self.optimizer_g.state_dict(), optimizer_d=self.optimizer_d.state_dict(),
-                    path_mean=self.path_mean, steps=self.steps)
+                    path_mean=self.path_mean, augment_p=self.augment.p, steps=self.steps)
 
     def load_state_dict(self, state: dict) -> None:
         for name in ("G", "D", "G_ema", "optimizer_g", "optimizer_d"):
             getattr(self, name).load_state_dict(state[name])
         self.path_mean, self.steps = state["path_mean"].to(self.device), state["steps"]
+        self.augment.p = state.get("augment_p", torch.zeros(())).to(self.device)     # older checkpoints have none
