@@ -1,0 +1,173 @@
+"""Weights on disk: what is written is read, and what is damaged, missing or foreign is said."""
+
+from __future__ import annotations
+
+import json
+import os
+import shutil
+from pathlib import Path
+
+import pytest
+import torch
+from safetensors.torch import load_file
+
+from ssgan_lite import SemanticGenerator, assets, load_pretrained, load_weights, preset, save_weights
+from ssgan_lite.errors import UserError
+from ssgan_lite.weights import load, shipped
+
+
+@pytest.fixture(scope="module")
+def made(tmp_path_factory) -> tuple[SemanticGenerator, Path]:
+    """A generator and the file that it was written to."""
+    torch.manual_seed(0)
+    G = SemanticGenerator(preset("nano32")).eval()
+    path = tmp_path_factory.mktemp("made") / "nano32.safetensors"
+    save_weights(G, path, {"images": 7})
+    return G, path
+
+
+@pytest.fixture
+def tree(made, tmp_path: Path, monkeypatch) -> Path:
+    """A data tree that ships these weights under two names."""
+    (tmp_path / "weights").mkdir()
+    for name in ("nano32", "other"):
+        for suffix in (".safetensors", ".json"):
+            shutil.copy(made[1].with_suffix(suffix), tmp_path / "weights" / (name + suffix))
+    assets.write_manifest(tmp_path)
+    monkeypatch.setenv("SSGAN_DATA", str(tmp_path))
+    return tmp_path
+
+
+def test_round_trip(made) -> None:
+    G, path = made
+    assert sorted(p.name for p in path.parent.iterdir()) == ["nano32.json", "nano32.safetensors"]
+    again = load_weights(path)
+    assert again.config == G.config and again.record == {"images": 7} and not again.training
+    state = again.state_dict()
+    assert all(torch.equal(tensor, state[name]) for name, tensor in G.state_dict().items())
+    assert again.mean_w.isfinite().all()                   # known before it was written
+    w = G.mapping(G.sample_z(2, 0))
+    assert torch.equal(G(w, psi=0.5).image, again(w, psi=0.5).image)
+    assert path.stat().st_mode & 0o777 == 0o666 & ~current_umask()
+
+
+def current_umask() -> int:
+    mask = os.umask(0)
+    os.umask(mask)
+    return mask
+
+
+def test_half_precision_and_names_without_a_suffix(made, tmp_path: Path) -> None:
+    G, path = made
+    save_weights(G, tmp_path / "v1.5", dtype=torch.float16)
+    small = tmp_path / "v1.5.safetensors"
+    assert small.exists() and (tmp_path / "v1.5.json").exists()
+    assert small.stat().st_size < 0.6 * path.stat().st_size
+    assert {tensor.dtype for tensor in load_file(small).values()} == {torch.float16}
+    again = load_weights(small)
+    assert again.local.weight.dtype == torch.float32
+    torch.testing.assert_close(again.local.weight, G.local.weight, rtol=1e-3, atol=1e-3)
+
+
+def test_shipped_weights(tree: Path, made) -> None:
+    assert shipped() == ["nano32", "other"]
+    G = load_pretrained("nano32")
+    assert torch.equal(G.local.weight, made[0].local.weight) and G.record == {"images": 7}
+    assert load("other").config == load(tree / "weights" / "other.safetensors").config == preset("nano32")
+    with pytest.raises(UserError, match='No weights called "nano23" are here. Did you mean "nano32"'):
+        load_pretrained("nano23")
+
+
+def test_one_damaged_file_does_not_hide_the_others(tree: Path) -> None:
+    (tree / "weights" / "other.safetensors").unlink()
+    load_pretrained("nano32")
+    with pytest.raises(UserError, match="other.safetensors.*not found.*SSGAN_DATA"):
+        load_pretrained("other")
+    os.truncate(tree / "weights" / "nano32.safetensors", 1000)
+    with pytest.raises(UserError, match="nano32.safetensors.*cut short: it has 1,000 of"):
+        load_pretrained("nano32")
+
+
+def test_where_nothing_is_shipped(tmp_path: Path, monkeypatch) -> None:
+    monkeypatch.setenv("SSGAN_DATA", str(tmp_path))
+    assert shipped() == []
+    with pytest.raises(UserError, match='"weights/lite64.safetensors" was not found.*Clone ssgan-lite'):
+        load_pretrained("lite64")
+    monkeypatch.setenv("SSGAN_DATA", str(tmp_path / "gone"))
+    with pytest.raises(UserError, match="SSGAN_DATA names .* not a folder"):
+        load_pretrained("lite64")
+
+
+def test_a_changed_byte_in_shipped_weights(tree: Path) -> None:
+    path = tree / "weights" / "nano32.safetensors"
+    content = bytearray(path.read_bytes())
+    content[-5] ^= 1
+    path.write_bytes(content)
+    with pytest.raises(UserError, match="nano32.safetensors.*was changed"):
+        load_pretrained("nano32")
+
+
+@pytest.fixture
+def pair(made, tmp_path: Path) -> Path:
+    for suffix in (".safetensors", ".json"):
+        shutil.copy(made[1].with_suffix(suffix), tmp_path / ("w" + suffix))
+    return tmp_path / "w.safetensors"
+
+
+@pytest.mark.parametrize("size", [0, 5, 100, 5000, -1])
+def test_cut_short(size: int, pair: Path) -> None:
+    os.truncate(pair, size if size >= 0 else pair.stat().st_size - 1)
+    with pytest.raises(UserError, match="w.safetensors.*cut short"):
+        load_weights(pair)
+
+
+def test_changed_or_swapped(pair: Path) -> None:
+    content = bytearray(pair.read_bytes())
+    content[-1000] ^= 1
+    pair.write_bytes(content)
+    with pytest.raises(UserError, match='w.safetensors" is not the file that "w.json" describes'):
+        load_weights(pair)
+
+
+def test_missing_files(pair: Path) -> None:
+    with pytest.raises(UserError, match='no weights at ".*gone.safetensors"'):
+        load_weights(pair.with_name("gone.safetensors"))
+    with pytest.raises(UserError, match="ending in .safetensors"):
+        load_weights(pair.with_name("checkpoint.pt"))
+    pair.with_suffix(".json").unlink()
+    with pytest.raises(UserError, match='w.json", which says what model "w.safetensors" is, is missing. Copy both'):
+        load_weights(pair)
+
+
+@pytest.mark.parametrize("text, message", [
+    ("", "cannot be read"), ("[]", "does not describe"), ('{"format": "ssgan-lite generator 0"}', "does not describe"),
+    ('{"format": "ssgan-lite generator 1", "sha256": "", "config": 3}', "does not describe"), ("\x00", "cannot be read")])
+def test_descriptions_that_describe_nothing(text: str, message: str, pair: Path) -> None:
+    pair.with_suffix(".json").write_text(text)
+    with pytest.raises(UserError, match=f"w.json.*{message}"):
+        load_weights(pair)
+
+
+@pytest.mark.parametrize("change, message", [
+    ({"size": 64}, "cannot be built"), ({"wigs": 1}, "not known here: wigs"), ({"style_dim": 32}, "belongs to another model"),
+    ({"size": "big"}, "w.json")])
+def test_a_description_of_another_model(change: dict, message: str, pair: Path) -> None:
+    description = json.loads(pair.with_suffix(".json").read_text())
+    description["config"].update(change)
+    pair.with_suffix(".json").write_text(json.dumps(description))
+    with pytest.raises(UserError, match=message):
+        load_weights(pair)
+
+
+def test_a_failed_write_leaves_the_old_pair(made, pair: Path, monkeypatch) -> None:
+    """Not one new file and one old one."""
+    before = {path.name: path.read_bytes() for path in pair.parent.iterdir()}
+
+    def full(self, *arguments, **options):
+        raise OSError(28, "No space left on device")
+    monkeypatch.setattr(Path, "write_text", full)
+    other = SemanticGenerator(preset("nano32"))
+    with pytest.raises(UserError, match="No space is left"):
+        save_weights(other, pair)
+    monkeypatch.undo()
+    assert {path.name: path.read_bytes() for path in pair.parent.iterdir()} == before
