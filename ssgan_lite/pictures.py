@@ -53,10 +53,10 @@ def image_grid(images: Sequence[np.ndarray | Image.Image], columns: int, gap: in
 
 
 def contact_sheet(faces: Dataset, count: int = 40, columns: int = 10) -> Image.Image:
-    """The first `count` faces, each with its coloured mask below it."""
-    count = min(count, len(faces))
-    tiles = [np.concatenate([faces.images[i].permute(1, 2, 0).numpy(), mask_to_rgb(faces.masks[i])])
-             for i in range(count)]                                                     # each [2 S, S, 3]
+    """The first `count` faces, each with its coloured mask below it if there are masks."""
+    tiles = list(faces.images[:count].permute(0, 2, 3, 1).numpy())                      # each [S, S, 3]
+    if faces.has_masks:
+        tiles = [np.concatenate(pair) for pair in zip(tiles, mask_to_rgb(faces.masks[:count]))]    # [2 S, S, 3]
     return image_grid(tiles, columns)
 
 
