@@ -156,7 +156,8 @@ def sha256(path: Path) -> str:
 
 def write_manifest(root: Path) -> dict[str, dict]:
     """List the shards and weights below `root` in its manifest, atomically; return what was listed."""
-    files = [*root.rglob("*.npz"), *root.rglob("*.safetensors"), *(root / "weights").rglob("*.json")]
+    files = [*root.rglob("*.npz"), *root.rglob("*.safetensors"),
+             *(path for folder in ("weights", "measure") for path in (root / folder).rglob("*.json"))]
     entries = {path.relative_to(root).as_posix(): {"bytes": path.stat().st_size, "sha256": sha256(path)}
                for path in files}
     entries = dict(sorted(entries.items()))

@@ -1,4 +1,4 @@
-"""The command line: `ssgan-lite doctor | train | sample | prepare`. Each command has `--help` with an example.
+"""The command line: `ssgan-lite doctor | train | sample | measure | prepare`; each has `--help` with an example.
 
 Plain argparse: training must start on a machine that has torch, numpy, pillow, safetensors and tqdm and nothing else.
 Whatever a user can mend is a `UserError`: its sentence goes to standard error, and the exit code is 2.
@@ -62,6 +62,7 @@ def build_parser() -> argparse.ArgumentParser:
     sample.add_argument("--scale", type=int, default=1, help="enlarge every pixel (default: %(default)s)")
     sample.add_argument("--out", type=Path, required=True, help="the PNG file to write")
     sample.add_argument("--force", action="store_true", help="replace the file if it exists")
+    _add_measure(commands)
     _add_prepare(commands)
     return parser
 
@@ -105,6 +106,19 @@ def run_sample(options: argparse.Namespace) -> int:
         sheet.save(temporary, "PNG")
     print(f"{len(seeds)} faces in {options.out}")
     return 0
+
+
+def _add_measure(commands) -> None:
+    from ssgan_lite.measure.command import EXAMPLE, add_options
+
+    add_options(_add(commands, "measure", run_measure, "measure a model: distances, mask agreement, leak, diversity, "
+                     "speed", EXAMPLE))
+
+
+def run_measure(options: argparse.Namespace) -> int:
+    from ssgan_lite.measure.command import run
+
+    return run(options)
 
 
 def _add_prepare(commands) -> None:

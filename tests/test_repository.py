@@ -62,7 +62,7 @@ def test_environment_file_installs_the_package_and_nothing_else() -> None:
 
 def test_every_dependency_has_a_tested_version_that_it_admits() -> None:
     groups = {"base": PROJECT["dependencies"], **PROJECT["optional-dependencies"]}
-    for group in ("base", "course", "test"):
+    for group in ("base", "course", "test", "measure"):
         for line in groups[group]:
             requirement = Requirement(line)
             version = pins().get(canonical(requirement.name))

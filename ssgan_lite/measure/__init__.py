@@ -1,0 +1,18 @@
+"""How good a generator is: distances to real faces, agreement of image and mask, leak of edits, diversity, speed.
+
+`ssgan-lite measure WEIGHTS` does all of it; every measure is a function of its own. What each number means is in the
+docstring of its module.
+"""
+
+from ssgan_lite.measure.agreement import Agreement, mask_agreement, parser_accuracy
+from ssgan_lite.measure.diversity import part_diversity
+from ssgan_lite.measure.features import EfficientNetLite0, extractor, features_of
+from ssgan_lite.measure.fid import frechet_distance, kernel_distance, precision_recall
+from ssgan_lite.measure.locality import baseline_leak, semantic_leak
+from ssgan_lite.measure.report import figure, table
+from ssgan_lite.measure.run import MEASURES, MeasureOptions, RealFaces, measure
+from ssgan_lite.measure.speed import time_and_memory
+
+__all__ = ["Agreement", "EfficientNetLite0", "MEASURES", "MeasureOptions", "RealFaces", "baseline_leak", "extractor",
+           "features_of", "figure", "frechet_distance", "kernel_distance", "mask_agreement", "measure",
+           "parser_accuracy", "part_diversity", "precision_recall", "semantic_leak", "table", "time_and_memory"]

@@ -1,0 +1,89 @@
+"""Do image and mask of a generated face say the same? The mask is compared with what an independent parser sees.
+
+For every part p the intersection over union |A_p & B_p| / |A_p | B_p| of mask A and parser B is averaged over the
+images whose mask A has the part. The mean over parts (mIoU) is taken over large and over small parts apart, because
+a wrong pixel row costs hair nothing and an eye everything. Glasses, hat and earrings are reported only.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import numpy as np
+import torch
+from torch import Tensor, nn
+from torch.nn import functional as F
+
+from ssgan_lite.data import Dataset
+from ssgan_lite.measure.parser import parse, shrink_masks
+from ssgan_lite.parts import PARTS
+
+LARGE = ("background", "face", "hair", "neck", "cloth")
+SMALL = ("eyes", "eyebrows", "mouth", "nose", "ears")
+
+
+class Agreement:
+    """Counts pairs of masks, batch by batch: `add(judged, witness)`, then `result()`."""
+
+    def __init__(self, parts: tuple[str, ...] = PARTS.names):
+        self.parts = parts
+        self.iou_sum, self.present = np.zeros(len(parts)), np.zeros(len(parts), int)
+        self.seen, self.right, self.pixels, self.faces = np.zeros(len(parts), int), 0, 0, 0
+
+    def add(self, judged: Tensor, witness: Tensor) -> None:
+        """Part ids [N, H, W] each; a part counts where `judged` has it."""
+        judged, witness = (ids.cpu().long().flatten(1) for ids in (judged, witness))
+        a = F.one_hot(judged, len(self.parts)).bool()                                          # [N, HW, P]
+        b = F.one_hot(witness, len(self.parts)).bool()
+        both, either = (a & b).sum(1).double(), (a | b).sum(1).double()                        # [N, P]
+        present = a.any(1)
+        self.iou_sum += torch.where(present, both / either.clamp(min=1), 0).sum(0).numpy()
+        self.present += present.sum(0).numpy()
+        self.seen += b.any(1).sum(0).numpy()
+        self.right += int((judged == witness).sum())
+        self.pixels += judged.numel()
+        self.faces += len(judged)
+
+    def result(self) -> dict:
+        """mIoU over `large` and `small` parts, the share of equal `pixels`, and per part its IoU and in how many
+        images (`images`) it is in the mask and (`seen`) for the witness. None: in no image."""
+        iou = [float(s / n) if n else None for s, n in zip(self.iou_sum, self.present)]
+
+        def mean(names: tuple[str, ...]) -> float | None:
+            known = [value for name, value in zip(self.parts, iou) if name in names and value is not None]
+            return sum(known) / len(known) if known else None
+
+        return dict(
+            faces=self.faces, large=mean(LARGE), small=mean(SMALL), pixels=self.right / max(self.pixels, 1),
+            parts={name: dict(iou=value, images=int(n), seen=int(m))
+                   for name, value, n, m in zip(self.parts, iou, self.present, self.seen)})
+
+
+def mask_agreement(generate: Callable[[Tensor], object], w: Tensor, parser: nn.Module, parts: tuple[str, ...],
+                   batch: int = 16, tick: Callable[[int], object] = lambda n: None) -> dict:
+    """The generated mask with the parser's on the generated image, and the coarse mask with the final one.
+
+    generate(w [n, S]) gives `.image`, `.mask` and, where the model has one, `.coarse_mask`.
+    """
+    with_parser, coarse_with_final = Agreement(parts), Agreement(parts)
+    for codes in w.split(batch):
+        with torch.no_grad():
+            out = generate(codes)
+        ids = out.mask.argmax(1).to(torch.uint8)                                               # [n, R, R]
+        seen = parse(parser, out.image)                                                        # [n, r, r]
+        with_parser.add(shrink_masks(ids, seen.shape[-1]), seen)
+        coarse = getattr(out, "coarse_mask", None)
+        if coarse is not None:
+            enlarged = F.interpolate(coarse, size=ids.shape[-1], mode="bilinear")
+            coarse_with_final.add(ids, enlarged.argmax(1))
+        tick(len(codes))
+    return dict(parser=with_parser.result(), coarse=coarse_with_final.result() if coarse_with_final.faces else None)
+
+
+def parser_accuracy(parser: nn.Module, data: Dataset) -> dict:
+    """The parser against true masks: the agreement that a perfect generator would reach."""
+    agreement = Agreement()
+    for rows in torch.arange(len(data)).split(64):
+        seen = parse(parser, data.image_batch(rows))
+        agreement.add(shrink_masks(data.masks[rows], seen.shape[-1]), seen)
+    return agreement.result()
