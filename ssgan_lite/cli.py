@@ -43,19 +43,23 @@ def build_parser() -> argparse.ArgumentParser:
                                      "from them, and check that everything is in place.")
     commands = parser.add_subparsers(required=True, metavar="COMMAND")
 
-    _add(commands, "doctor", run_doctor, "check this machine, the installation, weights and data", "ssgan-lite doctor")
+    _add(commands, "doctor", run_doctor, "check this machine, the installation, weights and data",
+         "ssgan-lite doctor")
 
     train = _add(commands, "train", run_train, "train a model on the heads",
                  "ssgan-lite train --preset nano32 --out runs/first")
     _add_fields(train, "run", "ssgan_lite.train.run", "RunOptions")
-    _add_fields(train, "recipe (default: the preset's)", "ssgan_lite.train.recipe", "TrainConfig", preset_defaults=True)
+    _add_fields(train, "recipe (default: the preset's)", "ssgan_lite.train.recipe", "TrainConfig",
+                preset_defaults=True)
     _add_fields(train, "baseline and ablations (default: the paper's model)", "ssgan_lite.config", "ModelConfig",
                 preset_defaults=True, only=ABLATIONS)
 
     sample = _add(commands, "sample", run_sample, "draw faces with their masks into a PNG file",
                   "ssgan-lite sample --weights lite64 --seeds 0:16 --out faces.png")
-    sample.add_argument("--weights", default="lite64", help="a shipped name or a .safetensors file (default: %(default)s)")
-    sample.add_argument("--seeds", default="0:16", help="one seed, a list 3,5,8 or a range 0:16 (default: %(default)s)")
+    sample.add_argument("--weights", default="lite64",
+                        help="a shipped name or a .safetensors file (default: %(default)s)")
+    sample.add_argument("--seeds", default="0:16",
+                        help="one seed, a list 3,5,8 or a range 0:16 (default: %(default)s)")
     sample.add_argument("--psi", type=float, default=0.7, help="truncation: 1 all variety, 0 the mean face "
                                                                "(default: %(default)s)")
     sample.add_argument("--columns", type=int, default=8, help="faces in a row (default: %(default)s)")

@@ -37,8 +37,8 @@ class Finding(NamedTuple):
 def examine() -> int:
     """Print the report; 0 if all is fine or only worth a note, 1 if there is trouble."""
     examinations: list[Callable[[], Iterator[Finding]]] = [
-        examine_python, examine_torch, examine_device, examine_threads, examine_memory, examine_packages, examine_data,
-        examine_disk, examine_speed]
+        examine_python, examine_torch, examine_device, examine_threads, examine_memory, examine_packages,
+        examine_data, examine_disk, examine_speed]
     print(f"ssgan-lite {__version__} on {platform.system()} {platform.machine()}")
     marks = []
     for examination in examinations:
@@ -155,7 +155,7 @@ def examine_disk() -> Iterator[Finding]:
     free = shutil.disk_usage(Path.cwd()).free
     what = f"disk: {_gb(free)} free where you are ({Path.cwd()})"
     if free < 1e9:
-        yield Finding(NOTE, what, "A training run with snapshots takes up to 1 GB: free some, or choose another --out.")
+        yield Finding(NOTE, what, "A training run with snapshots takes up to 1 GB: free some, or use another --out.")
     else:
         yield Finding(OK, what)
 

@@ -99,14 +99,14 @@ def generator_config(state: dict[str, Tensor], args: argparse.Namespace | None =
     said = {**(vars(args) if isinstance(args, argparse.Namespace) else dict(args or {})), **overrides}
     settings = {name: said.get(name, default) for name, default in PUBLISHED_DEFAULTS.items()}
     if assumed := [f"{name}={settings[name]}" for name in settings if name not in said]:
-        warnings.warn(f"The checkpoint does not say {', '.join(assumed)}: the published defaults are assumed. If faces "
-                      "or masks look wrong, pass what the model was trained with.", stacklevel=3)
+        warnings.warn(f"The checkpoint does not say {', '.join(assumed)}: the published defaults are assumed. If "
+                      "faces or masks look wrong, pass what the model was trained with.", stacklevel=3)
     n_parts, n_stages = _count(state, "local_nets"), _count(state, "render_net.to_rgbs")
     parts = tuple(said.get("parts") or (PARTS.names if n_parts == len(PARTS) else
                                         ("background", *(f"part_{i}" for i in range(1, n_parts)))))
     if len(parts) != n_parts:
         raise UserError(f"The file has {n_parts} parts, but {len(parts)} names were given.")
-    transparent = [i for i in settings["transparent_dims"] or () if i < n_parts]   # the published default is for faces
+    transparent = [i for i in settings["transparent_dims"] or () if i < n_parts]  # the published default is for faces
     start_size = _width(*((f"render_net.noises.noise_{j}", -1, j // 2 + 1) for j in range(2 * n_stages)), state=state)
     n_features = _width(("local_nets.*.to_feat.conv.weight", 0), state=state)
     channels = [_width((f"render_net.convs.{2 * i}.weight", 0), (f"render_net.convs.{2 * i}.activate.bias", 0),

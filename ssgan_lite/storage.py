@@ -64,7 +64,7 @@ def leftovers(folder: Path) -> list[Path]:
 
 
 def save_torch(value: object, path: Path) -> None:
-    """`torch.save`, but a disk that is full or the like is the `OSError` it is, not a `RuntimeError` without a cause."""
+    """`torch.save`, but a disk that is full or the like is an `OSError`, not a `RuntimeError` without a cause."""
     with open(path, "wb") as file:
         writer = _Recorder(file)
         try:
@@ -93,7 +93,8 @@ def load_torch(path: str | os.PathLike, safe: tuple[type, ...] = ()) -> object:
         raise UserError(f'"{path}" is damaged, or holds objects that could run code; it was not loaded '
                         f"({_gist(error)}).") from None
     except Exception as error:      # damaged bytes can raise anything, from KeyError to struct.error
-        raise UserError(f'"{path}" cannot be read as a checkpoint ({_gist(error)}). It was cut short or changed.') from None
+        raise UserError(f'"{path}" cannot be read as a checkpoint ({_gist(error)}). It was cut short '
+                        "or changed.") from None
 
 
 def explain(error: OSError, path: str | os.PathLike) -> str:
@@ -102,7 +103,7 @@ def explain(error: OSError, path: str | os.PathLike) -> str:
     if error.errno in (errno.ENOSPC, errno.EDQUOT):
         return f'No space is left on the disk for "{path}". Free some, or choose another folder.'
     if error.errno == errno.EFBIG:
-        return f'"{path}" would be larger than files may be here. Raise the limit (`ulimit -f`), or choose another folder.'
+        return f'"{path}" would be larger than files may be here. Raise the limit (ulimit -f), or use another folder.'
     if error.errno in (errno.EROFS, errno.EACCES, errno.EPERM):
         return f'"{folder}" cannot be written to. Choose another folder.'
     if error.errno in (errno.ENOTDIR, errno.EEXIST):

@@ -61,10 +61,11 @@ def refused(arguments: list, capsys, *words: str) -> str:
 
 
 def contents(folder: Path) -> dict[str, int]:
-    return {path.relative_to(folder).as_posix(): path.stat().st_mtime_ns for path in folder.rglob("*") if path.is_file()}
+    files = [path for path in folder.rglob("*") if path.is_file()]
+    return {path.relative_to(folder).as_posix(): path.stat().st_mtime_ns for path in files}
 
 
-# ---------------------------------------------------------------------------------------------------------------- help
+# --------------------------------------------------------------------------------------------------------------- help
 
 @pytest.mark.parametrize("command", ["doctor", "train", "sample"])
 def test_help_shows_an_example_that_is_right(command: str, capsys) -> None:
@@ -96,7 +97,7 @@ def test_every_field_of_run_and_recipe_is_an_option(capsys) -> None:
     assert {"doctor", "train", "sample"} <= set(re.findall(r"^    (\w+)", capsys.readouterr().out, re.MULTILINE))
 
 
-# --------------------------------------------------------------------------------------------------------------- train
+# -------------------------------------------------------------------------------------------------------------- train
 
 @pytest.mark.parametrize("options, words", [
     (["--preset", "nano23"], ['no preset called "nano23"', 'Did you mean "nano32"']),
@@ -128,7 +129,8 @@ def test_cuda_where_there_is_none(tmp_path: Path, capsys) -> None:
 def test_a_folder_that_holds_another_run(finished: Path, capsys) -> None:
     before = contents(finished)
     refused([*TRAIN, "--out", finished], capsys, "already holds a run", "--resume", "another --out")
-    refused([*TRAIN, "--out", finished, "--resume", "--preset", "lite64"], capsys, "of another model", "size 32, not 64")
+    refused([*TRAIN, "--out", finished, "--resume", "--preset", "lite64"], capsys, "of another model",
+            "size 32, not 64")
     refused([*TRAIN, "--out", finished, "--resume", "--batch", "8"], capsys, "another recipe", "batch 4, not 8")
     refused([*TRAIN, "--out", finished / "run.json"], capsys, "not an empty folder")
     refused([*TRAIN, "--out", finished / "run.json" / "x"], capsys, "is not a folder")
@@ -171,7 +173,7 @@ def test_a_damaged_pack(damage, words: str, tiny_data: Path, tmp_path: Path, mon
     assert not (tmp_path / "run").exists()
 
 
-# -------------------------------------------------------------------------------------------------------------- sample
+# ------------------------------------------------------------------------------------------------------------- sample
 
 def test_sample(weights: Path, tmp_path: Path, capsys) -> None:
     out = tmp_path / "sheets" / "faces.png"
@@ -209,7 +211,7 @@ def test_samples_that_cannot_be(options, words, weights: Path, tmp_path: Path, c
     assert list(tmp_path.iterdir()) == []
 
 
-# ---------------------------------------------------------------------------------------------------- disks and folders
+# -------------------------------------------------------------------------------------------------- disks and folders
 
 def mounted(folder: Path, options: str) -> bool:
     """Mount a file system in memory, which only root may, and in a container not even root."""
@@ -243,14 +245,15 @@ def read_only(tmp_path: Path):
 
 
 def test_no_space_left(small_disk: Path, weights: Path, capsys) -> None:
-    refused([*TRAIN, "--out", small_disk / "run"], capsys, "No space is left on the disk", "checkpoint.pt", "Free some")
+    refused([*TRAIN, "--out", small_disk / "run"], capsys, "No space is left on the disk", "checkpoint.pt",
+            "Free some")
     assert list(small_disk.iterdir()) == []
     (small_disk / "filling").write_bytes(bytes(296 * 1024))
     with pytest.raises(OSError):
         (small_disk / "more").write_bytes(bytes(99_999))
     (small_disk / "more").unlink()
-    refused(["sample", "--weights", weights, "--seeds", "0:64", "--scale", "4", "--out", small_disk / "x.png"], capsys,
-            "No space is left", "x.png")
+    refused(["sample", "--weights", weights, "--seeds", "0:64", "--scale", "4", "--out", small_disk / "x.png"],
+            capsys, "No space is left", "x.png")
     refused_names = [path.name for path in small_disk.iterdir()]
     assert refused_names == ["filling"]
     from ssgan_lite import official, save_weights
@@ -272,7 +275,8 @@ def test_the_disk_fills_up_during_a_run(finished: Path, tmp_path: Path, monkeypa
             file.write(b"x" * 1000)
         raise OSError(errno.ENOSPC, "No space left on device")
     monkeypatch.setattr(torch, "save", full)
-    refused([*TRAIN, "--out", tmp_path / "run", "--resume", "--images", "8"], capsys, "No space is left", "checkpoint.pt")
+    refused([*TRAIN, "--out", tmp_path / "run", "--resume", "--images", "8"], capsys, "No space is left",
+            "checkpoint.pt")
     assert (tmp_path / "run" / "checkpoint.pt").read_bytes() == before
     assert not list((tmp_path / "run").rglob("*.part"))
     monkeypatch.undo()
@@ -326,13 +330,14 @@ def test_torch_files(tmp_path: Path) -> None:
     assert (tmp_path / "x.pt").read_bytes()[:2] == b"PK"
 
 
-# -------------------------------------------------------------------------------------------------------------- doctor
+# ------------------------------------------------------------------------------------------------------------- doctor
 
 def test_doctor_with_data_but_no_weights(capsys) -> None:
     assert main(["doctor"]) == 0
     report = capsys.readouterr().out
-    for word in (f"Python {sys.version_info[0]}.{sys.version_info[1]}", f"torch {torch.__version__}", "threads: torch uses",
-                 "memory:", "disk:", "heads: 1", "as the manifest says", "weights: none are here", "SSGAN_DATA"):
+    for word in (f"Python {sys.version_info[0]}.{sys.version_info[1]}", f"torch {torch.__version__}",
+                 "threads: torch uses", "memory:", "disk:", "heads: 1", "as the manifest says",
+                 "weights: none are here", "SSGAN_DATA"):
         assert word in report, word
     lines = report.splitlines()
     assert re.fullmatch(r"  ok +a lite64 face takes \d+ ms", lines[-2])
@@ -399,7 +404,7 @@ def missing(name: str) -> str:
     raise importlib.metadata.PackageNotFoundError(name)
 
 
-# ------------------------------------------------------------------------------------------------------------- the end
+# ------------------------------------------------------------------------------------------------------------ the end
 
 @pytest.mark.skipif(os.name == "nt", reason="no such pipes")
 def test_a_reader_that_leaves() -> None:

@@ -1,4 +1,4 @@
-"""What the model promises beyond the numbers of the parity test: repeatable, separable by parts, and without waste."""
+"""What the model promises beyond the numbers of the parity test: repeatable, separable by parts, without waste."""
 
 from __future__ import annotations
 
@@ -128,7 +128,8 @@ def test_truncation(G, w) -> None:
 def test_mixing_never_takes_a_shape_without_its_texture(G) -> None:
     a, b = torch.zeros(64, 64), torch.ones(64, 64)
     choice = G.layout.draw_mixing(64, torch.Generator().manual_seed(0))
-    assert choice.shape == (13, 64) and (torch.bincount(choice.flatten()) / choice.numel()).sub(1 / 3).abs().max() < 0.1
+    assert choice.shape == (13, 64)
+    assert (torch.bincount(choice.flatten()) / choice.numel()).sub(1 / 3).abs().max() < 0.1
     mixed = G.layout.mix(a, b, choice)[..., 0]                             # [N, 28]: 0 from a, 1 from b
     assert (mixed[:, G.layout["base"]] == 0).all()
     seen = set()
@@ -168,7 +169,7 @@ def test_coordinates_move_one_part_and_its_depths_only(G, w) -> None:
     after = G(w, coords=G.coordinates({"hair": move_and_zoom(G.embedding.grid, dx=3 * step, dy=-2 * step)})).depths
     hair, others = 7, [i for i in range(13) if i != 7]
     assert torch.equal(after[:, others], before[:, others])
-    torch.testing.assert_close(after[:, hair, :-2, 3:], before[:, hair, 2:, :-3], rtol=1e-3, atol=1e-4)   # right and up
+    torch.testing.assert_close(after[:, hair, :-2, 3:], before[:, hair, 2:, :-3], rtol=1e-3, atol=1e-4)
     assert not torch.allclose(after[:, hair], before[:, hair])
     zoomed = G(w, coords=G.coordinates({"hair": move_and_zoom(G.embedding.grid, zoom=3.0)})).depths[:, hair]
     assert zoomed.std() < before[:, hair].std()                            # a third of the picture fills it
@@ -198,7 +199,7 @@ def test_parts_behind_glasses_stay_visible(G, w) -> None:
     assert influence("glasses") > 1e-2 and influence("glasses") > 10 * influence("hat")
 
 
-# -------------------------------------------------------------------------------------------------------- the hot path
+# ------------------------------------------------------------------------------------------------------- the hot path
 
 class Operations(TorchDispatchMode):
     """Counts the operations that reach the kernels, and remembers the largest tensor that one of them made."""
@@ -243,10 +244,11 @@ def test_no_part_has_a_feature_map_of_full_width(backward: bool) -> None:
     assert operations(config, backward).largest < full / 4
 
 
-# --------------------------------------------------------------------------------------------------------------- sizes
+# -------------------------------------------------------------------------------------------------------------- sizes
 
 @pytest.mark.parametrize("name, generator, discriminator", [
-    ("nano32", None, None), ("lite64", None, None), ("lite128", None, None), ("paper256", 20_208_020, 51_169_793), ("paper512", 20_320_358, 51_406_593)])
+    ("nano32", None, None), ("lite64", None, None), ("lite128", None, None),
+    ("paper256", 20_208_020, 51_169_793), ("paper512", 20_320_358, 51_406_593)])
 def test_every_preset_builds(name, generator, discriminator) -> None:
     with torch.device("meta"):
         G, D = SemanticGenerator(preset(name)), DualBranchDiscriminator(preset(name))
@@ -262,8 +264,10 @@ def test_what_cannot_be_built_is_said() -> None:
     assert set(PRESETS) == {"nano32", "lite64", "lite128", "paper256", "paper512"}
     with pytest.raises(UserError, match='no preset called "lite46". Did you mean "lite64"'):
         preset("lite46")
-    for changes, message in ((dict(size=48), "size is 48, not a power of two"), (dict(coarse_size=32), "not below size"),
-                             (dict(depth_layers=9), "base <= depth <= local"), (dict(parts=("a",)), "at least one other"),
+    for changes, message in ((dict(size=48), "size is 48, not a power of two"),
+                             (dict(coarse_size=32), "not below size"),
+                             (dict(depth_layers=9), "base <= depth <= local"),
+                             (dict(parts=("a",)), "at least one other"),
                              (dict(transparent=("wig",)), '"wig" is not among'),
                              (dict(render_channels=(8,)), "render_channels needs 3")):
         with pytest.raises(UserError, match=f"cannot be built: .*{message}"):
@@ -276,7 +280,7 @@ def test_what_cannot_be_built_is_said() -> None:
         ModelConfig.from_dict({k: v for k, v in values.items() if k != "style_dim"})
 
 
-# ----------------------------------------------------------------------------------------------------------- gradients
+# ---------------------------------------------------------------------------------------------------------- gradients
 
 def nudged(model: torch.nn.Module, direction: list[torch.Tensor], by: float) -> torch.nn.Module:
     other = copy.deepcopy(model)
@@ -324,14 +328,14 @@ def test_the_path_length_has_a_gradient() -> None:
 def test_texture_can_be_cut_off_from_shape(w) -> None:
     for detach in (False, True):
         model = SemanticGenerator(preset("nano32").replace(detach_texture=detach))
-        model.render.mask_residual = False                       # then shape is reached through features and weights only
+        model.render.mask_residual = False     # shape is then reached through the features only
         model.local.depth_weight.requires_grad_(False)
         out = model.local(model.layout.expand(w).unflatten(1, (13, 6)), model.embedding())[0]
         out.sum().backward()
         assert bool(model.local.weight.grad[:, :4].any()) is not detach and model.local.weight.grad[:, 4:].any()
 
 
-# ---------------------------------------------------------------------------------------------------- prepared weights
+# --------------------------------------------------------------------------------------------------- prepared weights
 
 @pytest.mark.parametrize("forget", [lambda G: G.train().eval(), lambda G: G.float(), lambda G: G.to("cpu")],
                          ids=["train", "float", "to"])

@@ -15,7 +15,8 @@ from ssgan_lite import DualBranchDiscriminator, SemanticGenerator, official, pre
 from ssgan_lite.errors import UserError
 from ssgan_lite.model.layers import fir_kernel
 
-PAPER_ARGS = dict(base_layers=2, depth_layers=6, residual_refine=True, detach_texture=False, transparent_dims=[10, 12])
+PAPER_ARGS = dict(base_layers=2, depth_layers=6, residual_refine=True, detach_texture=False,
+                  transparent_dims=[10, 12])
 
 
 def published_shapes(n_parts: int = 13) -> tuple[dict[str, tuple[int, ...]], dict[str, tuple[int, ...]]]:
@@ -196,8 +197,9 @@ def spoilt(nano, tmp_path: Path):
 
 KEYS = ["pos_embed.weights", "local_nets.0.linears.0.conv.weight", "local_nets.5.to_feat.conv.weight",
         "local_nets.12.to_depth.bias", "render_net.convs.0.weight", "render_net.convs.2.weight",
-        "render_net.convs.4.weight", "render_net.noises.noise_0", "render_net.noises.noise_5", "render_net.to_rgbs.0.bias",
-        "render_net.to_segs.2.conv.weight", "render_net.convs.4.blur.kernel", "style.1.weight", "style.4.bias"]
+        "render_net.convs.4.weight", "render_net.noises.noise_0", "render_net.noises.noise_5",
+        "render_net.to_rgbs.0.bias", "render_net.to_segs.2.conv.weight", "render_net.convs.4.blur.kernel",
+        "style.1.weight", "style.4.bias"]
 
 
 @pytest.mark.parametrize("key", KEYS)
@@ -222,7 +224,8 @@ def test_a_misshapen_tensor_is_named(key: str, shape, spoilt) -> None:
     assert not others, f"{others} are complained about as well"
 
 
-@pytest.mark.parametrize("key", ["local_nets.3.linears.9.conv.weight", "local_nets.14.to_feat.bias", "render_net.x", "epoch"])
+@pytest.mark.parametrize("key", ["local_nets.3.linears.9.conv.weight", "local_nets.14.to_feat.bias",
+                                 "render_net.x", "epoch"])
 def test_a_tensor_too_many_is_named(key: str, spoilt) -> None:
     path = spoilt(lambda checkpoint: checkpoint["g_ema"].update({key: torch.zeros(3)}))
     with pytest.raises(UserError, match=f"{key} is not known"):
@@ -231,7 +234,8 @@ def test_a_tensor_too_many_is_named(key: str, spoilt) -> None:
 
 def test_the_discriminator_is_checked_alike(spoilt) -> None:
     for change, words in ((lambda c: c["d"].pop("convs_seg.2.skip.1.weight"), "convs_seg.2.skip.1.weight is missing"),
-                          (lambda c: c["d"].update({"final_conv.1.bias": torch.zeros(2)}), "final_conv.1.bias has shape"),
+                          (lambda c: c["d"].update({"final_conv.1.bias": torch.zeros(2)}),
+                           "final_conv.1.bias has shape"),
                           (lambda c: c["d"].update(more=torch.zeros(2)), "more is not known"),
                           (lambda c: c.pop("d"), 'no "d"')):
         with pytest.raises(UserError, match=words):
@@ -245,8 +249,9 @@ def test_another_filter_is_noticed(spoilt) -> None:
 
 
 def test_files_that_are_no_checkpoints(spoilt, tmp_path: Path) -> None:
-    for value, words in (([1, 2], "no dict"), ({"state": 1}, 'no "g_ema".*it holds: state'), ({}, "it holds: nothing"),
-                         ({"g_ema": {}}, "missing"), ({"g_ema": {"style.1.weight": 3}}, '"style.1.weight".*no tensor')):
+    for value, words in (([1, 2], "no dict"), ({"state": 1}, 'no "g_ema".*it holds: state'),
+                         ({}, "it holds: nothing"), ({"g_ema": {}}, "missing"),
+                         ({"g_ema": {"style.1.weight": 3}}, '"style.1.weight".*no tensor')):
         torch.save(value, tmp_path / "x.pt")
         with pytest.raises(UserError, match=words):
             official.load_generator(tmp_path / "x.pt")

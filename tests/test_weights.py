@@ -140,8 +140,10 @@ def test_missing_files(pair: Path) -> None:
 
 
 @pytest.mark.parametrize("text, message", [
-    ("", "cannot be read"), ("[]", "does not describe"), ('{"format": "ssgan-lite generator 0"}', "does not describe"),
-    ('{"format": "ssgan-lite generator 1", "sha256": "", "config": 3}', "does not describe"), ("\x00", "cannot be read")])
+    ("", "cannot be read"), ("[]", "does not describe"),
+    ('{"format": "ssgan-lite generator 0"}', "does not describe"),
+    ('{"format": "ssgan-lite generator 1", "sha256": "", "config": 3}', "does not describe"),
+    ("\x00", "cannot be read")])
 def test_descriptions_that_describe_nothing(text: str, message: str, pair: Path) -> None:
     pair.with_suffix(".json").write_text(text)
     with pytest.raises(UserError, match=f"w.json.*{message}"):
@@ -149,7 +151,8 @@ def test_descriptions_that_describe_nothing(text: str, message: str, pair: Path)
 
 
 @pytest.mark.parametrize("change, message", [
-    ({"size": 64}, "cannot be built"), ({"wigs": 1}, "not known here: wigs"), ({"style_dim": 32}, "belongs to another model"),
+    ({"size": 64}, "cannot be built"), ({"wigs": 1}, "not known here: wigs"),
+    ({"style_dim": 32}, "belongs to another model"),
     ({"size": "big"}, "w.json")])
 def test_a_description_of_another_model(change: dict, message: str, pair: Path) -> None:
     description = json.loads(pair.with_suffix(".json").read_text())

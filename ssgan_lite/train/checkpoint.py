@@ -16,14 +16,15 @@ HELD = {"model", "recipe", "seconds", "G", "D", "G_ema", "optimizer_g", "optimiz
 
 
 def save_checkpoint(trainer: Trainer, path: Path, seconds: float = 0.0, log: dict | None = None) -> None:
-    """Write networks, average, optimisers and counters; `seconds` of training so far and the state of the log go along.
+    """Write networks, average, optimisers and counters; `seconds` trained so far and the state of the log go along.
 
     Weights that are no longer numbers are not written: the last good checkpoint is worth more.
     """
     trainer.require_finite()
     with atomic_write(path) as temporary:
-        save_torch(dict(format=FORMAT, model=trainer.model_config.to_dict(), recipe=dataclasses.asdict(trainer.config),
-                        seconds=seconds, log=log or {}, **trainer.state_dict()), temporary)
+        save_torch(dict(format=FORMAT, model=trainer.model_config.to_dict(),
+                        recipe=dataclasses.asdict(trainer.config), seconds=seconds, log=log or {},
+                        **trainer.state_dict()), temporary)
 
 
 def read_checkpoint(path: Path) -> dict:

@@ -46,7 +46,8 @@ class RunLog:
         line = dict(step=step, images=self.images, seconds=round(self.elapsed, 1),
                     images_per_second=round((self.images - self._last_images) / max(now - self._last, 1e-9), 2),
                     # JSON has no NaN
-                    **{name: float(f"{value:.6g}") if math.isfinite(value) else None for name, value in means.items()})
+                    **{name: float(f"{value:.6g}") if math.isfinite(value) else None
+                       for name, value in means.items()})
         self._sums.clear(), self._counts.clear()
         self._last, self._last_images = now, self.images
         self._append(json.dumps(line))

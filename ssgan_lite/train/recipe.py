@@ -17,7 +17,7 @@ class TrainConfig:
     batch: int = 32                     # images per step; a multiple of the stddev group of 4
     lr: float = 0.002                   # of both networks, before the correction for lazy regularisation
     beta2: float = 0.99                 # of Adam; beta1 is 0
-    # The R1 penalty sums over pixels, so its weights go with (size / 512)^2: the published 10 and 1000 belong to 512 px.
+    # The R1 penalty sums over pixels, so its weights go with (size / 512)^2: published, at 512 px, are 10 and 1000.
     r1_image: float = 0.08              # R1 weight of the image, for one picture size
     r1_mask: float = 8.0                # R1 weight of the mask, for one picture size
     r1_every: int = 16                  # steps between R1 steps, each weighted so much more
