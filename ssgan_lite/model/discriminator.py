@@ -6,14 +6,12 @@ for the sum to look real, and one branch can be left out (fine-tuning on images 
 
 from __future__ import annotations
 
-import math
-
 import torch
 from torch import Tensor, nn
 
 from ssgan_lite.config import ModelConfig
 from ssgan_lite.errors import UserError
-from ssgan_lite.model.layers import ActivatedConv2d, EqualConv2d, EqualLinear, FIRFilter
+from ssgan_lite.model.layers import SQRT2, ActivatedConv2d, EqualConv2d, EqualLinear, FIRFilter, channels_last_on_cpu
 
 STDDEV_GROUP = 4
 
@@ -24,14 +22,16 @@ class ResidualBlock(nn.Module):
     def __init__(self, in_channels: int, out_channels: int):
         super().__init__()
         self.conv1 = ActivatedConv2d(in_channels, in_channels, 3)
-        self.conv2 = ActivatedConv2d(in_channels, out_channels, 3, downsample=True)
+        # The sum is to be divided by sqrt(2): the activation's own sqrt(2) cancels that, the skip's weights carry it.
+        self.conv2 = ActivatedConv2d(in_channels, out_channels, 3, downsample=True, gain=1.0)
         # Filtering and dropping every other sample is one strided filter; the 1 x 1 convolution then works on a
         # quarter of the pixels.
         self.skip_blur = FIRFilter(pad=(1, 1), down=2)
         self.skip = EqualConv2d(in_channels, out_channels, 1)
 
     def forward(self, x: Tensor) -> Tensor:                                                    # [N, in, H, W]
-        return (self.conv2(self.conv1(x)) + self.skip(self.skip_blur(x))) / math.sqrt(2)       # [N, out, H/2, W/2]
+        skip = self.skip(self.skip_blur(x), gain=1 / SQRT2)
+        return skip.add_(self.conv2(self.conv1(x)))                                            # [N, out, H/2, W/2]
 
 
 class Tower(nn.Sequential):
@@ -54,7 +54,7 @@ def minibatch_stddev(x: Tensor, group: int = STDDEV_GROUP) -> Tensor:
     if n % group:
         raise UserError(f"A batch of {n} cannot be split into groups of {group} for the minibatch standard deviation; "
                         f"use a batch that is a multiple of {group}.")
-    groups = x.view(group, n // group, c, h, w)
+    groups = x.reshape(group, n // group, c, h, w)
     deviation = torch.sqrt(groups.var(dim=0, unbiased=False) + 1e-8)                           # [N/group, C, H, W]
     deviation = deviation.mean(dim=(1, 2, 3)).repeat(group).view(n, 1, 1, 1)
     return torch.cat([x, deviation.expand(n, 1, h, w)], dim=1)
@@ -68,15 +68,18 @@ class DualBranchDiscriminator(nn.Module):
         self.config = config
         channels = config.discriminator_channels
         self.image_tower = Tower(3, channels)
-        self.mask_tower = Tower(config.n_parts, channels)
+        self.mask_tower = Tower(config.n_parts, channels) if config.mask_branch else None
         self.final_conv = ActivatedConv2d(channels[-1] + 1, channels[-1], 3)
         self.final_linear = nn.Sequential(EqualLinear(channels[-1] * 16, channels[-1], activate=True),
                                           EqualLinear(channels[-1], 1))
 
     def forward(self, image: Tensor, mask: Tensor | None = None) -> Tensor:
-        """Mask scores in about [-1, 1] (a real mask is one-hot * 2 - 1). Without a mask only the image tower speaks."""
-        h = self.image_tower(image)                                                            # [N, C, 4, 4]
-        if mask is not None:
-            h = h + self.mask_tower(mask)
+        """Mask scores in about [-1, 1] (a real mask is one-hot * 2 - 1). Without a mask only the image tower speaks.
+
+        A discriminator that was built without a mask branch (an ablation) does not look at a mask that it is given.
+        """
+        h = self.image_tower(channels_last_on_cpu(image))                                      # [N, C, 4, 4]
+        if mask is not None and self.mask_tower is not None:
+            h = h + self.mask_tower(channels_last_on_cpu(mask))
         h = self.final_conv(minibatch_stddev(h))
         return self.final_linear(h.flatten(1))                                                 # [N, 1]

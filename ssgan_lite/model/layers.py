@@ -17,13 +17,26 @@ DEMODULATION_EPS = 1e-8
 
 
 def scaled_leaky_relu(x: Tensor) -> Tensor:
-    """sqrt(2) * leaky_relu(x, 0.2): the factor keeps the variance of the signal where it was."""
+    """sqrt(2) * leaky_relu(x, 0.2): the factor keeps the variance of the signal where it was.
+
+    The convolutions below use sqrt(2) lrelu(Wx + b) = lrelu(sqrt(2) Wx + sqrt(2) b) instead: scaling the small weights
+    rather than the large activations, adding the bias inside the convolution and activating in place saves three
+    passes over memory, which cost as much as the convolution itself.
+    """
     return F.leaky_relu(x, 0.2) * SQRT2
 
 
 def add_bias_and_activate(x: Tensor, bias: Tensor) -> Tensor:
     """`scaled_leaky_relu(x + bias)` with one bias per channel. x: [N, C, ...], bias: [C]."""
     return scaled_leaky_relu(x + bias.view(1, -1, *[1] * (x.ndim - 2)))
+
+
+def channels_last_on_cpu(x: Tensor) -> Tensor:
+    """The layout in memory in which a CPU convolves fastest (all channels of a pixel side by side). [N, C, H, W]
+
+    Given to the first convolution, it is handed on by all that follow. GPUs get what they were given.
+    """
+    return x.contiguous(memory_format=torch.channels_last) if x.device.type == "cpu" else x
 
 
 class EqualLinear(nn.Module):
@@ -55,15 +68,21 @@ class EqualConv2d(nn.Module):
         self.scale = 1 / math.sqrt(in_channels * kernel_size**2)
         self.stride, self.padding = stride, padding
 
-    def forward(self, x: Tensor) -> Tensor:                                                    # [N, in, H, W]
-        return F.conv2d(x, self.weight * self.scale, stride=self.stride, padding=self.padding)
+    def forward(self, x: Tensor, bias: Tensor | None = None, gain: float = 1.0) -> Tensor:     # [N, in, H, W]
+        """gain * W x + bias; the bias is taken as it is."""
+        return F.conv2d(x, self.weight * (self.scale * gain), bias, stride=self.stride, padding=self.padding)
 
 
 class ActivatedConv2d(nn.Module):
-    """`EqualConv2d`, bias, activation; with `downsample` the input is low-pass filtered first and halved in size."""
+    """gain * lrelu(EqualConv2d(x) + bias); with `downsample` the input is low-pass filtered first and halved in size.
 
-    def __init__(self, in_channels: int, out_channels: int, kernel_size: int, downsample: bool = False):
+    A `gain` other than sqrt(2) saves the caller a multiplication.
+    """
+
+    def __init__(self, in_channels: int, out_channels: int, kernel_size: int, downsample: bool = False,
+                 gain: float = SQRT2):
         super().__init__()
+        self.gain = gain
         self.blur = FIRFilter(pad=(2, 2)) if downsample else None
         self.conv = EqualConv2d(in_channels, out_channels, kernel_size, stride=2 if downsample else 1,
                                 padding=0 if downsample else kernel_size // 2)
@@ -72,7 +91,7 @@ class ActivatedConv2d(nn.Module):
     def forward(self, x: Tensor) -> Tensor:                                                    # [N, in, H, W]
         if self.blur is not None:
             x = self.blur(x)                                                                   # [N, in, H+1, W+1]
-        return add_bias_and_activate(self.conv(x), self.bias)
+        return F.leaky_relu_(self.conv(x, self.gain * self.bias, self.gain), 0.2)
 
 
 def fir_kernel(gain: float = 1.0) -> Tensor:
@@ -101,9 +120,9 @@ class FIRFilter(nn.Module):
         if self.up == 2:                                                                       # [N, C, 2H, 2W]
             return F.conv_transpose2d(x, kernel, stride=2, padding=1, groups=channels)
         before, after = self.pad
-        if before == after:
-            return F.conv2d(x, kernel, stride=self.down, padding=before, groups=channels)
-        return F.conv2d(F.pad(x, (before, after, before, after)), kernel, stride=self.down, groups=channels)
+        if before != after:
+            x, before = F.pad(x, (before, after, before, after)), 0
+        return F.conv2d(x, kernel, stride=self.down, padding=before, groups=channels)
 
 
 def demodulate(weight: Tensor, dims: tuple[int, ...]) -> Tensor:
@@ -132,20 +151,21 @@ class FixedStyledConv(nn.Module):
         self.blur = FIRFilter(pad=(1, 1), gain=4.0) if upsample else None
 
     def prepare(self) -> Tensor:
-        """The weight as used: modulated, then demodulated. [out, in, 3, 3]"""
-        return demodulate(self.weight * (self.scale * self.modulation.view(1, -1, 1, 1)), dims=(1, 2, 3))
+        """The weight as used: modulated, demodulated, and times the activation's sqrt(2). [out, in, 3, 3]"""
+        return SQRT2 * demodulate(self.weight * (self.scale * self.modulation.view(1, -1, 1, 1)), dims=(1, 2, 3))
 
     def forward(self, x: Tensor, noise: Tensor | None, weight: Tensor | None = None) -> Tensor:
         """x: [N, in, H, W]; noise: [N or 1, 1, H', W'] or None; weight: what `prepare` gave, to save doing it again."""
-        weight = self.prepare() if weight is None else weight
+        weight, bias = self.prepare() if weight is None else weight, SQRT2 * self.bias
         if self.blur is not None:
             x = F.conv_transpose2d(x, weight.transpose(0, 1), stride=2)                        # [N, out, 2H+1, 2W+1]
-            x = self.blur(x)                                                                   # [N, out, 2H, 2W]
+            # Not as the filter's bias: for its gradient the filter's own would be computed too, and thrown away.
+            x = self.blur(x).add_(bias[:, None, None])                                         # [N, out, 2H, 2W]
         else:
-            x = F.conv2d(x, weight, padding=1)                                                 # [N, out, H, W]
+            x = F.conv2d(x, weight, bias, padding=1)                                           # [N, out, H, W]
         if noise is not None:
-            x = x + self.noise_strength * noise
-        return add_bias_and_activate(x, self.bias)
+            x = x.add_(SQRT2 * self.noise_strength * noise)
+        return F.leaky_relu_(x, 0.2)
 
 
 class OutputHead(nn.Module):

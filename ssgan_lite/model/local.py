@@ -9,6 +9,7 @@ product and nothing loops over parts.
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 
 import torch
 from torch import Tensor, nn
@@ -16,6 +17,8 @@ from torch.nn import functional as F
 
 from ssgan_lite.config import ModelConfig
 from ssgan_lite.model.layers import SQRT2, demodulate
+
+CACHED_NUMBERS = 2**19      # activations that are kept at hand on a CPU: 2 MB, about the second-level cache
 
 
 class LocalBank(nn.Module):
@@ -50,29 +53,56 @@ class LocalBank(nn.Module):
 
         Returns hidden features [N, P, C, H, W] and pseudo-depths [N, P, H, W], the background's being 0.
         """
-        n, p, n_layers, _ = codes.shape
-        c, h, w = embedding.shape[-3:]
         # sqrt(2) lrelu(Wx + b) = lrelu(sqrt(2) Wx + sqrt(2) b): scaling the small weights instead of the large
         # activations saves a pass over them.
-        weights = (SQRT2 * self.modulated_weights(codes)).transpose(1, 2).reshape(n, n_layers, p * 1, c, c)
-        bias = (SQRT2 * self.bias)[..., None]                                                  # [P, L, C, 1]
-        x = embedding.expand(n, p, c, h, w).reshape(n * p, c, h * w)
-        depths = x.new_zeros(n, p, h, w)
-        for layer in range(n_layers):
-            layer_bias = bias[:, layer].expand(n, p, c, 1).reshape(n * p, c, 1)
-            x = F.leaky_relu_(torch.baddbmm(layer_bias, weights[:, layer].reshape(n * p, c, c), x), 0.2)
+        weights = (SQRT2 * self.modulated_weights(codes))                                      # [N, P, L, out, in]
+        step = self.samples_at_a_time(embedding)
+        slices = weights.split(step)
+        embeddings = [embedding] * len(slices)
+        if embedding.ndim == 5:
+            embeddings = embedding.expand(len(codes), -1, -1, -1, -1).split(step)
+        hidden, depths = zip(*map(self.run_layers, slices, embeddings))
+        return _join(hidden), _join(depths)
+
+    def run_layers(self, weights: Tensor, embedding: Tensor) -> tuple[Tensor, Tensor]:
+        """`forward` with the weights of some samples, [n, P, L, out, in], sqrt(2) included."""
+        n, p, n_layers, c, _ = weights.shape
+        h, w = embedding.shape[-2:]
+        bias = (SQRT2 * self.bias)[..., None].unbind(1)                                        # L of [P, C, 1]
+        depths = embedding.new_zeros(n, p, h, w)
+        x = embedding.flatten(-2)                                                              # [..., C, M]
+        # `unbind`, not `weights[:, :, layer]`: the gradient of every such choice is a tensor of the full size.
+        for layer, weight in enumerate(weights.unbind(2)):                                     # [n, P, C, C]
+            if x.ndim == 2:       # all parts see the same positions: their first layers are one matrix
+                x = torch.addmm(bias[0].expand(n, p, c, 1).reshape(-1, 1), weight.reshape(-1, c), x)
+            else:
+                x = torch.baddbmm(bias[layer].expand(n, p, c, 1).reshape(n * p, c, 1), weight.reshape(n * p, c, c),
+                                  x.expand(n, p, c, h * w).reshape(n * p, c, h * w))
+            x = F.leaky_relu_(x, 0.2).view(n, p, c, h * w)
             if layer == self.depth_layers - 1:
-                depths = self.read_depth(x.view(n, p, c, h * w)).view(n, p, h, w)
+                depths = self.read_depth(x).view(n, p, h, w)
                 if self.detach_texture and layer < n_layers - 1:
                     x = x.detach()
         return x.view(n, p, c, h, w), depths
 
+    def samples_at_a_time(self, maps: Tensor) -> int:
+        """How many samples to take through all layers before the next ones are begun. maps: [..., C, H, W]
+
+        On a CPU a layer's activations should still be in the cache when the next layer, or the backward pass, wants
+        them, which a large batch layer by layer would have pushed out. A GPU wants everything at once.
+        """
+        if maps.device.type != "cpu":
+            return 1 << 30
+        return max(1, CACHED_NUMBERS // (len(self.weight) * maps.shape[-3:].numel()))
+
     def read_depth(self, hidden: Tensor) -> Tensor:
-        """Pseudo-depths from hidden features, the background's constant 0 in front. [N, P, C, M] -> [N, P, M]"""
-        n, _, c, m = hidden.shape
-        head = self.depth_weight * self.depth_modulation / math.sqrt(c)                        # [P-1, C]
-        foreground = torch.einsum("pc,npcm->npm", head, hidden[:, 1:]) + self.depth_bias[:, None]
-        return torch.cat([foreground.new_zeros(n, 1, m), foreground], dim=1)
+        """Pseudo-depths from hidden features. [n, P, C, M] -> [n, P, M]
+
+        The background's head is zero, and so is its depth; leaving it out instead would mean a copy of all others.
+        """
+        c = hidden.shape[2]
+        head = F.pad(self.depth_weight * self.depth_modulation / math.sqrt(c), (0, 0, 1, 0))   # [P, C]
+        return torch.matmul(head[:, None], hidden).squeeze(2) + F.pad(self.depth_bias, (1, 0))[:, None]
 
     def compose(self, hidden: Tensor, weights: Tensor) -> Tensor:
         """Feature heads and weighted sum in one matrix product.
@@ -81,9 +111,17 @@ class LocalBank(nn.Module):
         linear map of the weighted inputs, so no part's full-width feature map is ever built.
         hidden: [N, P, C, H, W]; weights: [N, P, H, W] -> [N, O, H, W].
         """
-        n, p, c, h, w = hidden.shape
+        p, c, h, w = hidden.shape[1:]
         heads = self.feature_weight * (self.feature_modulation / math.sqrt(c))[:, None]        # [P, O, C]
-        heads = heads.transpose(0, 1).reshape(-1, p * c)                                       # [O, P C]
-        weighted = (hidden * weights[:, :, None]).view(n, p * c, h * w)
-        features = heads @ weighted + self.feature_bias.T @ weights.view(n, p, h * w)          # [N, O, H W]
-        return features.view(n, -1, h, w)
+        heads = heads.transpose(0, 1).reshape(1, -1, p * c)                                    # [1, O, P C]
+        step, features = self.samples_at_a_time(hidden), []
+        for x, a in zip(hidden.split(step), weights.split(step)):
+            n = len(x)
+            bias = torch.bmm(self.feature_bias.T.expand(n, -1, p), a.reshape(n, p, h * w))     # [n, O, M]
+            weighted = (x * a[:, :, None]).view(n, p * c, h * w)
+            features.append(torch.baddbmm(bias, heads.expand(n, -1, -1), weighted))
+        return _join(features).unflatten(2, (h, w))
+
+
+def _join(slices: Sequence[Tensor]) -> Tensor:
+    return slices[0] if len(slices) == 1 else torch.cat(slices)

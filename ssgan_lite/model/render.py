@@ -15,7 +15,7 @@ from torch.nn import functional as F
 
 from ssgan_lite.config import ModelConfig
 from ssgan_lite.errors import UserError
-from ssgan_lite.model.layers import FixedStyledConv, OutputHead
+from ssgan_lite.model.layers import FixedStyledConv, OutputHead, channels_last_on_cpu
 
 
 class RenderStage(nn.Module):
@@ -83,6 +83,7 @@ class RenderNet(nn.Module):
             raise UserError(f"The render net needs noise planes of sizes {self.noise_sizes}, not "
                             f"{[plane.shape[-1] for plane in noise]}; `draw_noise` makes them.")
         weights = self._prepared or [None] * len(noise)
+        features = channels_last_on_cpu(features)
         x = F.avg_pool2d(features, self.coarse_size // self.start_size)                        # [N, O, m, m]
         image = mask = None
         for i, stage in enumerate(self.stages):
