@@ -41,8 +41,7 @@ def open_picture(path: Path) -> Image.Image:
         raise UserError(f'"{path.name}" is not there.') from None
     except PermissionError:
         raise UserError(f'"{path.name}" may not be read. Give yourself permission to.') from None
-    # Damaged files make Pillow raise nearly anything.
-    except (OSError, ValueError, SyntaxError, EOFError, TypeError, IndexError, KeyError, OverflowError) as error:
+    except Exception as error:                               # damaged files make Pillow raise nearly anything
         reason = "unknown kind of file" if isinstance(error, Image.UnidentifiedImageError) else str(error)
         raise UserError(f'"{path.name}" does not decode as an image ({reason}).') from None
 
