@@ -125,7 +125,7 @@ def draw_attributes(seed: int) -> Attributes:
         glasses=_mostly_none(rng("glasses"), GLASSES),
         hat=_mostly_none(rng("hat"), HATS),
         earrings=_mostly_none(rng("earrings"), EARRINGS, 0.3),  # some hang out of sight behind hair
-        neckline=str(rng("neckline").choice(NECKLINES, p=[0.26, 0.16, 0.12, 0.14, 0.22, 0.10])),
+        neckline=str(rng("neckline").choice(NECKLINES, p=[0.26, 0.17, 0.12, 0.14, 0.23, 0.08])),
         cloth_pattern=str(rng("pattern").choice(CLOTH_PATTERNS, p=[0.4, 0.14, 0.12, 0.1, 0.24])),
         background=str(rng("background").choice(BACKGROUNDS, p=[0.16, 0.16, 0.22, 0.18, 0.16, 0.12])),
         light=light_kind, light_side=float(light_side),

@@ -49,7 +49,7 @@ def _brows(head: Head, attributes: Attributes, colours, seed: int) -> Strands:
     t = np.linspace(-.1, 1, 5)[None, :, None]
     points = roots[:, None] + length * t * direction[:, None] - .15 * t * t * length * normals[:, None]
     width = rng.uniform(.00018, .00022) + .00012 * attributes.brow_thickness
-    return Strands(points, width, np.minimum(colours.brows * 1.15, .3), Material(.55, .25), EYEBROWS, straight=False)
+    return Strands(points, width, np.minimum(colours.brows * 1.15, .75 * MONK_REFLECTANCE[attributes.skin_tone - 1] + .015), Material(.55, .25), EYEBROWS, straight=False)
 
 
 def _beard(head: Head, attributes: Attributes, colours, rng) -> list:

@@ -23,7 +23,8 @@ def eyeballs(head: Head, attributes: Attributes, towards_camera, seed: int) -> l
     unit, quads, polar, around = sphere(64, 72)
     # Most portraits look into the camera; some glance past it.
     stray = 0.025 if rng.random() < 0.8 else 0.10
-    gaze = normalise(np.asarray(towards_camera) + rng.normal(size=3) * np.array([stray, stray, .4 * stray]))
+    # Lids do not follow the gaze here, so it rises and sinks less than the camera does.
+    gaze = normalise(np.asarray(towards_camera) * np.array([1, 1, .6]) + rng.normal(size=3) * np.array([stray, stray, .4 * stray]))
     iris_radius, pupil_radius = rng.uniform(.0060, .0066), rng.uniform(.0020, .0030)
     iris = np.array(IRIS[attributes.eye_colour]) * (1 + rng.normal(0, .1))
     pattern = rng.integers(1 << 30)
@@ -40,7 +41,7 @@ def eyeballs(head: Head, attributes: Attributes, towards_camera, seed: int) -> l
         t = polar / iris_angle
         fibres = smooth_noise(np.stack([3 * np.cos(around), 3 * np.sin(around), .25 * t], 1), np.random.default_rng(pattern), .35, 2)
         iris_colour = iris * (1 + .3 * fibres[:, None]) * (1.2 - .75 * smoothstep(t, .78, 1.)[:, None]) * (1 + .4 * smoothstep(-t, -.75, -.45)[:, None])
-        white = np.array([.52, .485, .460]) * (1 - .30 * smoothstep(polar, .5, 1.1))[:, None]
+        white = np.array([.47, .435, .41]) * (1 - .25 * (attributes.skin_tone - 1) / 9) * (1 - .30 * smoothstep(polar, .5, 1.1))[:, None]
         white = white * (1 - smoothstep(polar, .55, 1.3)[:, None] * np.array([0, .10, .12]))
         edge = smoothstep(t, .92, 1.08)[:, None]
         colour = iris_colour * (1 - edge) + white * edge

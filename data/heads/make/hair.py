@@ -163,7 +163,8 @@ def make_hair(head: Head, attributes: Attributes, colours: HairColours, body, ha
     locks = growth.settle(locks, fringe, cut, head, tuck_ears=attributes.earrings != "none", hat=hat)
 
     # Neighbouring locks differ in brightness, strands within a lock a little.
-    group = np.clip((smooth_noise(locks[:, 0] + .3 * locks[:, -1], rng, .02, 2) * 1.2 + rng.normal(0, .55, len(locks)) + 2).astype(int), 0, 3)
+    brightness = smooth_noise(locks[:, 0] + .3 * locks[:, -1], rng, .02, 2) * 1.2 + rng.normal(0, .55, len(locks))
+    group = np.argsort(np.argsort(brightness)) * len(colours.shades) // max(len(locks), 1)
     width = (.00056 if cut.hangs else .00040) * rng.uniform(.8, 1.2, len(locks))
     surface = Material(roughness=float(rng.uniform(.30, .42)), specular=.55, sheen=.15)
     pieces = [Strands(locks[group == k], width[group == k], colours.hair * shade, surface, HAIR) for k, shade in enumerate(colours.shades) if (group == k).any()]

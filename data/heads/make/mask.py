@@ -23,14 +23,13 @@ THIN_WEIGHT = {EARRINGS: 1.8, GLASSES: 1.25, EYES: 1.15, EYEBROWS: 1.1}
 LOOK_THROUGH_STEPS = 6   # at most so many lashes or beard hairs in front of each other
 
 
-def first_labels(scene, shapes, pieces: Pieces, size: int) -> np.ndarray:
+def first_labels(scene, labelled_shapes, size: int) -> np.ndarray:
     """Part [size * RAYS, size * RAYS] seen by each ray."""
     n = size * RAYS
     index = dr.arange(mi.UInt32, n * n)
     place = mi.Point2f((mi.Float(index % n) + 0.5) / n, (mi.Float(index // n) + 0.5) / n)
     ray, _ = scene.sensors()[0].sample_ray(0.0, 0.5, place, mi.Point2f(0.5))
-    labels_of = {int(dr.reinterpret_array(mi.UInt32, mi.ShapePtr(shape))[0]): piece.label
-                 for shape, piece in zip(shapes, pieces.items)}
+    labels_of = {int(dr.reinterpret_array(mi.UInt32, mi.ShapePtr(shape))[0]): label for shape, label in labelled_shapes}
     labels = np.full(n * n, BACKGROUND)
     done = np.zeros(n * n, bool)
     for _ in range(LOOK_THROUGH_STEPS):
@@ -74,6 +73,7 @@ def vote(labels, size: int) -> np.ndarray:
     return votes.argmax(0).astype(np.uint8)
 
 
-def make_mask(scene, shapes, pieces: Pieces, camera: Camera, size: int) -> np.ndarray:
-    labels = first_labels(scene, shapes, pieces, size)
+def make_mask(scene, labelled_shapes, pieces: Pieces, camera: Camera, size: int) -> np.ndarray:
+    """The mask [size, size] uint8. `labelled_shapes`: the scene's shapes, each with its label(s)."""
+    labels = first_labels(scene, labelled_shapes, size)
     return vote(cover_with_lenses(labels, pieces, camera), size)

@@ -13,7 +13,7 @@ class Material:
     """A surface of Disney's "principled" kind. All numbers in [0, 1]."""
 
     roughness: float = 0.5
-    specular: float = 0.4
+    specular: float = 0.4     # strands only: meshes share render.MESH_SPECULAR
     metallic: float = 0.0
     flatness: float = 0.0     # approximates light scattered below the surface
     sheen: float = 0.0        # soft glow at grazing angles: cloth, peach fuzz
@@ -27,8 +27,6 @@ class Mesh:
     colours: np.ndarray       # [V, 3] or [3], linear RGB reflectance
     material: Material
     label: int | np.ndarray   # a part, SEE_THROUGH, or a part per triangle (quads: see triangulate)
-    smooth: bool = True
-    two_sided: bool = False
 
 
 @dataclass
@@ -39,15 +37,6 @@ class Strands:
     material: Material
     label: int
     straight: bool = True     # linear segments; otherwise a B-spline through few points
-
-
-@dataclass
-class Ball:
-    centre: np.ndarray        # [3]
-    radius: float
-    colour: np.ndarray
-    material: Material
-    label: int
 
 
 @dataclass

@@ -16,10 +16,9 @@ from .mouth import teeth_and_tongue
 from .pieces import Pieces
 from .randomness import stream
 from .skin import skin_mesh
-from .vocabulary import BACKGROUND, CLOTH, HAIR
+from .vocabulary import BACKGROUND, CLOTH
 
-SIZE, SAMPLES = 128, 16    # pixels a side, light paths a pixel
-HAIR_GRAIN = 0.35          # share of the undenoised picture kept in hair: the grain reads as strands
+SIZE, SAMPLES = 128, 12    # pixels a side, light paths a pixel
 
 
 @dataclass
@@ -59,15 +58,12 @@ def make_portrait(seed: int, size: int = SIZE, samples: int = SAMPLES, **changes
     """Head `seed`. `changes` overrides single attributes (for contact sheets and tests)."""
     attributes = replace(draw_attributes(seed), **changes)
     head, pieces, camera = gather_pieces(attributes, seed)
-    scene, shapes = render.build_scene(pieces, camera, make_lighting(attributes, seed), size)
-    grainy, smooth, opacity = render.trace(scene, samples, seed)
-    mask = make_mask(scene, shapes, pieces, camera, size)
-    grain = HAIR_GRAIN * (mask == HAIR)[..., None]
-    radiance = render.soften_skin(smooth * (1 - grain) + grainy * grain, mask)
+    scene, labelled_shapes = render.build_scene(pieces, camera, make_lighting(attributes, seed), size)
+    layers = render.trace(scene, samples, seed)
+    mask = make_mask(scene, labelled_shapes, pieces, camera, size)
     film = stream(seed, "film")
-    radiance = render.expose(radiance, mask, attributes.skin_tone, film)
-    radiance = radiance + paint_background(attributes, seed, size) * (1 - opacity)
-    image = render.develop(radiance, film)
+    exposure = render.choose_exposure(layers.radiance, mask, attributes.skin_tone, film)
+    image = render.develop(render.compose(layers, paint_background(attributes, seed, size), exposure, mask), film)
     background, cloth = _mean_colour(image, mask == BACKGROUND), _mean_colour(image, mask == CLOTH)
     attributes = replace(attributes, **{f"background_{c}": v for c, v in zip(("red", "green", "blue"), background)},
                          **{f"cloth_{c}": v for c, v in zip(("red", "green", "blue"), cloth)})

@@ -6,6 +6,7 @@ compiled kernels are used again for the next head (compiling costs 1 to 3 second
 
 import os
 import tempfile
+from dataclasses import dataclass
 
 import drjit as dr
 import mitsuba as mi
@@ -16,40 +17,58 @@ from scipy.ndimage import gaussian_filter
 from .camera import EYES_AT, Camera
 from .geometry import triangulate
 from .light import Lighting
-from .pieces import Ball, Material, Mesh, Pieces, Strands, tapered
-from .vocabulary import EARS, FACE, HAIR, MOUTH, NECK, NOSE
+from .pieces import Material, Mesh, Pieces, Strands, tapered
+from .vocabulary import EARS, FACE, HAIR, MOUTH, NECK, NOSE, SEE_THROUGH
 
 mi.set_variant("llvm_ad_rgb")
 Transform = mi.ScalarTransform4f
+HAIR_GRAIN = 0.3          # share of the undenoised picture kept in hair: the grain reads as strands
+
+
+MESH_SPECULAR = 0.42
+# Compiled code is used again only for scenes of the same structure, down to the number of
+# segments of a curve. So every scene has one mesh, this many sets of straight strands and of
+# curved ones, and this many control points in each, whatever the head wears.
+STRAIGHT_SLOTS, CURVED_SLOTS = 6, 7
+STRAIGHT_POINTS, CURVED_POINTS = 36_864, 14_336
 
 
 def _rgb(values):
     return {"type": "rgb", "value": [float(value) for value in values]}
 
 
-def _surface(material: Material, colour) -> dict:
-    description = {"type": "principled", "base_color": colour, "roughness": material.roughness,
-                   "specular": material.specular, "metallic": material.metallic,
-                   "flatness": material.flatness, "sheen": material.sheen}
-    return description
+def _vertex_data(name):
+    return {"type": "mesh_attribute", "name": f"vertex_{name}"}
 
 
-def _mesh(name, piece: Mesh):
-    faces = triangulate(piece.faces)
-    colours = np.broadcast_to(piece.colours, (len(piece.vertices), 3))
-    surface = _surface(piece.material, {"type": "mesh_attribute", "name": "vertex_color"})
+def _merged_mesh(meshes):
+    """All meshes as one, their materials written on the vertices. Returns the shape and its labels."""
+    vertices, faces, labels, colours, data = [], [], [], [], []
+    offset = 0
+    for piece in meshes:
+        triangles = triangulate(piece.faces)
+        vertices.append(piece.vertices)
+        faces.append(triangles + offset)
+        labels.append(np.broadcast_to(piece.label, len(triangles)))
+        colours.append(np.broadcast_to(piece.colours, (len(piece.vertices), 3)))
+        material = piece.material
+        data.append(np.tile([material.roughness, material.metallic, material.flatness, material.sheen], (len(piece.vertices), 1)))
+        offset += len(piece.vertices)
+    vertices, faces, data = np.concatenate(vertices), np.concatenate(faces), np.concatenate(data)
     properties = mi.Properties()
-    properties["bsdf"] = mi.load_dict({"type": "twosided", "bsdf": surface})
-    mesh = mi.Mesh(name, len(piece.vertices), len(faces), has_vertex_normals=piece.smooth,
-                   has_vertex_texcoords=False, props=properties)
+    properties["bsdf"] = mi.load_dict({"type": "twosided", "bsdf": {
+        "type": "principled", "base_color": _vertex_data("color"), "specular": MESH_SPECULAR,
+        **{name: _vertex_data(name) for name in ("roughness", "metallic", "flatness", "sheen")}}})
+    mesh = mi.Mesh("meshes", len(vertices), len(faces), has_vertex_normals=True, has_vertex_texcoords=False, props=properties)
     parameters = mi.traverse(mesh)
-    parameters["vertex_positions"] = piece.vertices.astype(np.float32).ravel()
+    parameters["vertex_positions"] = vertices.astype(np.float32).ravel()
     parameters["faces"] = faces.astype(np.uint32).ravel()
-    if piece.smooth:
-        mesh.recompute_vertex_normals()
-    mesh.add_attribute("vertex_color", 3, colours.astype(np.float32).ravel())
+    mesh.recompute_vertex_normals()
+    mesh.add_attribute("vertex_color", 3, np.concatenate(colours).astype(np.float32).ravel())
+    for channel, name in enumerate(("roughness", "metallic", "flatness", "sheen")):
+        mesh.add_attribute(f"vertex_{name}", 1, np.ascontiguousarray(data[:, channel], np.float32))
     parameters.update()
-    return mesh
+    return mesh, np.concatenate(labels)
 
 
 def _stub_curve() -> str:
@@ -61,22 +80,57 @@ def _stub_curve() -> str:
     return path
 
 
-def _strands(piece: Strands):
-    count, points, _ = piece.points.shape
-    radius = np.asarray(piece.radius, float)
-    if radius.ndim < 2:
-        radius = tapered(radius, count, points)
-    control = np.concatenate([piece.points, radius[..., None]], -1).astype(np.float32)
-    segments = points - (1 if piece.straight else 3)
-    first = (np.arange(count)[:, None] * points + np.arange(segments)).astype(np.uint32).ravel()
-    shape = mi.load_dict({"type": "linearcurve" if piece.straight else "bsplinecurve", "filename": _stub_curve(),
-                          "bsdf": _surface(piece.material, _rgb(piece.colour))})
+def _filling(count, hidden):
+    """`count` control points of a thin coil hidden inside the head: keeps curves of equal size."""
+    t = np.arange(count)
+    turn = .35 * t
+    coil = hidden + np.stack([.02 * np.cos(turn), .02 * np.sin(turn), .02 * np.sin(.0131 * t)], 1)
+    return np.c_[coil, np.full(count, 1e-5)]
+
+
+def _strand_set(group, straight, hidden):
+    """Strands of one colour and material as one shape, filled up to its full size."""
+    points_in_all = STRAIGHT_POINTS if straight else CURVED_POINTS
+    reach = 1 if straight else 3               # control points after its first that a segment needs
+    control, starts, offset = [], [], 0
+    for piece in group:
+        count, points, _ = piece.points.shape
+        radius = np.asarray(piece.radius, float)
+        if radius.ndim < 2:
+            radius = tapered(radius, count, points)
+        control.append(np.concatenate([piece.points, radius[..., None]], -1).reshape(-1, 4))
+        starts.append((offset + np.arange(count)[:, None] * points + np.arange(points - reach)).ravel())
+        offset += count * points
+    if offset + reach + 1 > points_in_all:
+        raise ValueError(f"{offset} control points of {'straight' if straight else 'curved'} strands, more than {points_in_all}: raise the number in render.py")
+    control.append(_filling(points_in_all - offset, hidden))
+    starts = np.concatenate(starts)
+    spare = points_in_all - reach - len(starts)
+    starts = np.concatenate([starts, offset + np.arange(spare) % (points_in_all - offset - reach)])
+    material = group[0].material
+    # A trace of everything: without sheen, say, Mitsuba would compile other code.
+    surface = {"type": "principled", "base_color": _rgb(group[0].colour), "roughness": material.roughness, "specular": material.specular,
+               **{name: max(getattr(material, name), 1e-4) for name in ("metallic", "flatness", "sheen")}}
+    shape = mi.load_dict({"type": "linearcurve" if straight else "bsplinecurve", "filename": _stub_curve(), "bsdf": surface})
     parameters = mi.traverse(shape)
-    parameters["control_point_count"] = count * points
-    parameters["control_points"] = control.ravel()
-    parameters["segment_indices"] = first
+    parameters["control_point_count"] = points_in_all
+    parameters["control_points"] = np.concatenate(control).astype(np.float32).ravel()
+    parameters["segment_indices"] = starts.astype(np.uint32)
     parameters.update()
     return shape
+
+
+def _strand_slots(strands, straight, slots, hidden):
+    """Shapes and labels: strands grouped by look, and empty slots."""
+    groups = {}
+    for piece in strands:
+        if piece.straight == straight and len(piece.points):
+            groups.setdefault((piece.label, tuple(np.round(piece.colour, 6)), piece.material), []).append(piece)
+    if len(groups) > slots:
+        raise ValueError(f"{len(groups)} kinds of {'straight' if straight else 'curved'} strands, but the scene has {slots} slots: raise the number in render.py")
+    nothing = Strands(_filling(4, hidden)[None, :, :3], 1e-5, np.array([.1, .1, .1]), Material(), SEE_THROUGH, straight)
+    groups = list(groups.values()) + [[nothing]] * (slots - len(groups))
+    return [(_strand_set(group, straight, hidden), group[0].label) for group in groups]
 
 
 def _emitters(lighting: Lighting, centre) -> dict:
@@ -93,10 +147,12 @@ def _emitters(lighting: Lighting, centre) -> dict:
 
 
 def build_scene(pieces: Pieces, camera: Camera, lighting: Lighting, size: int, depth: int = 3):
-    """The Mitsuba scene, and its shapes in the order of the pieces."""
-    shapes = {}
-    for i, piece in enumerate(pieces.items):
-        shapes[f"piece{i:02d}"] = _mesh(f"piece{i:02d}", piece) if isinstance(piece, Mesh) else _strands(piece)
+    """The Mitsuba scene, and its shapes with their labels (a part, or a part per triangle)."""
+    strands = [piece for piece in pieces.items if isinstance(piece, Strands)]
+    hidden = camera.target + np.array([0, .08, 0])          # inside the head
+    labelled = [_merged_mesh([piece for piece in pieces.items if isinstance(piece, Mesh)]),
+                *_strand_slots(strands, True, STRAIGHT_SLOTS, hidden), *_strand_slots(strands, False, CURVED_SLOTS, hidden)]
+    shapes = {f"shape{i:02d}": shape for i, (shape, _) in enumerate(labelled)}
     film = {"type": "hdrfilm", "width": size, "height": size, "pixel_format": "rgba", "rfilter": {"type": "box"}}
     sensor = {"type": "perspective", "fov": camera.field_of_view, "film": film,
               "principal_point_offset_x": EYES_AT[0] - 0.5, "principal_point_offset_y": 0.5 - EYES_AT[1],
@@ -106,7 +162,7 @@ def build_scene(pieces: Pieces, camera: Camera, lighting: Lighting, size: int, d
     scene = mi.load_dict({"type": "scene", "integrator": integrator, "sensor": sensor,
                           **_emitters(lighting, camera.target), **shapes})
     _make_opaque(scene)
-    return scene, list(shapes.values())
+    return scene, labelled
 
 
 def _make_opaque(scene):
@@ -125,14 +181,34 @@ def _make_opaque(scene):
     parameters.update()
 
 
-def trace(scene, samples: int, seed: int):
-    """Radiance [S, S, 3] (denoised; hair keeps some of its grain), opacity [S, S, 1]."""
-    layers = np.array(mi.render(scene, spp=samples, seed=seed))
-    radiance = np.nan_to_num(np.clip(layers[..., :3], 0, 30)).astype(np.float32)
-    albedo = np.ascontiguousarray(np.clip(layers[..., 4:7], 0, 1).astype(np.float32))
-    normal = np.ascontiguousarray(layers[..., 7:10].astype(np.float32))
-    smooth = pyoidn.denoise(np.ascontiguousarray(radiance), albedo=albedo, normal=normal, hdr=True)
-    return radiance, smooth, layers[..., 3:4]
+@dataclass
+class Layers:
+    """What the renderer returns, [S, S, C] each; radiance and albedo are premultiplied."""
+
+    radiance: np.ndarray
+    opacity: np.ndarray
+    albedo: np.ndarray
+    normal: np.ndarray
+
+
+def trace(scene, samples: int, seed: int) -> Layers:
+    raw = np.array(mi.render(scene, spp=samples, seed=seed))
+    return Layers(np.nan_to_num(np.clip(raw[..., :3], 0, 30)), raw[..., 3:4], np.clip(raw[..., 4:7], 0, 1), raw[..., 7:10])
+
+
+def denoise(radiance, albedo, normal):
+    """Open Image Denoise, guided by albedo and normals; all [S, S, 3]."""
+    radiance, albedo, normal = (np.ascontiguousarray(layer, dtype=np.float32) for layer in (radiance, albedo, normal))
+    return pyoidn.denoise(radiance, albedo=albedo, normal=normal, hdr=True)
+
+
+def compose(layers: Layers, background, exposure: float, mask):
+    """Head before background, denoised together (so that edges of hair stay smooth), skin softened."""
+    behind = background * (1 - layers.opacity)
+    grainy = layers.radiance * exposure + behind
+    smooth = denoise(grainy, np.clip(layers.albedo + behind, 0, 1), layers.normal)
+    grain = HAIR_GRAIN * (mask == HAIR)[..., None]
+    return soften_skin(smooth * (1 - grain) + grainy * grain, mask)
 
 
 def soften_skin(radiance, mask):
@@ -147,16 +223,16 @@ def soften_skin(radiance, mask):
     return result
 
 
-def expose(radiance, mask, skin_tone, rng):
-    """Scale the picture as a photographer would: by the face, dark skin kept darker than pale."""
+def choose_exposure(radiance, mask, skin_tone, rng) -> float:
+    """The factor a photographer would choose: by the face, dark skin kept darker than pale."""
     luminance = radiance @ np.array([.3, .6, .1])
     face = np.isin(mask, [FACE, NOSE])
     if not face.any():
-        return radiance
-    target = np.interp(skin_tone, [1, 4, 7, 10], [.46, .38, .235, .125]) * rng.uniform(.85, 1.2)
+        return 1.0
+    target = np.interp(skin_tone, [1, 4, 7, 10], [.47, .37, .19, .085]) * rng.uniform(.85, 1.2)
     # Between the median and the bright side: the lit half decides when light comes from one side.
     level = .6 * np.median(luminance[face]) + .4 * .75 * np.quantile(luminance[face], .9)
-    return radiance * (target / max(level, 1e-3))
+    return float(target / max(level, 1e-3))
 
 
 def develop(radiance, rng):

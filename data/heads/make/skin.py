@@ -18,7 +18,7 @@ from .regions import load_regions
 # Linear reflectance of the ten Monk Skin Tones. The published swatches are flat colours of a
 # lit surface; here they are brought to what a lit head of that tone shows in a photograph.
 MONK_REFLECTANCE = np.array([
-    (.76, .57, .48), (.72, .52, .42), (.69, .48, .36), (.62, .42, .30), (.52, .34, .225),
+    (.74, .56, .455), (.71, .52, .405), (.68, .475, .345), (.61, .41, .285), (.51, .335, .215),
     (.40, .245, .150), (.30, .170, .105), (.215, .118, .072), (.135, .072, .046), (.082, .045, .031)])
 
 # Creases of the face as lines in (|x|, z) on the neutral head, with the width of each, metres.
