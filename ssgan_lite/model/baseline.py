@@ -24,6 +24,7 @@ from ssgan_lite.errors import UserError
 from ssgan_lite.model.generator import GeneratorOutput, LatentGenerator, SemanticGenerator
 from ssgan_lite.model.layers import DEMODULATION_EPS, SQRT2, EqualLinear, FIRFilter
 from ssgan_lite.model.mapping import MappingNetwork
+from ssgan_lite.model.precision import full_precision
 
 
 class MonolithicLayout:
@@ -65,6 +66,16 @@ class MonolithicLayout:
         return torch.where(from_b[..., None], b, a)
 
 
+class StyleMap(EqualLinear):
+    """The affine map from a code to a style; its bias starts at 1, which is "change nothing"."""
+
+    def __init__(self, style_dim: int, channels: int):
+        super().__init__(style_dim, channels)
+        nn.init.ones_(self.bias)
+
+    forward = full_precision(EqualLinear.forward)        # a handful of numbers that scale whole feature maps
+
+
 class StyledConv(nn.Module):
     """3 x 3 convolution modulated by w, demodulated, noise, activation; optionally twice the size.
 
@@ -76,7 +87,7 @@ class StyledConv(nn.Module):
     def __init__(self, in_channels: int, out_channels: int, style_dim: int, upsample: bool = False):
         super().__init__()
         self.weight = nn.Parameter(torch.randn(out_channels, in_channels, 3, 3))
-        self.style = style_map(style_dim, in_channels)
+        self.style = StyleMap(style_dim, in_channels)
         self.noise_strength = nn.Parameter(torch.zeros(()))
         self.bias = nn.Parameter(torch.zeros(out_channels))
         self.scale = 1 / math.sqrt(in_channels * 9)
@@ -84,8 +95,8 @@ class StyledConv(nn.Module):
 
     def forward(self, x: Tensor, w: Tensor, noise: Tensor) -> Tensor:
         """x: [N, in, H, W]; w: [N, S]; noise: [N or 1, 1, H', W']."""
-        style, weight = self.style(w), self.weight * self.scale                                # [N, in]
-        demodulation = torch.rsqrt(style.square() @ weight.square().sum(dim=(2, 3)).T + DEMODULATION_EPS)
+        weight = self.weight * self.scale
+        style, demodulation = self.modulate(w, weight)                                         # [N, in], [N, out]
         x = x * style.to(x.dtype)[:, :, None, None]
         if self.blur is not None:
             x = self.blur(F.conv_transpose2d(x, weight.transpose(0, 1), stride=2))             # [N, out, 2H, 2W]
@@ -95,6 +106,13 @@ class StyledConv(nn.Module):
         x = x + (SQRT2 * self.noise_strength * noise).to(x.dtype) + (SQRT2 * self.bias).to(x.dtype)[:, None, None]
         return F.leaky_relu_(x, 0.2)
 
+    # A quotient of sums of squares: its rounding errors scale whole feature maps.
+    @full_precision
+    def modulate(self, w: Tensor, weight: Tensor) -> tuple[Tensor, Tensor]:
+        """Style and demodulation of every sample: [N, in], [N, out]."""
+        style = self.style(w)
+        return style, torch.rsqrt(style.square() @ weight.square().sum(dim=(2, 3)).T + DEMODULATION_EPS)
+
 
 class StyledHead(nn.Module):
     """1 x 1 map to image and mask together, modulated by w but not demodulated, plus the upsampled skip."""
@@ -102,7 +120,7 @@ class StyledHead(nn.Module):
     def __init__(self, in_channels: int, out_channels: int, style_dim: int):
         super().__init__()
         self.weight = nn.Parameter(torch.randn(out_channels, in_channels))
-        self.style = style_map(style_dim, in_channels)
+        self.style = StyleMap(style_dim, in_channels)
         self.bias = nn.Parameter(torch.zeros(out_channels))
         self.scale = 1 / math.sqrt(in_channels)
         self.upsample = FIRFilter(gain=4.0, up=2)
@@ -110,14 +128,12 @@ class StyledHead(nn.Module):
     def forward(self, x: Tensor, w: Tensor, skip: Tensor | None) -> Tensor:                    # [N, in, H, W]
         x = x * self.style(w).to(x.dtype)[:, :, None, None]
         y = F.conv2d(x, (self.weight * self.scale)[:, :, None, None], self.bias)               # [N, 3 + P, H, W]
+        return self.add_skip(y, skip)
+
+    # Image and mask are sums over the resolutions: in bfloat16 every stage would round what those before it drew.
+    @full_precision
+    def add_skip(self, y: Tensor, skip: Tensor | None) -> Tensor:
         return y if skip is None else y + self.upsample(skip)
-
-
-def style_map(style_dim: int, channels: int) -> EqualLinear:
-    """The affine map from a code to a style; its bias starts at 1, which is "change nothing"."""
-    linear = EqualLinear(style_dim, channels)
-    nn.init.ones_(linear.bias)
-    return linear
 
 
 class SynthesisNet(nn.Module):

@@ -12,6 +12,7 @@ from torch import Tensor, nn
 from ssgan_lite.config import ModelConfig
 from ssgan_lite.errors import UserError
 from ssgan_lite.model.layers import SQRT2, ActivatedConv2d, EqualConv2d, EqualLinear, FIRFilter, channels_last_on_cpu
+from ssgan_lite.model.precision import full_precision
 
 STDDEV_GROUP = 4
 
@@ -81,5 +82,11 @@ class DualBranchDiscriminator(nn.Module):
         h = self.image_tower(channels_last_on_cpu(image))                                      # [N, C, 4, 4]
         if mask is not None and self.mask_tower is not None:
             h = h + self.mask_tower(channels_last_on_cpu(mask))
+        return self.decide(h)
+
+    # A deviation is a small difference of large numbers, and a loss hangs on the score; at 4 x 4 pixels it costs little.
+    @full_precision
+    def decide(self, h: Tensor) -> Tensor:
+        """From what the towers saw, [N, C, 4, 4], to the scores [N, 1]."""
         h = self.final_conv(minibatch_stddev(h))
         return self.final_linear(h.flatten(1))                                                 # [N, 1]

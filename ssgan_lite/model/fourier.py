@@ -11,6 +11,8 @@ import math
 import torch
 from torch import Tensor, nn
 
+from ssgan_lite.model.precision import full_precision
+
 
 def coordinate_grid(size: int) -> Tensor:
     """The positions of a size x size map: [2, size, size], channel 0 = x (along the width), channel 1 = y (down).
@@ -56,5 +58,10 @@ class PositionEmbedding(nn.Module):
 
     def forward(self, grid: Tensor | None = None) -> Tensor:
         """[..., 2, H, W] (default: the plain grid, [2, H, W]) -> [..., C, H, W]."""
-        features = fourier_features(self.grid if grid is None else grid, self.bands)
+        return self._embed(self.grid if grid is None else grid)
+
+    # In bfloat16 neighbouring pixels of a large picture would be given the same position.
+    @full_precision
+    def _embed(self, grid: Tensor) -> Tensor:
+        features = fourier_features(grid, self.bands)
         return torch.einsum("cf,...fhw->...chw", self.weight * self.scale, features)

@@ -29,6 +29,7 @@ class LatentLayout:
         self.n_latent = config.n_latent
         self._expansion = torch.tensor(
             [self._code_of(part, layer) for part in range(config.n_parts) for layer in range(config.local_layers)])
+        self._on_device: dict[torch.device, Tensor] = {}
 
     def _code_of(self, part: int, layer: int) -> int:
         """Which of the W+ codes steers this layer of this part."""
@@ -76,7 +77,9 @@ class LatentLayout:
         self._check(w)
         if w.ndim == 3 and w.shape[1] == len(self._expansion):
             return w
-        return self.to_w_plus(w)[:, self._expansion.to(w.device)]
+        if w.device not in self._on_device:      # copied once: a GPU would have to be waited for every time
+            self._on_device[w.device] = self._expansion.to(w.device)
+        return self.to_w_plus(w)[:, self._on_device[w.device]]
 
     def _check(self, w: Tensor) -> None:
         n_expanded, s = len(self._expansion), self.config.style_dim

@@ -12,6 +12,8 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
+from ssgan_lite.model.precision import full_precision
+
 SQRT2 = math.sqrt(2.0)
 DEMODULATION_EPS = 1e-8
 
@@ -185,4 +187,9 @@ class OutputHead(nn.Module):
     def forward(self, x: Tensor, skip: Tensor | None = None) -> Tensor:                        # [N, in, H, W]
         weight = self.weight * (self.scale * self.modulation)
         y = F.conv2d(x, weight[:, :, None, None], self.bias)                                   # [N, out, H, W]
+        return self.add_skip(y, skip)
+
+    # Image and mask are sums over the resolutions: in bfloat16 every stage would round what those before it drew.
+    @full_precision
+    def add_skip(self, y: Tensor, skip: Tensor | None) -> Tensor:
         return y if skip is None else y + self.upsample(skip)

@@ -17,6 +17,7 @@ from torch.nn import functional as F
 
 from ssgan_lite.config import ModelConfig
 from ssgan_lite.model.layers import SQRT2, demodulate
+from ssgan_lite.model.precision import full_precision
 
 CACHED_NUMBERS = 2**19      # activations that are kept at hand on a CPU: 2 MB, about the second-level cache
 
@@ -39,6 +40,8 @@ class LocalBank(nn.Module):
         self.feature_modulation = nn.Parameter(torch.ones(p, c))
         self.feature_bias = nn.Parameter(torch.zeros(p, config.feature_channels))
 
+    # Small beside the activations, and what is rounded here is wrong at every pixel of a part.
+    @full_precision
     def modulated_weights(self, codes: Tensor) -> Tensor:
         """The weights of every layer of every part of every sample. codes: [N, P, L, S] -> [N, P, L, out, in].
 
@@ -95,6 +98,8 @@ class LocalBank(nn.Module):
             return 1 << 30
         return max(1, CACHED_NUMBERS // (len(self.weight) * maps.shape[-3:].numel()))
 
+    # Depths go through a softmax: where two parts compete, an error of a percent of a large depth decides.
+    @full_precision
     def read_depth(self, hidden: Tensor) -> Tensor:
         """Pseudo-depths from hidden features. [n, P, C, M] -> [n, P, M]
 
@@ -115,7 +120,7 @@ class LocalBank(nn.Module):
         heads = self.feature_weight * (self.feature_modulation / math.sqrt(c))[:, None]        # [P, O, C]
         heads = heads.transpose(0, 1).reshape(1, -1, p * c)                                    # [1, O, P C]
         step, features = self.samples_at_a_time(hidden), []
-        for x, a in zip(hidden.split(step), weights.split(step)):
+        for x, a in zip(hidden.split(step), weights.to(hidden.dtype).split(step)):
             n = len(x)
             bias = torch.bmm(self.feature_bias.T.expand(n, -1, p), a.reshape(n, p, h * w))     # [n, O, M]
             weighted = (x * a[:, :, None]).view(n, p * c, h * w)

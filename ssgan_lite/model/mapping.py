@@ -6,6 +6,7 @@ import torch
 from torch import Tensor, nn
 
 from ssgan_lite.model.layers import EqualLinear
+from ssgan_lite.model.precision import full_precision
 
 
 def normalize_second_moment(z: Tensor) -> Tensor:
@@ -25,6 +26,8 @@ class MappingNetwork(nn.Module):
         self.layers = nn.ModuleList(
             EqualLinear(style_dim, style_dim, lr_multiplier, activate=True) for _ in range(n_layers))
 
+    # Small, and its rounding errors would be in every pixel.
+    @full_precision
     def forward(self, z: Tensor) -> Tensor:                                                    # [N, S]
         w = normalize_second_moment(z)
         for layer in self.layers:

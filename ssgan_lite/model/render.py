@@ -71,6 +71,10 @@ class RenderNet(nn.Module):
         self._prepared = None
         return super().train(mode)
 
+    def _load_from_state_dict(self, *args, **kwargs):
+        self._prepared = None
+        super()._load_from_state_dict(*args, **kwargs)
+
     def _apply(self, *args, **kwargs):          # .to(...), .half(), ... replace the parameters
         self._prepared = None
         return super()._apply(*args, **kwargs)

@@ -34,6 +34,7 @@ from ssgan_lite.train.checkpoint import FORMAT as CHECKPOINT_FORMAT
 from ssgan_lite.train.checkpoint import read_checkpoint, resume, save_checkpoint
 from ssgan_lite.train.log import RunLog, forget_after
 from ssgan_lite.train.recipe import TrainConfig
+from ssgan_lite.train.speed import Speed
 from ssgan_lite.train.trainer import Trainer
 from ssgan_lite.weights import load, load_state, save_weights
 
@@ -55,6 +56,8 @@ class RunOptions:
     checkpoint_every: int = 10_000      # images between two checkpoints; a kill costs at most so many
     snapshot_every: int = 0             # images between two snapshots of the weights; 0: none
     quiet: bool = False                 # no progress bar, no closing words
+    precision: str = "auto"             # fp32, bf16 or auto: bf16 on a GPU that has it
+    compile: bool = False               # torch.compile the networks: minutes at the start, faster steps after that
     minutes: float = 0.0                # stop after so much time, to go on with --resume; 0: no limit
 
 
@@ -89,7 +92,8 @@ def train(options: RunOptions, config: TrainConfig, on_log: Callable[[dict], Non
     out, device = Path(options.out), choose_device(options.device)
     _check_folder(out, options)
     model = model or model_preset(options.preset)
-    trainer = Trainer(model, config, open_dataset(options.data, size=model.size), device)
+    speed = Speed(options.precision, compile=options.compile)
+    trainer = Trainer(model, config, open_dataset(options.data, size=model.size), device, speed)
     seconds, log_state = 0.0, {}
     if options.start_from:
         _start_from(trainer, options.start_from)
@@ -158,8 +162,8 @@ def _check_folder(out: Path, options: RunOptions) -> None:
     except OSError as error:
         raise UserError(explain(error, out / "checkpoint.pt")) from error
     if options.resume and not begun:
-        raise UserError(f'There is nothing to resume in "{out}": it has no checkpoint.pt. Leave out --resume, or choose '
-                        "the --out of a run.")
+        raise UserError(f'There is nothing to resume in "{out}": it has no checkpoint.pt. Leave out --resume, or '
+                        "choose the --out of a run.")
     if begun and not options.resume:
         raise UserError(f'"{out}" already holds a run. Add --resume to go on with it, or choose another --out.')
     if not begun and not empty:
@@ -208,6 +212,7 @@ def _describe(options: RunOptions, config: TrainConfig, trainer: Trainer) -> dic
         recipe=dataclasses.asdict(config),
         start_from=start_from,
         device=torch.cuda.get_device_name(device) if device.type == "cuda" else f"cpu, {torch.get_num_threads()} threads",
+        precision="bf16" if trainer.bf16 else "fp32", compiled=options.compile,
         torch=torch.__version__, python=platform.python_version(), checkpoint_format=CHECKPOINT_FORMAT)
 
 

@@ -19,6 +19,7 @@ from ssgan_lite.train import losses
 from ssgan_lite.train.augment import AdaptiveAugment
 from ssgan_lite.train.ema import ema_decay, update_ema
 from ssgan_lite.train.recipe import TrainConfig
+from ssgan_lite.train.speed import Speed, prepare_device
 from ssgan_lite.train.streams import derive_seed, shuffled_indices, stream, uniform
 
 
@@ -41,24 +42,31 @@ def lazy_adam(parameters, config: TrainConfig, every: int | None) -> torch.optim
 class Trainer:
     """The two networks, the average, their optimisers, and `step()`."""
 
-    def __init__(self, model: ModelConfig, config: TrainConfig, data: Dataset, device: str | torch.device = "cpu"):
+    def __init__(self, model: ModelConfig, config: TrainConfig, data: Dataset, device: str | torch.device = "cpu",
+                 speed: Speed = Speed()):
         if data.size != model.size:
             raise UserError(f"The model makes {model.size}-pixel images, the data are {data.size} pixels wide. "
                             f"Open them with size={model.size}.")
         if not len(data):
             raise UserError(f"There is nothing to train on: {data.source} holds no faces.")
+        data.require_masks("Training")
         self.model_config, self.config, self.device = model, config, torch.device(device)
         self.data = data.to(self.device)
         with torch.random.fork_rng(devices=[]):
             torch.manual_seed(derive_seed(config.seed, "weights"))
             self.G, self.D = build_generator(model), DualBranchDiscriminator(model)
+        prepare_device(self.device)
+        self.bf16, self.layout = speed.bf16(self.device), speed.layout(self.device)
         self.G.to(self.device).train()
-        self.D.to(self.device).train()
+        self.D.to(self.device, memory_format=self.layout).train()
+        self.G.render.to(memory_format=self.layout)
         self.G_ema = copy.deepcopy(self.G).eval().requires_grad_(False)
         self.optimizer_g = lazy_adam(self.G.parameters(), config, config.path_every if config.path_weight else None)
         self.optimizer_d = lazy_adam(self.D.parameters(), config, config.r1_every)
         self.path_mean = torch.zeros((), device=self.device)
         self.augment = AdaptiveAugment(config, self.device)
+        # Compiled graphs have no second derivative, so R1 and path length call the networks themselves.
+        self._fast_G, self._fast_D = (torch.compile(net) if speed.compile else net for net in (self.G, self.D))
         self.steps = 0
 
     @property
@@ -90,12 +98,29 @@ class Trainer:
         config, n = self.config, self.config.batch
         indices = shuffled_indices(config.seed, len(self.data), self.images_seen, n)
         flip = torch.rand(n, generator=stream(config.seed, self.steps, "flip")) < 0.5
-        return self.data.batch(indices.to(self.device), flip if config.flip else False)
+        # non_blocking: the host goes on at once instead of waiting until the device has done all that it was given.
+        indices, flip = (x.to(self.device, non_blocking=True) for x in (indices, flip))
+        image, mask = self.data.batch(indices, flip if config.flip else False)
+        return image.contiguous(memory_format=self.layout), mask.contiguous(memory_format=self.layout)
 
     def fake(self, purpose: str) -> GeneratorOutput:
         """A batch from the generator being trained, with its own codes and noise."""
         n = self.config.batch
-        return self.G(self.draw_codes(n, purpose), noise=self.draw_noise(n, purpose))
+        codes, noise = self.draw_codes(n, purpose), self.draw_noise(n, purpose)
+        with self.mixed_precision():
+            return self._fast_G(codes, noise=noise)
+
+    def judge(self, image: Tensor, mask: Tensor) -> Tensor:
+        """The discriminator's scores, for all but R1."""
+        with self.mixed_precision():
+            return self._fast_D(image, mask)
+
+    def mixed_precision(self) -> torch.autocast:
+        """Within: bfloat16 where the model allows it (`ssgan_lite.model.precision`), if this run uses it at all.
+
+        Losses and the regularisers R1 and path length stay outside: they are differences and squares of small numbers.
+        """
+        return torch.autocast(self.device.type, torch.bfloat16, enabled=self.bf16)
 
     def as_seen(self, image: Tensor, mask: Tensor, purpose: str) -> tuple[Tensor, Tensor]:
         """What the discriminator gets to see of image and mask: augmented, once that has begun."""
@@ -123,7 +148,7 @@ class Trainer:
     def discriminator_step(self, image: Tensor, mask: Tensor) -> dict[str, Tensor]:
         with torch.no_grad():
             fake = self.fake("d")
-        fake_score, real_score = self.D(*self.as_seen(fake.image, fake.mask, "d")), self.D(image, mask)
+        fake_score, real_score = self.judge(*self.as_seen(fake.image, fake.mask, "d")), self.judge(image, mask)
         loss = losses.discriminator_loss(real_score, fake_score)
         self._update(self.optimizer_d, loss)
         stats = {"d_loss": loss.detach(), "real_score": real_score.detach().mean(),
@@ -145,7 +170,7 @@ class Trainer:
     def generator_step(self) -> dict[str, Tensor]:
         self.D.requires_grad_(False)              # its weights need no gradient here: a third of the work saved
         out = self.fake("g")
-        adversarial = losses.generator_loss(self.D(*self.as_seen(out.image, out.mask, "g")))
+        adversarial = losses.generator_loss(self.judge(*self.as_seen(out.image, out.mask, "g")))
         loss, stats = adversarial, {"g_loss": adversarial.detach()}
         if out.coarse_mask is not None:           # the monolithic baseline has none
             mask_loss = losses.mask_consistency(out.coarse_mask, out.mask)
