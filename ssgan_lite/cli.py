@@ -139,13 +139,14 @@ def _add_prepare(commands) -> None:
                   "ssgan-lite prepare folder photos --masks masks --size 128 --out mine")
     folder.add_argument("images", type=Path, help="the folder of pictures; subfolders are read too")
     folder.add_argument("--masks", type=Path, help="the folder of masks, called like their pictures")
-    folder.add_argument("--mask-colors", default="", metavar="TABLE", help='"parts" or a JSON table: read masks by colour '
-                        "(default: palettes by number, RGB by the colours of the parts)")
+    folder.add_argument("--mask-colors", default="", metavar="TABLE", help='"parts" or a JSON table: read masks by '
+                        "colour (default: palettes by number, RGB by the colours of the parts)")
     for parser, size in ((celebamask, 256), (folder, 128)):
-        parser.add_argument("--size", type=int, default=size, help="width and height in pixels (default: %(default)s)")
+        parser.add_argument("--size", type=int, default=size, help="width and height, in pixels (default: "
+                            "%(default)s)")
         parser.add_argument("--out", type=Path, required=True, help="the folder to make, or to go on with")
-        parser.add_argument("--skip-bad", action="store_true", help="leave out faces that cannot be used, and list them "
-                            "in the report, instead of stopping at the first")
+        parser.add_argument("--skip-bad", action="store_true", help="leave out faces that cannot be used, and list "
+                            "them in the report, instead of stopping at the first")
         parser.add_argument("--quiet", action="store_true", help="no progress bar")
 
     avatars = _add(kinds, "avatars", run_prepare_avatars, "draw artists' avatars with masks of their parts",

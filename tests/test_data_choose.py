@@ -46,7 +46,7 @@ def test_expressions(faces: Dataset, expression: str, expected) -> None:
 
 def test_parts_arrays_and_functions(faces: Dataset) -> None:
     assert faces.which("hair").tolist() == [True, False] * 2_000
-    assert np.array_equal(faces.which("hat"), faces.attributes["hat"] == "cap")      # an attribute comes before a part
+    assert np.array_equal(faces.which("hat"), faces.attributes["hat"] == "cap")    # attributes come before parts
     chosen = faces.attributes["blue"]
     for predicate in (chosen, torch.from_numpy(chosen), lambda data: data.attributes["blue"]):
         assert np.array_equal(faces.which(predicate), chosen)
@@ -74,8 +74,9 @@ def test_what_cannot_be_asked(faces: Dataset, expression, message: str) -> None:
         faces.which(expression)
 
 
-@pytest.mark.parametrize("agreement, n, share", [(0.95, 500, 0.5), (0.95, 900, None), (0.5, 800, 0.5), (0.0, 600, 0.5),
-                                                 (1.0, 2_000, None), (0.625, 800, 0.25), (0.95, 501, 0.3)])
+@pytest.mark.parametrize("agreement, n, share", [(0.95, 500, 0.5), (0.95, 900, None), (0.5, 800, 0.5),
+                                                 (0.0, 600, 0.5), (1.0, 2_000, None), (0.625, 800, 0.25),
+                                                 (0.95, 501, 0.3)])
 def test_planting(faces: Dataset, agreement: float, n: int, share: float | None) -> None:
     planted = faces.plant("hat", "blue", agreement, n, share=share)
     a, b = planted.which("hat"), planted.which("blue")

@@ -19,7 +19,7 @@ from ssgan_lite.parts import PARTS
 FACES = (0, 1, 1999, 2000, 27_999, 28_000, 29_999)
 
 
-def write_face(root: Path, face: int, boxes: dict[str, tuple[int, int, int, int]], color: tuple = (200, 120, 80)) -> None:
+def write_face(root: Path, face: int, boxes: dict[str, tuple], color: tuple = (200, 120, 80)) -> None:
     """A 1024-pixel image and 512-pixel masks, one for each box (left, top, right, bottom) by suffix."""
     (root / celebamask.IMAGES).mkdir(parents=True, exist_ok=True)
     Image.new("RGB", (1024, 1024), color).save(root / celebamask.IMAGES / f"{face}.jpg", quality=50)
@@ -75,13 +75,14 @@ def test_celebamask(original: Path, tmp_path: Path, capsys: pytest.CaptureFixtur
 def test_painting_order(original: Path) -> None:
     face = {path.stem[6:]: path for path in (original / celebamask.MASKS / "0").glob("00000_*.png")}
     ids = celebamask.paint(face)
-    for (column, row), part in {(50, 500): "background", (256, 350): "face", (170, 240): "glasses", (200, 250): "eyes",
-                                (250, 390): "mouth", (256, 150): "hair", (256, 100): "hat", (256, 445): "neck",
-                                (116, 310): "earrings"}.items():
+    for (column, row), part in {(50, 500): "background", (256, 350): "face", (170, 240): "glasses",
+                                (200, 250): "eyes", (250, 390): "mouth", (256, 150): "hair", (256, 100): "hat",
+                                (256, 445): "neck", (116, 310): "earrings"}.items():
         assert PARTS[int(ids[row, column])].name == part, (column, row)
     # The documented order, painted independently: what comes later wins.
     assert [suffix for suffix, _ in celebamask.PAINTING] == (
-        "skin eye_g l_eye r_eye l_brow r_brow mouth l_lip u_lip nose hair l_ear r_ear neck neck_l cloth hat ear_r").split()
+        "skin eye_g l_eye r_eye l_brow r_brow mouth l_lip u_lip nose hair l_ear r_ear neck neck_l cloth hat "
+        "ear_r").split()
     assert {part for _, part in celebamask.PAINTING} == set(PARTS.names) - {"background"}
 
 
@@ -92,7 +93,7 @@ def test_attributes_of_celebamask(copy: Path, tmp_path: Path) -> None:
     faces = open_dataset(f"celebamask:{tmp_path / 'out'}", split="all")
     assert faces.attributes["smiling"].tolist() == [False] + [True] * 6
     assert len(faces.where("smiling and not wearing_hat")) == 6
-    assert faces.which("hat").tolist() == [True] + [False] * 6           # no attribute of this name: the masks are asked
+    assert faces.which("hat").tolist() == [True] + [False] * 6    # no attribute of this name: masks are asked
     table.write_text("7\nSmiling Wearing_Hat\n0.jpg 1\n")
     with pytest.raises(UserError, match="attribute-anno.txt.*line 3"):
         celebamask.plan(copy)
@@ -124,16 +125,17 @@ def spoil_mask_values(root: Path) -> None:
     (lambda root: (root / celebamask.IMAGES / "2000.jpg").write_bytes(b"nothing"), '"2000.jpg" does not decode'),
     (lambda root: (path := root / celebamask.IMAGES / "2000.jpg").write_bytes(path.read_bytes()[:-1000]),
      '"2000.jpg" does not decode'),
-    (lambda root: (root / celebamask.IMAGES / "2000.jpg").unlink(), '"2000.jpg" is not in CelebA-HQ-img, but has masks'),
+    (lambda root: (root / celebamask.IMAGES / "2000.jpg").unlink(), '"2000.jpg" is not in CelebA-HQ-img'),
     (spoil_missing_masks, '"2000.jpg" has no mask of its parts: "1/02000_skin.png"'),
     (lambda root: (root / celebamask.MASKS / "1" / "02000_skin.png").unlink(), '"2000.jpg" has no mask of its skin'),
-    (lambda root: (root / celebamask.MASKS / "1" / "02000_hair.png").write_bytes(b"PNG"), '"02000_hair.png" does not dec'),
+    (lambda root: (root / celebamask.MASKS / "1" / "02000_hair.png").write_bytes(b"PNG"),
+     '"02000_hair.png" does not decode'),
     (spoil_other_mask_size, '"02000_hair.png" is 256 x 256 pixels, but "02000_skin.png"'),
     (spoil_aspect, '"2000.jpg" is 1024 x 768 pixels, but its mask'),
     (spoil_name_of_part, '"02000_hiar.png" is of no known part. Did you mean "hair"'),
     (spoil_mask_values, '"02000_hair.png" has values up to 1'),
 ])
-def test_bad_faces_stop_or_are_left_out(copy: Path, tmp_path: Path, capsys: pytest.CaptureFixture, spoil, message: str):
+def test_bad_faces_stop_or_are_left_out(copy: Path, tmp_path: Path, capsys, spoil, message: str) -> None:
     spoil(copy)
     out = tmp_path / "out"
     assert prepare_celebamask(copy, out) == 2
@@ -294,7 +296,8 @@ def test_damage_is_noticed(made: Path, tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("name, message", [
-    ("celebmask:x", 'Did you mean "celebamask"'), ("celebamask", "ships with nobody"), ("heads:x", "without a folder"),
+    ("celebmask:x", 'Did you mean "celebamask"'), ("celebamask", "ships with nobody"),
+    ("heads:x", "without a folder"),
     ("folder:nowhere", 'no folder "nowhere"'), ("folder:tests", "not a prepared data set"),
 ])
 def test_wrong_addresses(name: str, message: str, monkeypatch: pytest.MonkeyPatch) -> None:

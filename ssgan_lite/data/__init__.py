@@ -29,8 +29,8 @@ def open_dataset(name: str, size: int = 64, split: str = "train") -> Dataset:
     kind, colon, folder = name.partition(":")
     if kind in PREPARED:
         if not folder:
-            raise UserError(f'"{kind}" ships with nobody: prepare your own files with `ssgan-lite prepare {kind}`, and '
-                            f'open "{kind}:FOLDER".')
+            raise UserError(f'"{kind}" ships with nobody: prepare your own files with `ssgan-lite prepare {kind}` '
+                            f'and open "{kind}:FOLDER".')
         return prepared.load(kind, folder, size, split)
     if kind in DATASETS and colon:
         raise UserError(f'"{kind}" ships with the project and is opened without a folder: "{kind}".')

@@ -2,9 +2,9 @@
 
 A drawing is a stack of layers; a layer is `canvas`, what is always there, or `<component>-<variant>`, such as
 `top-winterHat02`. Each shape in a layer has a paint: the role of its colour (`skin`, `hair`, ...) or the colour
-itself, `line ` before it if it is a stroke, `@` and its opacity behind it if it is translucent, and `!` if it is masked
-or blended in another way than by covering. `Style.rules` says what the shapes are, the first rule that fits a layer and
-a paint (patterns as for file names):
+itself, `line ` before it if it is a stroke, `@` and its opacity behind it if it is translucent, and `!` if it is
+masked or blended in another way than by covering. `Style.rules` says what the shapes are, the first rule that fits a
+layer and a paint (patterns as for file names):
 
     a part         the shape is that part
     BELOW          shading, tears, freckles: the shape is whatever lies below it
@@ -102,7 +102,7 @@ PERSONAS = Style(
         ("nose-wrinkles", "black@.12", BELOW),
         ("nose-*", "*", "nose"),
         ("facialHair-*", "#FFFEFD*", "mouth"),
-        ("facialHair-*", "*!", BELOW),
+        ("facialHair-*", "*@*", BELOW),                            # stubble, through which the mouth is seen
         ("facialHair-*", "*", "face"),
     ),
     options={"facialHairProbability": 15},

@@ -29,6 +29,7 @@ from ssgan_lite.parts import PARTS
 OVERSAMPLING = 4                  # masks are drawn so many times larger, then every block votes
 SVG = "http://www.w3.org/2000/svg"
 SHAPES = {"path", "rect", "circle", "ellipse"}
+OPACITIES = ("opacity", "fill-opacity", "stroke-opacity")
 NOT_DRAWN = {"mask", "clipPath", "linearGradient", "radialGradient", "metadata"}
 BACKGROUNDS = ("#dfe7ec", "#c9d6df", "#a9bccb", "#f1e3d3", "#e6d0b8", "#d8c3c0", "#cfe0d2", "#a8c2ae", "#e8e4d0",
                "#cbc6d9", "#8ea6b8", "#f4f1ec")
@@ -49,21 +50,22 @@ def make(out: Path, each: int = 500, quiet: bool = False) -> list[Path]:
     paths = []
     for number, style in enumerate(STYLES):
         path = out / f"avatars-{style.name}.npz"
+        seeds = range(number * each, (number + 1) * each)
         paths.append(path)
         if path.exists():
             with np.load(path, allow_pickle=False) as shard:
-                if shard["seed"].tolist() != list(range(number * each, (number + 1) * each)):
+                if shard["seed"].tolist() != list(seeds):
                     raise UserError(f'"{path}" holds other avatars. Choose another --out, or delete it.')
             continue
         painter = Painter(style)
         images, masks, records = [], [], []
-        for seed in tqdm(range(number * each, (number + 1) * each), desc=style.name, disable=quiet):
+        for seed in tqdm(seeds, desc=style.name, disable=quiet):
             image, mask, record = painter.draw(seed)
             images.append(encode(image))
             masks.append(mask)
             records.append(record)
         attributes = {name: np.array([record[name] for record in records]) for name in records[0]}
-        write_shard(path, images, np.stack(masks), np.arange(number * each, (number + 1) * each), attributes, versions())
+        write_shard(path, images, np.stack(masks), np.array(seeds), attributes, versions())
     return paths
 
 
@@ -150,7 +152,7 @@ class Painter:
                 continue
             name = child.get("id", "").rpartition("-")[0]
             color = child.get("stroke") or child.get("fill") or paint
-            clear = next((child.get(a) for a in ("opacity", "fill-opacity", "stroke-opacity") if child.get(a)), opacity)
+            clear = next((child.get(a) for a in OPACITIES if child.get(a)), opacity)
             blend = blended or "blend" in child.get("style", "")
             if kind not in SHAPES:
                 self._repaint(child, name or layer, meanings, clear, color, blend)
@@ -164,7 +166,7 @@ class Painter:
             if meaning not in meanings:
                 meanings.append(meaning)
             flat = f"#0000{meanings.index(meaning):02x}"
-            for attribute in ("opacity", "fill-opacity", "stroke-opacity", "style"):
+            for attribute in (*OPACITIES, "style"):
                 child.attrib.pop(attribute, None)
             for attribute in ("fill", "stroke"):
                 if child.get(attribute, "none") != "none":
@@ -200,7 +202,7 @@ class Painter:
 
 
 def upper_group(shapes: np.ndarray) -> np.ndarray:
-    """Rows above the lowest gap of a figure bool [H, W], as bool [H, 1]: the brows, if there are any above the eyes."""
+    """Rows above the lowest gap of a figure bool [H, W], as bool [H, 1]: the brows, where eyes have any."""
     filled = np.flatnonzero(shapes.any(1))
     breaks = np.flatnonzero(np.diff(filled) > 1)
     above = np.zeros((len(shapes), 1), bool)
@@ -213,8 +215,8 @@ def render(drawing: ElementTree.Element, side: int, background: str) -> Image.Im
     """A drawing as an RGB picture of side x side pixels."""
     import resvg_py
 
-    file = resvg_py.svg_to_bytes(svg_string=ElementTree.tostring(drawing, encoding="unicode"), width=side, height=side,
-                                 background=background, skip_system_fonts=True)
+    file = resvg_py.svg_to_bytes(svg_string=ElementTree.tostring(drawing, encoding="unicode"), width=side,
+                                 height=side, background=background, skip_system_fonts=True)
     return Image.open(io.BytesIO(file)).convert("RGB")
 
 

@@ -93,7 +93,7 @@ def paint(mask_paths: dict[str, Path]) -> np.ndarray:
 
 
 def read_attributes(path: Path, names: Iterable[str]) -> dict[str, np.ndarray]:
-    """Truth values [N] by attribute, in lower case: a line with a number, one with 40 names, then one for each face."""
+    """Truth values [N] by attribute, in lower case: a line with a number, one with 40 names, one for each face."""
     try:
         _, heading, *lines = path.read_text(encoding="utf-8").splitlines()
     except (OSError, ValueError):

@@ -44,7 +44,7 @@ def which(faces: Dataset, predicate: Predicate) -> np.ndarray:
         try:
             tree = ast.parse(predicate.strip(), mode="eval").body
         except SyntaxError:
-            raise UserError(f'"{predicate}" is not an expression. Write something like "hat and age > 0.5".') from None
+            raise UserError(f'"{predicate}" is not an expression. Write it like "hat and age > 0.5".') from None
         return _truth(_evaluate(tree, faces, predicate))
     values = np.asarray(predicate(faces) if callable(predicate) else predicate)
     if values.dtype != bool or values.shape != (len(faces),):
@@ -89,9 +89,10 @@ def plant(faces: Dataset, first: Predicate, second: Predicate, agreement: float,
         names = (f"with both", "with neither", f"with {_name(first)} only", f"with {_name(second)} only")
         lacking = "; ".join(f"{k} {name} and has {h}" for name, h, k in zip(names, have, need) if h < k)
         most = _largest(have, agreement)
-        raise UserError(f"Planting {_name(first)} with {_name(second)} in {n} faces needs {lacking} in {faces.source}. "
-                        + (f"Up to {most} faces are possible at agreement {agreement} if share is left open."
-                           if most else "Choose other attributes, or a larger data set."))
+        raise UserError(f"Planting {_name(first)} with {_name(second)} in {n} faces needs {lacking} in "
+                        f"{faces.source}. " + (
+                            f"Up to {most} faces are possible at agreement {agreement} if share is left open."
+                            if most else "Choose other attributes, or a larger data set."))
     rng = np.random.default_rng(seed)
     drawn = [rng.choice(kind, k, replace=False) for kind, k in zip(kinds, need)]
     return rng.permutation(np.concatenate(drawn)).astype(np.int64)
@@ -137,7 +138,8 @@ def _compare(op: ast.cmpop, left, right, text: str) -> np.ndarray:
         found = np.isin(left, np.array(right))
         return ~found if isinstance(op, ast.NotIn) else found
     arrays = [side for side in (left, right) if isinstance(side, np.ndarray)]
-    words = [isinstance(side, str) or isinstance(side, np.ndarray) and side.dtype.kind == "U" for side in (left, right)]
+    words = [isinstance(side, str) or isinstance(side, np.ndarray) and side.dtype.kind == "U"
+             for side in (left, right)]
     if type(op) not in _COMPARE or not arrays or isinstance(right, tuple) or words[0] != words[1]:
         raise UserError(f'A comparison in "{text}" does not fit: compare words with words, numbers with numbers.')
     constants = [side for side in (left, right) if isinstance(side, str)]

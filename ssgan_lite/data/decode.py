@@ -16,7 +16,7 @@ from ssgan_lite.data.heads import reduce_masks
 from ssgan_lite.errors import UserError
 from ssgan_lite.parts import PARTS
 
-MAX_PIXELS = 100_000_000          # a 10,000 x 10,000 photograph takes 300 MB decoded; more is an accident or an attack
+MAX_PIXELS = 100_000_000          # a 10,000 x 10,000 photograph takes 300 MB; more is an accident or an attack
 ENLARGE_AT_MOST = 2               # a picture smaller than half the wanted size would be mostly made up
 
 
@@ -118,12 +118,13 @@ def mask_ids(image: Image.Image, name: str, colors: dict[tuple[int, int, int], i
 
 
 def _check_palette(image: Image.Image, name: str) -> None:
-    """Editors renumber palettes. Where colours are those of `PARTS` but sit at other ids, reading ids would be wrong."""
+    """Editors renumber palettes. Where colours are those of `PARTS` but sit at other ids, ids would be wrong."""
     if image.mode != "P":
         return
     palette = image.getpalette("RGB") or []
     by_color = {part.color: part for part in PARTS}
-    shown = [(id_, by_color.get(tuple(palette[3 * id_:3 * id_ + 3]))) for id_ in np.unique(np.asarray(image)).tolist()]
+    used = np.unique(np.asarray(image)).tolist()
+    shown = [(id_, by_color.get(tuple(palette[3 * id_:3 * id_ + 3]))) for id_ in used]
     wrong = [(id_, part) for id_, part in shown if part is not None and part.id != id_]
     if wrong and all(part is not None for _, part in shown):
         id_, part = wrong[0]

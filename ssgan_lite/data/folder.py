@@ -56,8 +56,8 @@ def plan(images: Path, masks: Path | None = None, size: int = 128, mask_colors: 
         stem = _stem(name)
         for kind, counts in stems.items():
             if counts[stem] > 1:
-                raise UserError(f'"{name}": there are {counts[stem]} {kind}s called "{stem}", so which belongs to which '
-                                f"is not clear.")
+                raise UserError(f'"{name}": there are {counts[stem]} {kind}s called "{stem}", so which belongs to '
+                                f"which is not clear.")
         if stem not in by_stem:
             raise UserError(f'"{name}" has no mask: "{masks.name}" has nothing called "{stem}.png".')
         mask_name = by_stem[stem]
@@ -102,10 +102,10 @@ def read_table(path: Path) -> ColorTable:
 def _color(value: object, part: str, path: Path) -> tuple[int, int, int]:
     if isinstance(value, str) and re.fullmatch(r"#[0-9a-fA-F]{6}", value):
         return tuple(bytes.fromhex(value[1:]))
-    if isinstance(value, list) and len(value) == 3 and all(type(entry) is int and 0 <= entry <= 255 for entry in value):
+    if isinstance(value, list) and len(value) == 3 and all(type(v) is int and 0 <= v <= 255 for v in value):
         return tuple(value)
-    raise UserError(f'The table of colours "{path}" gives {part} the colour {json.dumps(value)}. Write [136, 46, 114] '
-                    f'or "#882e72".')
+    raise UserError(f'The table of colours "{path}" gives {part} the colour {json.dumps(value)}. Write [136, 46, '
+                    f'114] or "#882e72".')
 
 
 def _list(folder: Path) -> list[str]:

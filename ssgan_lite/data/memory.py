@@ -25,7 +25,8 @@ def check_fits(needed: int, what: str, advice: str) -> None:
     """A `UserError` if `needed` bytes for `what` are more than there are; large amounts that fit are stated."""
     free = available_memory()
     if free is not None and needed > free:
-        raise UserError(f"{what} needs {size_in_words(needed)} of memory, and {size_in_words(free)} are free. {advice}")
+        raise UserError(f"{what} needs {size_in_words(needed)} of memory, and {size_in_words(free)} are free. "
+                        f"{advice}")
     if needed >= WORTH_SAYING:
         print(f"{what}: {size_in_words(needed)} of memory", file=sys.stderr)
 

@@ -81,10 +81,12 @@ def describe(path: Path) -> dict:
     try:
         about = json.loads((path / DESCRIPTION).read_text(encoding="utf-8"))
         if about["format"] != FORMAT:
-            raise UserError(f'"{path}" is of format {about["format"]}; this ssgan-lite reads {FORMAT}. Prepare it again.')
+            raise UserError(f'"{path}" is of format {about["format"]}; this ssgan-lite reads {FORMAT}. Prepare it '
+                            f"again.")
         if about["parts"] != list(PARTS.names):
             raise UserError(f'"{path}" has other parts than this ssgan-lite. Prepare it again.')
-        if not 0 <= int(about["train"]) <= len(about["names"]) or not {"source", "size", "masks", "files"} <= about.keys():
+        complete = {"source", "size", "masks", "files"} <= about.keys()
+        if not complete or not 0 <= int(about["train"]) <= len(about["names"]):
             raise ValueError
     except OSError as error:
         raise UserError(f'"{path / DESCRIPTION}" cannot be read: {error.strerror}.') from None

@@ -100,11 +100,12 @@ def _read_all(read: Callable, names: list[str]) -> Iterator[tuple[str, tuple | U
 
 
 def _begin(plan: Plan, out: Path, skip_bad: bool) -> dict[str, str | None]:
-    """Name -> reason (None: kept) of what an earlier run has decided; everything is checked before anything is done."""
+    """Name -> reason (None: kept) of what an earlier run has decided; all is checked before anything is done."""
     if not plan.names:
         raise UserError("There is nothing to prepare.")
     if (out / DESCRIPTION).exists():
-        raise UserError(f'"{out}" already holds a prepared data set. Choose another --out, or delete the folder first.')
+        raise UserError(f'"{out}" already holds a prepared data set. Choose another --out, or delete the folder '
+                        f"first.")
     head = {"format": FORMAT, "source": plan.source, "size": plan.size, "masks": plan.masks, **plan.options}
     if plan.ignored and not skip_bad:
         more = f" and {len(plan.ignored) - 1:,} others belong" if len(plan.ignored) > 1 else " belongs"
@@ -128,15 +129,15 @@ def _begin(plan: Plan, out: Path, skip_bad: bool) -> dict[str, str | None]:
     # JSON knows no tuples: compare what would be read back.
     if before != json.loads(json.dumps(head)):
         changed = sorted(key for key in before.keys() | head.keys() if before.get(key) != head.get(key))
-        raise UserError(f'"{out}" holds an unfinished preparation with another {" and ".join(changed)}. Give the same '
-                        f"command as then, choose another --out, or delete the folder.")
+        raise UserError(f'"{out}" holds an unfinished preparation with another {" and ".join(changed)}. Give the '
+                        f"same command as then, choose another --out, or delete the folder.")
     if list(decided) != plan.names[:len(decided)]:
         raise UserError(f'"{out}" holds an unfinished preparation of other files: some were added or removed since. '
                         f"Delete the folder, or choose another --out.")
     left_out = [name for name, reason in decided.items() if reason]
     if left_out and not skip_bad:
-        raise UserError(f'The unfinished preparation in "{out}" has left out {len(left_out)} faces ({left_out[0]}, ...'
-                        f"). Go on with --skip-bad, or delete the folder to start again.")
+        raise UserError(f'The unfinished preparation in "{out}" has left out {len(left_out)} faces ({left_out[0]} '
+                        f"first). Go on with --skip-bad, or delete the folder to start again.")
     needed = (len(plan.names) - len(decided)) * (4 if plan.masks else 3) * plan.size**2
     free = shutil.disk_usage(out).free
     if needed > free:
