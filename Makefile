@@ -36,7 +36,7 @@ $(STAMP): pyproject.toml constraints.txt
 	  || { echo "No virtual environment could be made. On Debian and Ubuntu: apt install python3-venv"; exit 2; }
 	@echo "Installing into $(VENV) (a few minutes the first time) ..."
 	@$(if $(TORCH_INDEX),$(PY) -m pip install --quiet -c constraints.txt --index-url $(TORCH_INDEX) torch)
-	@$(PY) -m pip install --quiet -c constraints.txt -e ".[course,test]"
+	@$(PY) -m pip install --quiet -c constraints.txt -e ".[course,measure,test]"
 	@touch $@
 
 # Jupyter refuses to run as root unless told; in a container there is often nobody else.

@@ -60,7 +60,9 @@ def _agreement(result: dict, names: list[str]) -> list[str]:
         cells = [None if c is None else c["parts"][part] for c in columns]
         return [f"  {part}", *("-" if c is None else f"{_number(c['iou'], 2)} ({c['images']})" for c in cells)]
 
-    rows = [row("large parts", lambda c: c["large"]), *map(part_row, LARGE), row("small parts", lambda c: c["small"]),
+    rows = [row("large parts", lambda c: c["large"]), row("  pooled over images", lambda c: c["large_pooled"]),
+            *map(part_row, LARGE),
+            row("small parts", lambda c: c["small"]), row("  pooled over images", lambda c: c["small_pooled"]),
             *map(part_row, SMALL), ["only reported"] + [""] * len(columns),
             *(part_row(part) for part in found[0]["parser"]["parts"] if part not in LARGE + SMALL)]
     return ["Mask agreement, mIoU (in how many images): generated mask with the parser's, coarse with final mask",
