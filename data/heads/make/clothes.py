@@ -87,10 +87,10 @@ def _hood(head, colour):
     direction = np.stack([np.sin(angle), np.cos(angle)], 1)
     ahead = np.clip(-direction[:, 1], 0, 1)
     radius = .072 + .014 * np.abs(direction[:, 0]) + .018 * ahead
-    height = .528 - .046 * ahead**1.5
+    height = .524 - .046 * ahead**1.5
     rings = []
     for turn in np.linspace(-.3, 1.5 * np.pi, rows):
-        roll = .010 + .008 * (1 - ahead)
+        roll = .0075 + .006 * (1 - ahead)
         rings.append(np.c_[np.array([0, -.083]) + direction * (radius + .014 - roll * np.cos(turn))[:, None],
                            height + .008 + roll * np.sin(turn)])
     return Mesh(head.from_neutral(np.concatenate(rings)), grid_faces(rows, columns, wrap=True), colour, Material(.9, .1, sheen=.15), CLOTH)

@@ -166,7 +166,7 @@ def make_hair(head: Head, attributes: Attributes, colours: HairColours, body, ha
     brightness = smooth_noise(locks[:, 0] + .3 * locks[:, -1], rng, .02, 2) * 1.2 + rng.normal(0, .55, len(locks))
     group = np.argsort(np.argsort(brightness)) * len(colours.shades) // max(len(locks), 1)
     width = (.00056 if cut.hangs else .00040) * rng.uniform(.8, 1.2, len(locks))
-    surface = Material(roughness=float(rng.uniform(.30, .42)), specular=.55, sheen=.15)
+    surface = Material(roughness=float(rng.uniform(.38, .50)), specular=.38, sheen=.12)
     pieces = [Strands(locks[group == k], width[group == k], colours.hair * shade, surface, HAIR) for k, shade in enumerate(colours.shades) if (group == k).any()]
     if style in TIED_STYLES and not (hat and style == "bun"):
         pieces.append(Strands(_tied_hair(head, attributes, rng), .0005, colours.hair, surface, HAIR))

@@ -22,7 +22,7 @@ from .vocabulary import EARS, FACE, HAIR, MOUTH, NECK, NOSE, SEE_THROUGH
 
 mi.set_variant("llvm_ad_rgb")
 Transform = mi.ScalarTransform4f
-HAIR_GRAIN = 0.3          # share of the undenoised picture kept in hair: the grain reads as strands
+HAIR_GRAIN = 0.2          # share of the undenoised picture kept in hair: the grain reads as strands
 
 
 MESH_SPECULAR = 0.42
@@ -229,7 +229,7 @@ def choose_exposure(radiance, mask, skin_tone, rng) -> float:
     face = np.isin(mask, [FACE, NOSE])
     if not face.any():
         return 1.0
-    target = np.interp(skin_tone, [1, 4, 7, 10], [.47, .37, .19, .085]) * rng.uniform(.85, 1.2)
+    target = np.interp(skin_tone, [1, 4, 7, 10], [.49, .41, .235, .11]) * rng.uniform(.85, 1.2)
     # Between the median and the bright side: the lit half decides when light comes from one side.
     level = .6 * np.median(luminance[face]) + .4 * .75 * np.quantile(luminance[face], .9)
     return float(target / max(level, 1e-3))
@@ -239,11 +239,11 @@ def develop(radiance, rng):
     """Linear light -> 8-bit sRGB picture: saturation, a film curve with soft shoulder, a lens."""
     size = len(radiance)
     grey = (radiance @ np.array([.3, .6, .1]))[..., None]
-    light = np.maximum(grey + (radiance - grey) * rng.uniform(1.0, 1.2), 0)
+    light = np.maximum(grey + (radiance - grey) * rng.uniform(1.04, 1.22), 0)
     row, column = np.mgrid[0:size, 0:size] / (size - 1) - .5
     light = gaussian_filter(light, (.38 * size / 128, .38 * size / 128, 0))              # no lens is sharper
     light = light * (1 - rng.uniform(0, .35) * (row**2 + column**2))[..., None]     # vignette
-    contrast = rng.uniform(1.08, 1.25)
+    contrast = rng.uniform(1.10, 1.28)
     light = .18 * (np.maximum(light, 1e-6) / .18) ** contrast
     light = light * (1 + light / 9) / (1 + .45 * light)
     srgb = np.where(light < .0031308, 12.92 * light, 1.055 * np.maximum(light, 1e-6) ** (1 / 2.4) - .055)
