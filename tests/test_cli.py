@@ -67,7 +67,7 @@ def contents(folder: Path) -> dict[str, int]:
 
 # --------------------------------------------------------------------------------------------------------------- help
 
-@pytest.mark.parametrize("command", ["doctor", "train", "sample"])
+@pytest.mark.parametrize("command", ["doctor", "train", "sample", "measure"])
 def test_help_shows_an_example_that_is_right(command: str, capsys) -> None:
     from ssgan_lite.cli import build_parser
 

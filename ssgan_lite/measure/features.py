@@ -104,7 +104,7 @@ def region_distance(maps_a: list[Tensor], maps_b: list[Tensor], region: Tensor) 
 
         d = mean over maps of  sum_hw r |a / |a| - b / |b||^2 / sum_hw r
 
-    as in LPIPS (Zhang et al., arXiv 1801.03924, equation 1) without its learnt weights; r is the share of each
+    as in LPIPS (Zhang et al., arXiv 1801.03924) without its learnt weights; r is the share of each
     position that the region [N, R, R] (bool) covers. Where the region is empty the distance is NaN.
     """
     total = torch.zeros(len(region), device=region.device)

@@ -3,9 +3,9 @@
 x [n, D] and y [m, D] are features of two sets of images (`features.py`). A distance means something only together
 with the extractor's name and with n and m, and only beside the same estimate between two halves of the real set.
 
-- kernel distance: Binkowski et al., "Demystifying MMD GANs", arXiv 1801.01401, section 4 ("KID");
-- Frechet distance: Heusel et al., arXiv 1706.08500, equation 6 (the formula of the "FID");
-- precision and recall: Kynkaanniemi et al., arXiv 1904.06991, section 3.
+- kernel distance: Binkowski et al., "Demystifying MMD GANs", arXiv 1801.01401 ("KID");
+- Frechet distance: Heusel et al., arXiv 1706.08500 (the formula of the "FID");
+- precision and recall: Kynkaanniemi et al., arXiv 1904.06991.
 """
 
 from __future__ import annotations

@@ -1,12 +1,12 @@
 """The Inception network of the FID that papers report, for those who have its weights.
 
-Inception-v3 (Szegedy et al., arXiv 1512.00567, figures 5 to 7 and table 1) with the 2015 TensorFlow weights that
+Inception-v3 (Szegedy et al., arXiv 1512.00567) with the 2015 TensorFlow weights that
 Heusel et al. used. Nothing is downloaded: give the path of the file
 
     pt_inception-2015-12-05-6726825d.pth       a state dict of about 95 MB, sum 6726825d...
 
 which the package pytorch-fid fetches from its page of releases (and keeps in torch's cache of checkpoints). That
-port differs from the figures in two places, and so does this one: averages at the border leave the padding out, and
+port differs from the paper in two places, and so does this one: averages at the border leave the padding out, and
 the last block takes a maximum where the others take an average. The input is resized to 299 x 299 as pytorch-fid does
 it. Even so, papers compare 10,000 faces and more, not the few hundred of a quick report.
 """

@@ -98,8 +98,8 @@ def baseline_leak(generator: nn.Module, targets: dict | None, faces: int = FACES
 
     Candidates are the principal axes of W (GANSpace, arXiv 2004.02546), applied to all layers, to the coarse half and
     to the fine half, one standard deviation long. On other faces two are chosen for every part: the one that changes
-    the part *most* (`leak`, the definition), and the one whose leak there is least (`leak_of_best`: as generous to
-    the baseline as directions can be). Each face is then moved so far that the median change inside of
+    the part *most* (`leak`, the definition), and among those that change it at least a tenth as much the one whose
+    leak is least (`leak_of_best`: as generous to the baseline as directions can be). Each face is then moved so far that the median change inside of
     `targets[part][kind]` is reached; without targets, one standard deviation. `short` counts faces that did not get
     there within 8 standard deviations: their last step counts.
     """
@@ -156,7 +156,9 @@ def choose_directions(generator: nn.Module, directions: Tensor, seed: int, dilat
             found = change(before, after, part, dilation)
             inside[index, part] = float(found.inside.nanmean())
             leak[index, part] = float(found.leak.nanmedian())
-    return np.nan_to_num(inside, nan=-1).argmax(0).tolist(), np.nan_to_num(leak, nan=np.inf).argmin(0).tolist()
+    inside, leak = np.nan_to_num(inside, nan=-1), np.nan_to_num(leak, nan=np.inf)
+    leak[inside < inside.max(0) / 10] = np.inf                   # a direction that hardly does anything leaks nothing
+    return inside.argmax(0).tolist(), leak.argmin(0).tolist()
 
 
 def render(generator: nn.Module, w: Tensor, batch: int, tick: Tick = no_tick) -> Rendered:
