@@ -1,9 +1,9 @@
 """The local generators: one modulated MLP per part, all of them computed together as one bank.
 
-SemanticStyleGAN, "Local generator". A part's generator turns the position embedding into hidden features, steered layer by layer by its
-codes; after `depth_layers` layers it also says how near it is, its *pseudo-depth*. The bank holds the parameters of
-all parts in tensors with a leading part axis, so that a layer of all parts of all samples is one batched matrix
-product and nothing loops over parts.
+SemanticStyleGAN, "Local generator". A part's generator turns the position embedding into hidden features, steered layer
+by layer by its codes; after `depth_layers` layers it also says how near it is, its *pseudo-depth*. The bank holds the
+parameters of all parts in tensors with a leading part axis, so that a layer of all parts of all samples is one batched
+matrix product and nothing loops over parts.
 """
 
 from __future__ import annotations
