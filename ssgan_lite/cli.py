@@ -229,7 +229,7 @@ def _add(commands, name: str, function, summary: str, example: str) -> argparse.
 
 def _add_fields(parser: argparse.ArgumentParser, title: str, module: str, name: str,
                 preset_defaults: bool = False, only: Sequence[str] = ()) -> None:
-    """An option for every field of a dataclass (or `only` these), its help text being the comment behind the field."""
+    """An option for every field of a dataclass (or `only` these), its help being the comment behind the field."""
     import importlib
     import inspect
 

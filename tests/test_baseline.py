@@ -1,4 +1,4 @@
-"""The monolithic baseline and the ablations: each differs from the paper's model in what it says, and in nothing else."""
+"""The monolithic baseline and the ablations: each differs from the paper's model in what it says and nothing else."""
 
 from __future__ import annotations
 
@@ -138,7 +138,7 @@ def test_an_ablation_changes_no_other_tensor(what) -> None:
 def test_without_mask_branch_the_mask_is_not_looked_at() -> None:
     _, full = built(NANO)
     D = DualBranchDiscriminator(NANO.replace(mask_branch=False))
-    D.load_state_dict({name: value for name, value in full.state_dict().items() if not name.startswith("mask_tower.")})
+    D.load_state_dict({k: v for k, v in full.state_dict().items() if not k.startswith("mask_tower.")})
     image, mask = torch.randn(4, 3, 32, 32), torch.randn(4, 13, 32, 32)
     assert torch.equal(D(image, mask), full(image)) and not torch.equal(D(image, mask), full(image, mask))
 

@@ -1,4 +1,4 @@
-"""Number formats and memory layouts: what computes in which, that it stays close, and that no step waits for the device."""
+"""Number formats and layouts: what computes in which, that it stays close, and that no step waits for the device."""
 
 from __future__ import annotations
 
@@ -103,7 +103,7 @@ def test_what_is_kept_in_float32(model) -> None:
     with Watch() as watch:
         score = trainer.judge(out.image, out.mask)
     assert score.dtype == torch.float32
-    assert watch.seen["addmm", torch.float32] == 2 and watch.seen["convolution", torch.float32] == 1      # the last ones
+    assert watch.seen["addmm", torch.float32] == 2 and watch.seen["convolution", torch.float32] == 1   # the last ones
     assert watch.seen["convolution", torch.bfloat16] >= 10
 
 
@@ -175,7 +175,8 @@ class Waits(TorchDispatchMode):
         name = op._schema.name
         if name in ("aten::_to_copy", "aten::copy_") and isinstance(out, torch.Tensor):
             other = args[1] if name == "aten::copy_" else args[0]
-            blocking = not ((kwargs or {}).get("non_blocking") or (name == "aten::copy_" and len(args) > 2 and args[2]))
+            asked = (kwargs or {}).get("non_blocking") or (name == "aten::copy_" and len(args) > 2 and args[2])
+            blocking = not asked
             if other.device != out.device and blocking:
                 self.found.append(name)
         if any(isinstance(x, torch.Tensor) and x.dtype == torch.bool for x in _indices(op, args)):

@@ -14,8 +14,10 @@ from pathlib import Path
 
 import torch
 
-import ssgan_lite as sg
 from ssgan_lite import assets
+from ssgan_lite.cli import ABLATIONS
+from ssgan_lite.config import ModelConfig, preset
+from ssgan_lite.model import build_generator
 from ssgan_lite.pictures import sample_sheet
 from ssgan_lite.storage import atomic_write
 from ssgan_lite.train.checkpoint import read_checkpoint
@@ -40,28 +42,36 @@ def main() -> None:
     parser.add_argument("name")
     parser.add_argument("--note", default="")
     options = parser.parse_args()
+    print(ship(options.run, options.name, DATA / "weights", options.note))
+    assets.write_manifest(DATA)
 
-    # From the checkpoint, so that a run can be shipped while it goes on.
-    state = read_checkpoint(options.run / "checkpoint.pt")
-    generator = sg.SemanticGenerator(sg.ModelConfig.from_dict(state["model"])).eval()
+
+def ship(run: Path, name: str, folder: Path, note: str = "") -> str:
+    """Write NAME.safetensors, .json and .png from the last checkpoint of a run, which may be going on; returns a line
+    that says what was written."""
+    state = read_checkpoint(run / "checkpoint.pt")
+    model = ModelConfig.from_dict(state["model"])
+    generator = build_generator(model).eval()
     generator.load_state_dict(state["G_ema"])
     generator.update_mean_w()
     images = state["steps"] * state["recipe"]["batch"]
-    described = json.loads((options.run / "run.json").read_text())
+    described = json.loads((run / "run.json").read_text())
     changes = {k: v for k, v in described["recipe"].items() if k in ("batch", "r1_image", "r1_mask", "images")}
     changes["images"] = images                     # how far it got, whatever was planned
-    flags = " ".join(f"--{name.replace('_', '-')} {value}" for name, value in changes.items())
-    log = [line for line in read_log(options.run / "log.jsonl") if line["images"] <= images]
-    record = {**described, "images": images, "seconds": round(state["seconds"]), "note": options.note,
-              "command": f"ssgan-lite train --preset {described['preset']} --out runs/{options.name} {flags}",
-              "curve": thinned(log)}
-    path = DATA / "weights" / f"{options.name}.safetensors"
+    changes |= {field: getattr(model, field) for field in ABLATIONS
+                if getattr(model, field) != getattr(preset(described["preset"]), field)}
+    flags = " ".join(f"--no-{field.replace('_', '-')}" if value is False else f"--{field.replace('_', '-')} {value}"
+                     for field, value in changes.items())
+    lines = read_log(run / "log.jsonl") if (run / "log.jsonl").exists() else []
+    record = {**described, "images": images, "seconds": round(state["seconds"]), "note": note,
+              "command": f"ssgan-lite train --preset {described['preset']} --out runs/{name} {flags}",
+              "curve": thinned([line for line in lines if line["images"] <= images])}
+    path = folder / f"{name}.safetensors"
     save_weights(generator, path, record, torch.float16)
     with atomic_write(path.with_suffix(".png")) as temporary:
         sample_sheet(load_weights(path), SAMPLE_SEEDS, scale=max(1, 128 // generator.config.size)).save(
             temporary, "PNG", optimize=True)
-    assets.write_manifest(DATA)
-    print(f"{path.name}: {path.stat().st_size / 1e6:.1f} MB, {record['images']:,} images")
+    return f"{path.name}: {path.stat().st_size / 1e6:.1f} MB, {record['images']:,} images"
 
 
 if __name__ == "__main__":

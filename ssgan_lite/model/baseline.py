@@ -6,7 +6,8 @@ discriminator, the losses and the measurements that judge `SemanticGenerator` ju
 layer and none per part: what an edit of one part changes elsewhere is what the comparison is about.
 
 The render stages have the widths of the semantic model's. Its local generators have no counterpart here; their
-parameters go into two more convolutions at the lowest resolution, whose width `trunk_width` chooses to match the total.
+parameters go into two more convolutions at the lowest resolution, whose width `trunk_width` chooses so that the totals
+match.
 """
 
 from __future__ import annotations
@@ -80,8 +81,8 @@ class StyledConv(nn.Module):
     """3 x 3 convolution modulated by w, demodulated, noise, activation; optionally twice the size.
 
     StyleGAN2 eq. 1 to 3 with the style on the *activations*: y = d * conv(s * x), d[n, o] = 1 / sqrt(sum_i s[n, i]^2
-    sum_k W[o, i, k]^2). Scaling inputs and outputs is the same as scaling the weights, and one convolution with shared
-    weights serves the batch. The activation's sqrt(2) is on what goes in: sqrt(2) lrelu(x) = lrelu(sqrt(2) x).
+    sum_k W[o, i, k]^2). Scaling inputs and outputs is the same as scaling the weights, and one convolution with
+    shared weights serves the batch. The activation's sqrt(2) is on what goes in: sqrt(2) lrelu(x) = lrelu(sqrt(2) x).
     """
 
     def __init__(self, in_channels: int, out_channels: int, style_dim: int, upsample: bool = False):
@@ -145,7 +146,8 @@ class SynthesisNet(nn.Module):
         self.start_size = config.min_feat_size
         self.constant = nn.Parameter(torch.randn(1, trunk, self.start_size, self.start_size))
         pairs = [(trunk, trunk)] * 2 + [p for a, b in zip((trunk, *widths), widths) for p in ((a, b), (b, b))]
-        self.convs = nn.ModuleList(StyledConv(a, b, s, upsample=i >= 2 and i % 2 == 0) for i, (a, b) in enumerate(pairs))
+        self.convs = nn.ModuleList(StyledConv(a, b, s, upsample=i >= 2 and i % 2 == 0)
+                                   for i, (a, b) in enumerate(pairs))
         self.heads = nn.ModuleList(StyledHead(width, 3 + config.n_parts, s) for width in widths)
         for i, size in enumerate(self.noise_sizes):
             self.register_buffer(f"noise_{i}", torch.randn(1, 1, size, size))

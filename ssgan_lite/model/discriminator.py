@@ -84,7 +84,7 @@ class DualBranchDiscriminator(nn.Module):
             h = h + self.mask_tower(channels_last_on_cpu(mask))
         return self.decide(h)
 
-    # A deviation is a small difference of large numbers, and a loss hangs on the score; at 4 x 4 pixels it costs little.
+    # A deviation is a small difference of large numbers, and the loss hangs on the score; 4 x 4 pixels cost little.
     @full_precision
     def decide(self, h: Tensor) -> Tensor:
         """From what the towers saw, [N, C, 4, 4], to the scores [N, 1]."""

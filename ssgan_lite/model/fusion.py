@@ -70,5 +70,5 @@ def _solid(mask: Tensor, transparent: Sequence[int]) -> Tensor:
     """1 for solid parts, 0 for transparent ones: [1, P, 1, 1]."""
     is_solid = mask.new_ones(mask.shape[1])
     for part in transparent:
-        is_solid[part] = 0.0          # one at a time: a list of indices would be copied to the GPU, which waits for it
+        is_solid[part] = 0.0          # one at a time: a GPU would have to be waited for to copy a list of indices
     return is_solid.view(1, -1, 1, 1)

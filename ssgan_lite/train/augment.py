@@ -2,8 +2,8 @@
 
 Karras et al., "Training generative adversarial networks with limited data" (arXiv 2006.06676). Everything that the
 critic sees, real or fake, is transformed at random with probability p per kind of change, and p follows the sign of
-D(real): when the critic calls too many of the reals real, p goes up. Because p stays well below 1 the generator learns
-faces, not moved and tinted ones. Image and mask move together; colours change in the image only.
+D(real): when the critic calls too many of the reals real, p goes up. Because p stays well below 1 the generator
+learns faces, not moved and tinted ones. Image and mask move together; colours change in the image only.
 
 Nothing here waits for the device: p is a tensor, and which samples are changed is decided by comparing tensors.
 """
@@ -103,7 +103,7 @@ def inverse_map(mirror: Tensor, shift: Tensor, zoom: Tensor, angle: Tensor) -> T
 def move(image: Tensor, mask: Tensor, matrix: Tensor, moved: Tensor) -> tuple[Tensor, Tensor]:
     """Resample image and mask together; samples that are not `moved` [N] stay as they are, to the bit.
 
-    Beyond its edge the picture continues as its mirror image, the mask as background: +1 in channel 0, -1 in the others.
+    Beyond its edge the picture continues as its mirror image, the mask as background: +1 in channel 0, else -1.
     """
     grid = F.affine_grid(matrix, list(image.shape), align_corners=False)
     background = mask.new_full((1, mask.shape[1], 1, 1), -1.0)

@@ -46,8 +46,9 @@ def resume(trainer: Trainer, path: Path) -> tuple[float, dict]:
     state = read_checkpoint(path)
     model = ModelConfig.from_dict(state["model"])
     if model != trainer.model_config:
-        raise UserError(f'"{path}" is of another model ({_differences(model.to_dict(), trainer.model_config.to_dict())}'
-                        "). Resume with the preset that it was started with.")
+        differences = _differences(model.to_dict(), trainer.model_config.to_dict())
+        raise UserError(f'"{path}" is of another model ({differences}). Resume with the preset that it was started '
+                        "with.")
     ours = dataclasses.asdict(trainer.config)
     # What an older version did not know had the effect of today's defaults.
     theirs = {**dataclasses.asdict(TrainConfig()), **state["recipe"], "images": ours["images"]}

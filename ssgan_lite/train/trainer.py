@@ -118,7 +118,7 @@ class Trainer:
     def mixed_precision(self) -> torch.autocast:
         """Within: bfloat16 where the model allows it (`ssgan_lite.model.precision`), if this run uses it at all.
 
-        Losses and the regularisers R1 and path length stay outside: they are differences and squares of small numbers.
+        Losses and the regularisers R1 and path length stay outside: they square and subtract small numbers.
         """
         return torch.autocast(self.device.type, torch.bfloat16, enabled=self.bf16)
 
@@ -153,7 +153,7 @@ class Trainer:
         self._update(self.optimizer_d, loss)
         stats = {"d_loss": loss.detach(), "real_score": real_score.detach().mean(),
                  "fake_score": fake_score.detach().mean(),
-                 # The share of reals that the critic calls real minus those it does not: near 1 it has memorised them.
+                 # The share of reals that the critic calls real less those it does not: near 1 it has memorised them.
                  "real_sign": real_score.detach().sign().mean()}
         if self.augment.active(self.images_seen):
             self.augment.update(stats["real_sign"])
