@@ -20,10 +20,9 @@ from ssgan_lite.cli import main
 from ssgan_lite.data import Dataset, open_dataset
 from ssgan_lite.edit import compare
 from ssgan_lite.errors import UserError
-from ssgan_lite.measure import (Agreement, MeasureOptions, RealFaces, baseline_leak, frechet_distance, kernel_distance,
-                                mask_agreement, measure, parser_accuracy, part_diversity, precision_recall, run,
-                                semantic_leak, time_and_memory)
-from ssgan_lite.measure import locality, make_parser, report
+from ssgan_lite.measure import (Agreement, MeasureOptions, RealFaces, baseline_leak, frechet_distance,
+                                kernel_distance, locality, make_parser, mask_agreement, measure, parser_accuracy,
+                                part_diversity, precision_recall, report, run, semantic_leak, time_and_memory)
 from ssgan_lite.measure.features import EfficientNetLite0, region_distance
 from ssgan_lite.measure.fid import frechet_of_gaussians
 from ssgan_lite.measure.inception import Inception
@@ -287,7 +286,7 @@ def test_a_monolithic_model_is_given_the_direction_that_changes_the_part_most(mo
 
 def test_scaling_to_the_same_change_inside() -> None:
     """A direction whose leak grows with the step: where the change inside is reached between two steps, so is it."""
-    curve = [locality.Change(torch.tensor([0.1 * step]), torch.tensor([0.1 * step * step])) for step in locality.STEPS]
+    curve = [locality.Change(torch.tensor([0.1 * s]), torch.tensor([0.1 * s * s])) for s in locality.STEPS]
     for target, leak in ((0.1, 1.0), (0.2, 2.0), (0.1 * 2 ** 0.5, 1.5), (100.0, 8.0), (None, 1.0)):
         found, short = locality._at(target, curve, curve)
         assert float(found) == pytest.approx(leak, rel=1e-4) and short == (target == 100.0)
@@ -416,7 +415,8 @@ def weights(tmp_path_factory) -> Path:
 def small_world(monkeypatch) -> None:
     """Random pictures for real faces, pixels for features, an untrained parser: quick, and nothing installed."""
     rng = np.random.default_rng(0)
-    faces = Dataset(torch.from_numpy(rng.integers(0, 256, (40, 3, 32, 32), np.uint8)), None, {}, np.arange(40), "noise")
+    images = torch.from_numpy(rng.integers(0, 256, (40, 3, 32, 32), np.uint8))
+    faces = Dataset(images, None, {}, np.arange(40), "noise")
     torch.manual_seed(0)
     parser = Parser().eval()
     parser.record = {}
@@ -438,8 +438,8 @@ def test_one_command_gives_table_json_and_figure(weights, small_world, tmp_path,
     assert main([*command, "--out", str(out)]) == 0
     shown = capsys.readouterr().out
     assert shown.startswith((out / "measure.txt").read_text())
-    for words in ("16 real faces", "features of pixels", "kernel distance x 1000", "real halves", "small parts",
-                  "1,234 images", "leak", "Diversity", "peak memory", "seed 0"):
+    for words in ("16 generated to as many real faces", "  pixels", "kernel distance x 1000", "real halves",
+                  "small parts", "1,234 images", "leak", "Diversity", "peak memory", "seed 0"):
         assert words.lower() in shown.lower()
     assert "FID" not in shown
     result = json.loads((out / "measure.json").read_text())

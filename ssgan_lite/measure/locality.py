@@ -99,9 +99,9 @@ def baseline_leak(generator: nn.Module, targets: dict | None, faces: int = FACES
     Candidates are the principal axes of W (GANSpace, arXiv 2004.02546), applied to all layers, to the coarse half and
     to the fine half, one standard deviation long. On other faces two are chosen for every part: the one that changes
     the part *most* (`leak`, the definition), and among those that change it at least a tenth as much the one whose
-    leak is least (`leak_of_best`: as generous to the baseline as directions can be). Each face is then moved so far that the median change inside of
-    `targets[part][kind]` is reached; without targets, one standard deviation. `short` counts faces that did not get
-    there within 8 standard deviations: their last step counts.
+    leak is least (`leak_of_best`: as generous to the baseline as directions can be). Each face is then moved so far
+    that the median change inside of `targets[part][kind]` is reached; without targets, one standard deviation.
+    `short` counts faces that did not get there within 8 standard deviations: their last step counts.
     """
     config = generator.config
     dilation = margin(config.size)

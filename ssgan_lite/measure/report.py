@@ -21,7 +21,7 @@ def table(result: dict) -> str:
     for model in models:
         seen = f", trained on {model['images']:,} images" if model["images"] else ""
         lines.append(f"  {model['name']}: {model['architecture']}, {model['size']} px{seen}")
-    names = [_short(model["name"]) for model in models]
+    names = [short_name(model["name"]) for model in models]
     for section in (_distances, _agreement, _leak, _diversity, _speed):
         rows = section(result, names)
         if rows:
@@ -35,8 +35,9 @@ def _distances(result: dict, names: list[str]) -> list[str]:
         return []
     columns = [*found, real]
     data = result["data"]
-    return [f"Distances to {real['n']:,} real faces ({data['name']}, {data['split']}, {data['size']} px), features "
-            f"of {real['extractor']}",
+    return [f"Distances of {real['n']:,} generated to as many real faces ({data['name']}, {data['split']}, "
+            f"{data['size']} px), features of",
+            f"  {real['extractor']}",
             *_rows(["", *names, "real halves"], [
                 ["kernel distance x 1000", *(f"{c['kernel']:.2f} +- {c['kernel_std']:.2f}" for c in columns)],
                 ["Frechet distance", *(f"{c['frechet']:.1f}" for c in columns)],
@@ -65,8 +66,13 @@ def _agreement(result: dict, names: list[str]) -> list[str]:
             row("small parts", lambda c: c["small"]), row("  pooled over images", lambda c: c["small_pooled"]),
             *map(part_row, SMALL), ["only reported"] + [""] * len(columns),
             *(part_row(part) for part in found[0]["parser"]["parts"] if part not in LARGE + SMALL)]
-    return ["Mask agreement, mIoU (in how many images): generated mask with the parser's, coarse with final mask",
-            *_rows(header, rows)]
+    lines = ["Mask agreement, mIoU (in how many images): generated mask with the parser's, coarse with final mask",
+             *_rows(header, rows)]
+    for name, f in zip(names, found):        # such parts lower no mean, so they must not go unnoticed
+        never = [part for part, values in f["parser"]["parts"].items() if not values["images"]]
+        if never:
+            lines.append(f"  Never in a mask of {name}: {', '.join(never)}.")
+    return lines
 
 
 def _leak(result: dict, names: list[str]) -> list[str]:
@@ -81,7 +87,8 @@ def _leak(result: dict, names: list[str]) -> list[str]:
     for part in models[0]["leak"]:
         cells = [model["leak"].get(part, {}).get(kind) for model in models for kind in kinds]
         rows.append([f"  {part}", *map(_leak_cell, cells)])
-    lines = ["Leak of an edit: change outside / change inside the part [without the margin] {best direction} (faces)",
+    best = " {best direction}" if any(model["architecture"] == "monolithic" for model in models) else ""
+    lines = [f"Leak of an edit: change outside / change inside the part [without the margin]{best} (faces)",
              *_rows(header, rows)]
     for name, model in zip(names, models):
         if model["architecture"] == "monolithic":
@@ -133,7 +140,7 @@ def _number(value: float | None, digits: int) -> str:
     return "-" if value is None else f"{value:.{digits}f}"
 
 
-def _short(name: str) -> str:
+def short_name(name: str) -> str:
     """A shipped name; of a file its stem, or its folder where that says more (runs/first/weights.safetensors)."""
     path = Path(name)
     return (path.parent.name or path.stem) if path.stem == "weights" else path.stem if path.suffix else name
@@ -145,7 +152,7 @@ def figure(result: dict):
         from matplotlib.figure import Figure
     except ImportError:
         return None
-    models, names = result["models"], [_short(model["name"]) for model in result["models"]]
+    models, names = result["models"], [short_name(model["name"]) for model in result["models"]]
     panels = [panel for panel, there in (
         (_draw_distances, result["real"]), (_draw_agreement, models[0]["agreement"]), (_draw_leak, models[0]["leak"]),
         (_draw_diversity, any(model["diversity"] for model in models))) if there]
@@ -190,6 +197,9 @@ def _draw_leak(axis, result: dict, names: list[str]) -> None:
                       fillstyle="full" if kind == "texture" else "none", markersize=5)
     _part_axis(axis, list(result["models"][0]["leak"]))
     axis.set_xscale("log")
+    axis.minorticks_off()
+    axis.set_xticks([0.01, 0.03, 0.1, 0.3, 1], ["0.01", "0.03", "0.1", "0.3", "1"])
+    axis.set_xlim(min(0.02, axis.get_xlim()[0]), max(1.5, axis.get_xlim()[1]))
     axis.set_title("leak of an edit (change outside / inside)")
     axis.legend(fontsize=7, frameon=False, loc="upper center", bbox_to_anchor=(0.45, -0.07), ncols=2)
 

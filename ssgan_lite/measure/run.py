@@ -30,10 +30,11 @@ from ssgan_lite.errors import UserError, suggest
 from ssgan_lite.measure import locality
 from ssgan_lite.measure.agreement import mask_agreement
 from ssgan_lite.measure.diversity import FACES as DIVERSITY_FACES
-from ssgan_lite.measure.diversity import part_diversity
+from ssgan_lite.measure.diversity import VARIANTS_OF_A_FACE, part_diversity
 from ssgan_lite.measure.features import Extractor, extractor, features_of
 from ssgan_lite.measure.fid import frechet_distance, kernel_distance, precision_recall
 from ssgan_lite.measure.parser import load_parser
+from ssgan_lite.measure.report import short_name
 from ssgan_lite.measure.samples import (DISTANCES, REAL, Tick, draw_codes, generate, is_monolithic, levels, no_tick,
                                         rng)
 from ssgan_lite.measure.speed import time_and_memory
@@ -150,7 +151,7 @@ def measure(options: MeasureOptions) -> dict:
 def _measure_one(name: str, generator: nn.Module, options: MeasureOptions, extract: Extractor | None,
                  parser: nn.Module | None, real: RealFaces | None, targets: dict | None) -> dict:
     """All measures of one generator; to the leaks `targets` of the first one a baseline's edits are scaled."""
-    config, label = generator.config, Path(name).stem if Path(name).suffix else name
+    config, label = generator.config, short_name(name)
     found: dict = dict(name=name, architecture=getattr(config, "architecture", "semantic"), size=config.size,
                        images=generator.record.get("images"), config=config.to_dict(),
                        **dict.fromkeys((*MEASURES, "leak_summary")))
@@ -164,7 +165,9 @@ def _measure_one(name: str, generator: nn.Module, options: MeasureOptions, extra
         with _bar(f"{label}: agreement", options.n, options) as tick:
             found["agreement"] = mask_agreement(generator, w, parser, config.parts, options.batch, tick)
     if "leak" in options.only:
-        with _bar(f"{label}: leak", None, options) as tick:
+        # How many faces a baseline needs depends on the directions that are chosen.
+        total = None if is_monolithic(generator) else options.leak_faces * (1 + 2 * config.n_parts)
+        with _bar(f"{label}: leak", total, options) as tick:
             if is_monolithic(generator):
                 found["leak"] = locality.baseline_leak(generator, targets, options.leak_faces, options.seed,
                                                        options.batch, tick)
@@ -173,7 +176,8 @@ def _measure_one(name: str, generator: nn.Module, options: MeasureOptions, extra
                                                        tick)
         found["leak_summary"] = locality.summary(found["leak"])
     if "diversity" in options.only and not is_monolithic(generator):
-        with _bar(f"{label}: diversity", None, options) as tick:
+        total = options.diversity_faces * VARIANTS_OF_A_FACE * config.n_parts
+        with _bar(f"{label}: diversity", total, options) as tick:
             found["diversity"] = part_diversity(generator, extract, options.diversity_faces, seed=options.seed,
                                                 batch=options.batch, tick=tick)
     return found
