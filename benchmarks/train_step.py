@@ -119,6 +119,19 @@ class _OnHost:
         return self.data.batch(indices.cpu(), flip, device=self.device)
 
 
+def show_profile(case: Case) -> None:
+    """The operations that take longest, summed over one step with R1 and three without."""
+    case.measure(3)
+    activities = [torch.profiler.ProfilerActivity.CPU]
+    if case.device.type == "cuda":
+        activities.append(torch.profiler.ProfilerActivity.CUDA)
+    with torch.profiler.profile(activities=activities) as profile:
+        case.measure(3)
+    key = f"self_{case.device.type}_time_total"
+    print(case.variant.name)
+    print(profile.key_averages().table(sort_by=key, row_limit=25, max_name_column_width=60))
+
+
 def random_faces(size: int, n: int) -> Dataset:
     generator = torch.Generator().manual_seed(0)
     coarse = torch.randint(13, (n, size // 4, size // 4), generator=generator, dtype=torch.uint8)
@@ -151,6 +164,7 @@ def main() -> None:
     parser.add_argument("--threads", type=int, default=min(2, os.cpu_count() or 1), help="on a CPU")
     parser.add_argument("--compile", action="store_true", help="torch.compile too; takes minutes to begin")
     parser.add_argument("--quick", action="store_true", help="nano32, two rounds")
+    parser.add_argument("--profile", action="store_true", help="only show where the last variant spends its time")
     parser.add_argument("--json", type=Path, help="write the numbers here")
     parser.add_argument("--memory-of", type=int, help=argparse.SUPPRESS)
     options = parser.parse_args()
@@ -169,6 +183,9 @@ def main() -> None:
     where = torch.cuda.get_device_name(device) if cuda else f"{platform.processor() or platform.machine()}, " \
         f"{options.threads} threads"
     print(f"{options.preset}, batch {options.batch}, {where}, torch {torch.__version__}", flush=True)
+    if options.profile:
+        show_profile(Case(chosen[-1], options.preset, options.batch, device))
+        return
     cases = [Case(variant, options.preset, options.batch, device) for variant in chosen]
     for case in cases:                       # warm up: kernels are chosen, graphs compiled
         case.measure(2)
