@@ -2,8 +2,12 @@
 
 from __future__ import annotations
 
+import io
 import sys
 from pathlib import Path
+
+from matplotlib.backends.backend_agg import FigureCanvasAgg
+from PIL import Image
 
 import ssgan_lite as sg
 from ssgan_lite.edit import Session, compare
@@ -22,18 +26,26 @@ def main(weights: str = "lite64", seed: int = 3, guest: int = 8) -> None:
     before = face.render()
     edits = [face.reset().copy_from(other, parts).render() for parts in EDITS]
     changes = [compare(before, after, G.config.part_id(parts[0])) for after, parts in zip(edits, EDITS)]
-    pad = [None] * 2
-    rows = [[to_image(out.image)[0] for out in steps], [mask_to_rgb(out.mask.argmax(1))[0] for out in steps],
-            [*pad, to_image(before.image)[0], *(to_image(out.image)[0] for out in edits),
-             to_image(other.render().image)[0], *pad],
-            [*pad, None, *(change_picture(change) for change in changes), None, *pad]]
-    figure = picture_rows(rows, labels=["part by part", "mask", "", ""], height=0.95)
-    names = ["a face", "hair", "skin", "eyes, mouth", "background", "from this one"]
-    for axis, name in zip(figure.axes[2 * len(ORDER) + 2:], names):
-        axis.set_title(name, fontsize=8, pad=3)
+    figures = [
+        picture_rows([[to_image(out.image)[0] for out in steps], [mask_to_rgb(out.mask.argmax(1))[0] for out in steps]],
+                     titles=ORDER, labels=["image", "mask"], height=0.95),
+        picture_rows([[to_image(out.image)[0] for out in (before, *edits, other.render())],
+                      [None, *(change_picture(change) for change in changes)]],
+                     titles=["a face", "hair", "skin", "eyes, mouth", "background", "... of this one"],
+                     labels=["image", "change"], height=1.5)]
+    drawn = []
+    for figure in figures:
+        data = io.BytesIO()
+        FigureCanvasAgg(figure).print_figure(data, format="png", dpi=100, bbox_inches="tight")
+        drawn.append(Image.open(data).convert("RGB"))
+    sheet = Image.new("RGB", (max(d.width for d in drawn), sum(d.height for d in drawn) + 12), "white")
+    top = 0
+    for picture in drawn:
+        sheet.paste(picture, ((sheet.width - picture.width) // 2, top))
+        top += picture.height + 12
     path = Path(__file__).parent.parent / "data" / "pictures" / "overview.png"
     path.parent.mkdir(exist_ok=True)
-    figure.savefig(path, dpi=100, bbox_inches="tight", metadata={"Software": None})
+    sheet.save(path, optimize=True)
 
 
 if __name__ == "__main__":
