@@ -1,0 +1,76 @@
+"""Runs within a given time: that a run stops when its minutes are over, and that the list of runs is one that trains."""
+
+from __future__ import annotations
+
+import importlib.util
+import shlex
+import sys
+import zipfile
+from pathlib import Path
+
+import pytest
+
+from ssgan_lite.cli import ABLATIONS, build_parser
+from ssgan_lite.config import preset
+from ssgan_lite.train import RunOptions, TrainConfig, train
+
+TOOLS = Path(__file__).parent.parent / "tools"
+
+
+@pytest.fixture
+def tool(monkeypatch):
+    monkeypatch.syspath_prepend(TOOLS)
+    spec = importlib.util.spec_from_file_location("train_all", TOOLS / "train_all.py")
+    module = importlib.util.module_from_spec(spec)
+    monkeypatch.setitem(sys.modules, "train_all", module)
+    spec.loader.exec_module(module)
+    return module
+
+
+@pytest.mark.usefixtures("one_thread", "use_tiny_data")
+def test_a_run_stops_when_its_minutes_are_over_and_goes_on(tmp_path) -> None:
+    recipe = TrainConfig(batch=4, images=10**6)
+    first = train(RunOptions(tmp_path / "run", quiet=True, minutes=1e-9, device="cpu"), recipe)
+    assert first.images_seen == 0
+    stopped = train(RunOptions(tmp_path / "run", quiet=True, minutes=0.05, device="cpu", resume=True), recipe)
+    assert 0 <= stopped.images_seen < 10**6 and (tmp_path / "run" / "weights.safetensors").exists()
+    done = train(RunOptions(tmp_path / "run", quiet=True, device="cpu", resume=True),
+                 recipe.replace(images=stopped.images_seen + 4))
+    assert done.images_seen == stopped.images_seen + 4
+
+
+def test_every_run_is_one_that_the_command_line_takes(tool) -> None:
+    models = {}
+    for name, run in tool.RUNS.items():
+        words = ["train", "--out", "x", *shlex.split(run.options), *shlex.split(tool.OFTEN)]
+        options = build_parser().parse_args(words)
+        changes = {field: getattr(options, field) for field in ABLATIONS if getattr(options, field) is not None}
+        models[name] = preset(options.preset).replace(**changes)
+        assert build_parser().parse_args([*words, *shlex.split(tool.REHEARSAL)]).preset == "nano32"
+    assert len(set(models.values())) == len(tool.RUNS)                     # each trains another model
+
+
+def test_packing_keeps_every_file_below_the_limit(tool, tmp_path, monkeypatch) -> None:
+    monkeypatch.setattr(tool, "PACK_BYTES", 1000)
+    results = tmp_path / "results"
+    results.mkdir()
+    for i in range(5):
+        (results / f"{i}.bin").write_bytes(bytes([i]) * 400)
+    packed = tool.pack(results, tmp_path / "packed")
+    names = [zipfile.ZipFile(path).namelist() for path in packed]
+    assert names == [["0.bin", "1.bin"], ["2.bin", "3.bin"], ["4.bin"]]
+
+
+def test_a_run_that_fails_is_reported_and_the_next_one_runs(tool, tmp_path, monkeypatch, capsys) -> None:
+    calls = []
+
+    def train_one(name, *_):
+        calls.append(name)
+        if name == "lite128":
+            raise tool.UserError("lite128: failed with exit code 2")
+        return f"{name}: fine"
+    monkeypatch.setattr(tool, "train_one", train_one)
+    monkeypatch.setattr(sys, "argv", ["train_all.py", "--out", str(tmp_path), "--minutes", "1",
+                                      "--only", "lite128,nano32"])
+    assert tool.main() == 1
+    assert calls == ["lite128", "nano32"] and "nano32: fine" in capsys.readouterr().out
