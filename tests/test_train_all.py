@@ -1,4 +1,4 @@
-"""Runs within a given time: that a run stops when its minutes are over, and that the list of runs is one that trains."""
+"""Runs within a given time: a run stops when its minutes are over, and the list of runs is one that trains."""
 
 from __future__ import annotations
 

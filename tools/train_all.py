@@ -4,8 +4,8 @@
     python tools/train_all.py --out runs/shipped --minutes 1 --rehearse             the same in small, on anything
 
 Needs torch, numpy, pillow, safetensors and tqdm; the package need not be installed. Each run has its own folder
-below --out and goes on from its last checkpoint when the command is given again, until it has had its share of the
-time; what was interrupted is lost only back to that checkpoint. `results/` holds, for every run begun, weights in half
+below --out and goes on from its last checkpoint when the command is given again, until it has had its share of
+the time; what was interrupted is lost only back to that checkpoint. `results/` holds, for every run begun, weights in half
 precision, their description with the record of the run, the log and a sheet of samples; --pack puts these into zip
 files of at most 15 MB. A run that fails does not stop the others; the exit code is then 1.
 
@@ -47,18 +47,17 @@ class Run:
     options: str             # of `ssgan-lite train`; what is not said is the preset's recipe
 
 
-# Time decides the length, so more images are asked for than anyone will see. The mask's R1 weight is eight times the
-# recipe's start: with less the discriminator wins within minutes, by telling one-hot masks from soft ones.
-LITE64 = "--preset lite64 --batch 64 --r1-mask 160 --images 50000000"
+# Time decides the length, so more images are asked for than anyone will see; large batches, because GPUs want them.
+LITE64 = "--preset lite64 --batch 64 --images 50000000"
 RUNS = {
-    "lite128": Run(10, "--preset lite128 --batch 64 --r1-mask 480 --images 50000000 --snapshot-every 200000"),
+    "lite128": Run(10, "--preset lite128 --batch 64 --images 50000000 --snapshot-every 200000"),
     "lite64": Run(4, LITE64),
     "lite64-monolithic": Run(4, f"{LITE64} --architecture monolithic"),
     "lite64-no-mask-branch": Run(4, f"{LITE64} --no-mask-branch"),
     "lite64-no-fourier": Run(4, f"{LITE64} --fourier-bands 0"),
     "lite64-no-base": Run(4, f"{LITE64} --base-layers 0"),
     "lite64-hard-fusion": Run(4, f"{LITE64} --fusion hard"),
-    "nano32": Run(2, "--preset nano32 --batch 64 --r1-mask 40 --images 50000000"),
+    "nano32": Run(2, "--preset nano32 --batch 64 --images 50000000"),
 }
 OFTEN = "--log-every 5000 --sample-every 100000 --checkpoint-every 50000"
 REHEARSAL = "--preset nano32 --batch 4 --log-every 8 --sample-every 64 --checkpoint-every 32 --snapshot-every 0"

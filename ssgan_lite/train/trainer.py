@@ -214,8 +214,8 @@ class Trainer:
             getattr(self, name).load_state_dict(state[name])
         for optimizer in (self.optimizer_g, self.optimizer_d):
             for weight, held in optimizer.state.items():
-                # The fused optimiser walks through memory: its averages must lie as the weights do, whatever the layout
-                # was in which the state was saved.
+                # The fused optimiser walks through memory: its averages must lie as the weights do, in whatever layout
+                # the state was saved.
                 held.update({name: torch.empty_like(weight).copy_(value) for name, value in held.items()
                              if value.shape == weight.shape and value.stride() != weight.stride()})
         self.path_mean, self.steps = state["path_mean"].to(self.device), state["steps"]
