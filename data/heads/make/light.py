@@ -59,7 +59,7 @@ def make_lighting(attributes: Attributes, seed: int) -> Lighting:
     key_elevation, key_size, key_power, ambient = {
         "soft": (rng.uniform(20, 45), rng.uniform(.45, .7), 1.0, rng.uniform(.14, .28)),
         "window": (rng.uniform(5, 30), rng.uniform(.4, .7), 1.0, rng.uniform(.10, .20)),
-        "side": (rng.uniform(5, 35), rng.uniform(.3, .6), 1.0, rng.uniform(.11, .17)),
+        "side": (rng.uniform(5, 35), rng.uniform(.3, .6), 1.0, rng.uniform(.08, .13)),
         "sun": (rng.uniform(30, 55), rng.uniform(.12, .25), 1.15, rng.uniform(.18, .32)),
         "overcast": (rng.uniform(50, 70), rng.uniform(.7, .9), .7, rng.uniform(.32, .55)),
     }[kind]
@@ -73,7 +73,7 @@ def make_lighting(attributes: Attributes, seed: int) -> Lighting:
     key = AreaLight(_from_angles(azimuth, key_elevation, key_distance), key_size,
                     key_power * 2.2 * key_distance**2 / (4 * key_size**2) * key_colour)
     fill = AreaLight(_from_angles(-side * rng.uniform(20, 60), rng.uniform(-5, 20), 1.7), .7,
-                     rng.uniform(.25, .6) * fill_colour * (1 if kind in ("soft", "window", "side") else .4))
+                     rng.uniform(.25, .6) * fill_colour * {"soft": 1.0, "window": .8, "side": .45}.get(kind, .4))
     rim_power = rng.uniform(2, 6) if rng.random() < .55 else 0.1
     rim = AreaLight(_from_angles(-side * rng.uniform(115, 160), rng.uniform(15, 50), 1.4), .3, rim_power * _warmth(rng.normal(0, .05)))
     return Lighting(np.clip(glow, 1e-3, None), [key, fill, rim])

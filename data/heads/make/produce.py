@@ -1,6 +1,6 @@
 """The production line: any range of seeds, on any number of processes, resumable.
 
-Each finished head is one small file in OUT/work/, written under another name and renamed, so
+Each finished head is one small file in the folder work/ of the output, written under another name and renamed, so
 that it is either whole or absent: the line can be killed at any moment and started again with the
 same command. When all 500 seeds of a shard are there, the shard is packed, read back, and its
 work files are removed. A lock keeps two lines out of one folder.

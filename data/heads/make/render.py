@@ -109,7 +109,7 @@ def _strand_set(group, straight, hidden):
     starts = np.concatenate([starts, offset + np.arange(spare) % (points_in_all - offset - reach)])
     material = group[0].material
     # A trace of everything: without sheen, say, Mitsuba would compile other code.
-    surface = {"type": "principled", "base_color": _rgb(group[0].colour), "roughness": material.roughness, "specular": material.specular,
+    surface = {"type": "principled", "base_color": _rgb(np.clip(group[0].colour, .002, .95)), "roughness": material.roughness, "specular": material.specular,
                **{name: max(getattr(material, name), 1e-4) for name in ("metallic", "flatness", "sheen")}}
     shape = mi.load_dict({"type": "linearcurve" if straight else "bsplinecurve", "filename": _stub_curve(), "bsdf": surface})
     parameters = mi.traverse(shape)

@@ -56,7 +56,7 @@ def _crease_fields():
 
 def crease_depths(attributes: Attributes, rng) -> dict:
     """Depth of each crease in millimetres, from age and expression."""
-    years = np.clip((attributes.age - 32) / 48, 0, 1.1)
+    years = 1.35 * np.clip((attributes.age - 30) / 48, 0, 1.1)
     smile, name = attributes.smile, attributes.expression
     raised = {"surprise": 0.55, "sad": 0.4}.get(name, 0.0)
     depths = {
@@ -83,7 +83,7 @@ def _shape(head: Head, attributes: Attributes, rng):
     relief[on_head] = roughness * smooth_noise(neutral[on_head], rng, .006, 2)
     relief *= 1 - 0.7 * np.clip(head.regions.lips * 2, 0, 1)
     vertices = head.skin + head.normals * (1e-3 * (relief - depth))[:, None]
-    return vertices, vertex_normals(vertices, head.template.skin.quads), np.clip(depth, 0, 1.4)
+    return vertices, vertex_normals(vertices, head.template.skin.quads), np.clip(depth, 0, 1.8)
 
 
 def _paint(head: Head, attributes: Attributes, creases, rng):
@@ -122,13 +122,13 @@ def _paint(head: Head, attributes: Attributes, creases, rng):
         colour *= 1 - rim[:, None] * np.array([.85, .88, .90])
     # The upper two thirds of a face are paler than the lower third; sides are a little darker.
     colour *= (1 - .05 * smoothstep(.61 - z, 0, .04) - .06 * smoothstep(x, .05, .075))[:, None]
-    colour *= 1 - creases[:, None] * np.array([.13, .20, .20])
+    colour *= 1 - creases[:, None] * np.array([.15, .23, .23])
 
     if attributes.freckles > 0:
-        spots = smoothstep(noise(.0055, 1), .62, .95) * np.clip(.25 + 1.2 * regions.cheeks + regions.nose_tip, 0, 1)
+        spots = smoothstep(noise(.0085, 2), .40, .80) * np.clip(.25 + 1.2 * regions.cheeks + regions.nose_tip, 0, 1)
         spots *= smoothstep(-neutral[:, 1], .10, .15) * attributes.freckles
-        colour *= 1 - spots[:, None] * np.array([.30, .45, .52]) * (1 - .5 * darkness)
-    age_spots = smoothstep(noise(.014, 2), 1.0, 1.4) * years * smoothstep(-neutral[:, 1], .02, .15)
+        colour *= 1 - spots[:, None] * np.array([.31, .46, .53]) * (1 - .5 * darkness)
+    age_spots = smoothstep(noise(.014, 2), .8, 1.2) * years * smoothstep(-neutral[:, 1], .02, .15)
     colour *= 1 - age_spots[:, None] * np.array([.20, .28, .32])
     for _ in range(rng.poisson(1.2)):  # moles
         centre = neutral[rng.choice(np.flatnonzero((neutral[:, 1] < -.13) & head_only))]
