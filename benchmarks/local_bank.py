@@ -25,6 +25,7 @@ from pathlib import Path
 
 import plain
 import torch
+from memory import KNOWN, resident
 
 import ssgan_lite as sg
 from ssgan_lite.model.fusion import fusion_weights, soft_mask, to_coarse_mask
@@ -323,10 +324,10 @@ def measure_parts(preset: str, seconds: float) -> list[dict]:
 
 def measure_memory(cases: list[tuple[str, str, int, str]], threads: int) -> list[dict]:
     """Peak of one call above the loaded model, in MB: a fresh process for each case and side."""
-    if platform.system() == "Windows":
-        print("\nPeak memory: not measured on Windows, which has no getrusage.")
+    if not KNOWN:
+        print("\nPeak memory: measured on Linux only.")
         return []
-    print("\nPeak memory of one call above the loaded model, MB (ru_maxrss of a fresh process)")
+    print("\nPeak memory of one call above the loaded model, MB (VmHWM of a fresh process)")
     print(f"{'what':<22}{'preset':<10}{'batch':>5}  {'mode':<20}{'plain':>8}{'library':>9}{'ratio':>7}")
     rows = []
     for case in cases:
@@ -343,8 +344,6 @@ def measure_memory(cases: list[tuple[str, str, int, str]], threads: int) -> list
 
 
 def child(case: str) -> None:
-    import resource
-
     what, preset, batch, mode, side, threads = json.loads(case)
     torch.set_num_threads(threads)
     if what == "training step":
@@ -352,14 +351,10 @@ def child(case: str) -> None:
         calls = [training.d_step, training.g_step]
     else:
         calls = [case_functions(what, preset, batch, mode)[side == "library"]]
-
-    def peak() -> float:                                   # Linux counts in kB, macOS in bytes
-        return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / (1024**2 if sys.platform == "darwin" else 1024)
-
-    before = peak()
+    before = resident("VmRSS")
     for call in calls:
         call()
-    print(json.dumps(peak() - before))
+    print(json.dumps((resident("VmHWM") - before) / 1e6))
 
 
 # --- the table -------------------------------------------------------------------------------------------------------

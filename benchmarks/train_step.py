@@ -25,6 +25,7 @@ from pathlib import Path
 
 import numpy as np
 import torch
+from memory import resident
 
 sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
 
@@ -145,14 +146,6 @@ def peak_on_cpu(number: int, options: argparse.Namespace) -> int:
     command = [sys.executable, __file__, "--memory-of", str(number), "--preset", options.preset, "--batch",
                str(options.batch), "--threads", str(options.threads), *(["--compile"] if options.compile else [])]
     return int(subprocess.run(command, check=True, capture_output=True, text=True).stdout.split()[-1])
-
-
-def resident(field: str) -> int:
-    """VmRSS, what this process holds, or VmHWM, the most it ever held. (`getrusage` counts its parent's past too.)"""
-    for line in Path("/proc/self/status").read_text().splitlines():
-        if line.startswith(field):
-            return int(line.split()[1]) * 1024
-    raise LookupError(field)
 
 
 def main() -> None:
