@@ -12,7 +12,7 @@ from scipy.spatial import cKDTree
 
 from .geometry import normalise
 from .head import Head
-from .regions import azimuth, hairline_height
+from .regions import hairline_height
 
 
 @dataclass
