@@ -37,7 +37,7 @@ def show(picture: Image.Image | Figure, alt: str) -> None:
         canvas.print_figure(drawn, format="png", dpi=100, bbox_inches="tight")
         picture = Image.open(drawn)
     encodings = {}
-    for kind, options in (("png", dict(optimize=True)), ("jpeg", dict(quality=85, subsampling=0))):
+    for kind, options in (("png", dict(optimize=True)), ("jpeg", dict(quality=82))):
         data = io.BytesIO()
         picture.convert("RGB").save(data, kind, **options)
         encodings[kind] = data.getvalue()
