@@ -49,6 +49,7 @@ def build_parser() -> argparse.ArgumentParser:
     train = _add(commands, "train", run_train, "train a model on the heads",
                  "ssgan-lite train --preset nano32 --out runs/first")
     _add_fields(train, "run", "ssgan_lite.train.run", "RunOptions")
+    train.set_defaults(preset=None)        # so that `run_train` can tell whether it was named
     _add_fields(train, "recipe (default: the preset's)", "ssgan_lite.train.recipe", "TrainConfig",
                 preset_defaults=True)
     _add_fields(train, "baseline and ablations (default: the paper's model)", "ssgan_lite.config", "ModelConfig",
@@ -79,8 +80,11 @@ def run_doctor(options: argparse.Namespace) -> int:
 
 def run_train(options: argparse.Namespace) -> int:
     from ssgan_lite.config import preset
-    from ssgan_lite.train import RunOptions, TrainConfig, recipe, recorded_model, recorded_recipe, train
+    from ssgan_lite.train import (RunOptions, TrainConfig, recipe, recorded_model, recorded_preset, recorded_recipe,
+                                  train)
 
+    if options.preset is None:       # a run that goes on knows what it is
+        options.preset = (recorded_preset(options.out) if options.resume else None) or RunOptions.preset
     model = preset(options.preset)   # an unknown name is a better first complaint than anything that follows from it
     changes = {field.name: getattr(options, field.name) for field in dataclasses.fields(TrainConfig)
                if getattr(options, field.name) is not None}

@@ -427,3 +427,13 @@ def test_ctrl_c_before_the_first_step(monkeypatch, tmp_path: Path, capsys) -> No
     monkeypatch.setattr(runs, "open_dataset", interrupted)
     assert main([*TRAIN, "--out", str(tmp_path / "run")]) == 130
     assert "interrupted" in capsys.readouterr().err and list(tmp_path.iterdir()) == []
+
+
+def test_a_run_that_goes_on_knows_its_preset(tmp_path, monkeypatch):
+    asked = []
+    monkeypatch.setattr("ssgan_lite.train.train", lambda options, recipe, model: asked.append((options, model)))
+    (tmp_path / "run.json").write_text('{"preset": "lite64"}')
+    assert main(["train", "--out", str(tmp_path), "--resume"]) == 0
+    assert main(["train", "--out", str(tmp_path / "new")]) == 0
+    assert [options.preset for options, _ in asked] == ["lite64", "nano32"]
+    assert [model.size for _, model in asked] == [64, 32]

@@ -144,3 +144,5 @@ def test_compare_counts_inside_and_outside():
     assert change.outside == pytest.approx(0.6 / 12)
     assert change.leak == pytest.approx((0.6 / 12) / (0.8 / 4))
     assert compare(out(before, mask), out(after, mask), 7, margin=2).outside == 0
+    both = compare(out(before, mask), out(after, mask), [0, 7])
+    assert both.outside == 0 and both.inside == pytest.approx((0.8 + 0.6) / 16)

@@ -30,7 +30,7 @@ def test_it_shows_four_pictures_and_a_stable_line(editor):
 
     for view in editor.pictures:
         assert Image.open(io.BytesIO(view.value)).size == (2 * VIEW, 2 * VIEW)
-    assert repr(editor) == "PartEditor(32 px; parts: hair, eyes, background, face, mouth, nose, cloth)"
+    assert repr(editor) == "PartEditor(32 px; parts: hair, eyebrows, eyes, background, face, mouth, nose, cloth)"
 
 
 def test_sliders_lead_to_the_guest_and_back(editor):
@@ -54,7 +54,7 @@ def test_swap_undo_and_new_face(editor):
     editor.part.value = "eyes"
     editor.swap.click()
     assert torch.equal(codes(editor, "eyes"), editor.guest.state.codes[:, editor.face.generator.layout["eyes"]])
-    assert "Mean change in the eyes" in editor.caption.value
+    assert "the eyes" in editor.caption.value
     editor.undo.click()
     assert torch.equal(editor.face.state.codes, start)
     assert editor.shape.value == editor.texture.value == 0
@@ -78,3 +78,12 @@ def test_choosing_another_part_keeps_the_edit(editor):
         editor.psi.value = psi
     assert editor.face.state.psi == pytest.approx(0.2)
     assert len(editor.face._past) == n + 1, "a drag is one edit"
+
+
+def test_a_part_that_no_pixel_belongs_to_is_named(editor):
+    G = editor.face.generator
+    with torch.no_grad():                           # the eyes never win a pixel of the final mask
+        G.render.stages[-1].to_mask.bias[sg.PARTS["eyes"].id] -= 100
+    editor.part.value = "eyes"
+    editor.swap.click()
+    assert "No pixel belongs to the eyes" in editor.caption.value

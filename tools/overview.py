@@ -25,7 +25,7 @@ def main(weights: str = "lite64", seed: int = 3, guest: int = 8) -> None:
     face.reset()
     before = face.render()
     edits = [face.reset().copy_from(other, parts).render() for parts in EDITS]
-    changes = [compare(before, after, G.config.part_id(parts[0])) for after, parts in zip(edits, EDITS)]
+    changes = [compare(before, after, [G.config.part_id(part) for part in parts]) for after, parts in zip(edits, EDITS)]
     figures = [
         picture_rows([[to_image(out.image)[0] for out in steps], [mask_to_rgb(out.mask.argmax(1))[0] for out in steps]],
                      titles=ORDER, labels=["image", "mask"], height=0.95),

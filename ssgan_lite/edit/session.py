@@ -6,7 +6,7 @@ shown, and a position grid for parts that were moved. Every edit makes a new sta
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field, replace
 
 import torch
@@ -182,13 +182,14 @@ class Change:
         return self.outside / self.inside if self.inside > 0 else 0.0
 
 
-def compare(before: GeneratorOutput, after: GeneratorOutput, part: int, margin: int = 0) -> Change:
-    """What an edit of one part did to the image, inside that part (before or after the edit) and outside it.
+def compare(before: GeneratorOutput, after: GeneratorOutput, part: int | Sequence[int], margin: int = 0) -> Change:
+    """What an edit of one part, or of several, did to the image: inside them (before or after the edit) and outside.
 
     margin: widens the region by so many pixels. The render net's 3 x 3 convolutions mix neighbours, so colours change
     a little beyond the border of a part.
     """
-    region = (before.mask.argmax(1) == part) | (after.mask.argmax(1) == part)                  # [1, R, R]
+    parts = torch.as_tensor([part] if isinstance(part, int) else list(part), device=before.mask.device)
+    region = torch.isin(before.mask.argmax(1), parts) | torch.isin(after.mask.argmax(1), parts)     # [1, R, R]
     if margin:
         region = torch.nn.functional.max_pool2d(region[:, None].float(), 2 * margin + 1, 1, margin)[:, 0] > 0
     change = (after.image.clamp(-1, 1) - before.image.clamp(-1, 1)).abs().mean(dim=1)          # [1, R, R]

@@ -25,7 +25,7 @@ class PartEditor(widgets.VBox):
     """
 
     def __init__(self, generator: SemanticGenerator, seed: int = 0, guest: int = 1, psi: float = 0.7,
-                 parts: Sequence[str] = ("hair", "eyes", "background", "face", "mouth", "nose", "cloth")):
+                 parts: Sequence[str] = ("hair", "eyebrows", "eyes", "background", "face", "mouth", "nose", "cloth")):
         self.face, self.guest_seed = Session(generator, seed, psi), guest
         self.parts = [part for part in parts if part in generator.config.parts]
         self._size = generator.config.size
@@ -127,7 +127,10 @@ class PartEditor(widgets.VBox):
         pixels = (to_image(after.image)[0], mask_to_rgb(after.mask.argmax(1))[0], np.stack([grey] * 3, axis=2))
         for view, array in zip(self.pictures, pixels):
             view.value = _png(array)
-        if change.map.max() == 0:
+        shown = any((out.mask.argmax(1) == part).any() for out in (self._before, after))
+        if change.map.max() > 0 and not shown:
+            text = f"No pixel belongs to the {self.part.value}, before or now, so there is little to see."
+        elif change.map.max() == 0:
             text = f"Move a slider: the {self.part.value} will change."
         else:
             text = (f"Mean change in the {self.part.value}: {change.inside:.3f}; everywhere else: "

@@ -178,6 +178,14 @@ def recorded_recipe(out: str | os.PathLike) -> TrainConfig | None:
         return None
 
 
+def recorded_preset(out: str | os.PathLike) -> str | None:
+    """The preset that the run in a folder was started with; None if unknown."""
+    try:
+        return str(json.loads((Path(out) / "run.json").read_text(encoding="utf-8"))["preset"])
+    except (OSError, ValueError, KeyError, TypeError):
+        return None
+
+
 def recorded_model(out: str | os.PathLike, preset: str) -> ModelConfig | None:
     """The model that the run in a folder was started with, if it was made from this preset; None if unknown."""
     try:
