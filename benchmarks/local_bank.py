@@ -1,7 +1,7 @@
 """How much faster is the library than a plain implementation of the same formulas?
 
-    python benchmarks/local_bank.py                  about ten minutes
-    python benchmarks/local_bank.py --quick          about two minutes
+    python benchmarks/local_bank.py                  ten minutes and more
+    python benchmarks/local_bank.py --quick          three to four minutes
 
 Both run with the same weights in one process. First their outputs and gradients are compared; then they take turns, A B
 A B ..., so that whatever else the machine does hits both alike, and the medians are compared. Peak memory is the
