@@ -369,6 +369,19 @@ def test_start_from_a_checkpoint_takes_all_networks(tmp_path: Path, whole: Path)
     assert begun["steps"] == 0 and begun["optimizer_g"]["state"] == {} and given["optimizer_g"]["state"]
 
 
+def test_a_given_average_is_not_forgotten(tmp_path: Path, whole: Path) -> None:
+    """After one step it has moved by the share that the half-life says, not to where the generator stands."""
+    given = load_weights(whole / "weights.safetensors")
+    trainer = run(tmp_path / "tuned", images=4, start_from=str(whole / "weights.safetensors"))
+    decay = 0.5 ** (4 / trainer.config.ema_images)
+    for name, start in given.local.named_parameters():
+        average, now = (dict(net.local.named_parameters())[name] for net in (trainer.G_ema, trainer.G))
+        assert torch.allclose(average, decay * start + (1 - decay) * now, atol=1e-5), name
+    resumed = run(tmp_path / "tuned", images=8, resume=True)
+    assert resumed.given_average, "a resumed run must remember it"
+    assert not run(tmp_path / "new", images=4).given_average
+
+
 def interrupt(line: dict) -> None:
     raise KeyboardInterrupt
 

@@ -28,11 +28,6 @@ def scaled_leaky_relu(x: Tensor) -> Tensor:
     return F.leaky_relu(x, 0.2) * SQRT2
 
 
-def add_bias_and_activate(x: Tensor, bias: Tensor) -> Tensor:
-    """`scaled_leaky_relu(x + bias)` with one bias per channel. x: [N, C, ...], bias: [C]."""
-    return scaled_leaky_relu(x + bias.view(1, -1, *[1] * (x.ndim - 2)))
-
-
 def channels_last_on_cpu(x: Tensor) -> Tensor:
     """The layout in memory in which a CPU convolves fastest (all channels of a pixel side by side). [N, C, H, W]
 

@@ -196,7 +196,8 @@ def recorded_model(out: str | os.PathLike, preset: str) -> ModelConfig | None:
 
 
 def _start_from(trainer: Trainer, source: str) -> None:
-    """Weights of a generator, or both networks of a checkpoint."""
+    """Weights of a generator, or both networks of a checkpoint; their average is kept, not begun anew."""
+    trainer.given_average = True
     if Path(source).suffix != ".pt":
         state = load(source).state_dict()
         for ours in (trainer.G, trainer.G_ema):

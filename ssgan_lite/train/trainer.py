@@ -7,6 +7,7 @@ progress bars or pictures; `ssgan_lite.train.run` does.
 from __future__ import annotations
 
 import copy
+import math
 
 import torch
 from torch import Tensor
@@ -14,7 +15,7 @@ from torch import Tensor
 from ssgan_lite.config import ModelConfig
 from ssgan_lite.data.dataset import Dataset
 from ssgan_lite.errors import UserError
-from ssgan_lite.model import DualBranchDiscriminator, GeneratorOutput, SemanticGenerator, build_generator
+from ssgan_lite.model import DualBranchDiscriminator, GeneratorOutput, build_generator
 from ssgan_lite.train import losses
 from ssgan_lite.train.augment import AdaptiveAugment
 from ssgan_lite.train.ema import ema_decay, update_ema
@@ -68,16 +69,11 @@ class Trainer:
         # Compiled graphs have no second derivative, so R1 and path length call the networks themselves.
         self._fast_G, self._fast_D = (torch.compile(net) if speed.compile else net for net in (self.G, self.D))
         self.steps = 0
+        self.given_average = False         # did the run begin with weights that are worth averaging from the start?
 
     @property
     def images_seen(self) -> int:
         return self.steps * self.config.batch
-
-    def start_from(self, generator: SemanticGenerator, discriminator: DualBranchDiscriminator | None = None) -> None:
-        """Begin with given weights instead of random ones; optimisers and counters stay fresh."""
-        for ours, theirs in ((self.G, generator), (self.G_ema, generator), (self.D, discriminator)):
-            if theirs is not None:
-                ours.load_state_dict(theirs.state_dict())
 
     def draw_codes(self, n: int, purpose: str) -> Tensor:
         """Fresh codes, W [n, S] or, in a share `mixing` of the batches, W+ [n, n_latent, S] crossed from two."""
@@ -141,7 +137,9 @@ class Trainer:
         if self.config.path_weight and self.steps % self.config.path_every == 0:
             stats |= self.path_step()
         self.steps += 1
-        decay = ema_decay(self.config.batch, self.images_seen, self.config.ema_images, self.config.ema_share)
+        # The share lets the average forget random beginnings; given weights are not to be forgotten within a step.
+        share = math.inf if self.given_average else self.config.ema_share
+        decay = ema_decay(self.config.batch, self.images_seen, self.config.ema_images, share)
         update_ema(self.G_ema, self.G, decay)
         return stats
 
@@ -207,7 +205,8 @@ class Trainer:
         """Everything needed to go on bit for bit; random numbers follow from seed and step (`streams`)."""
         return dict(G=self.G.state_dict(), D=self.D.state_dict(), G_ema=self.G_ema.state_dict(),
                     optimizer_g=self.optimizer_g.state_dict(), optimizer_d=self.optimizer_d.state_dict(),
-                    path_mean=self.path_mean, augment_p=self.augment.p, steps=self.steps)
+                    path_mean=self.path_mean, augment_p=self.augment.p, steps=self.steps,
+                    given_average=self.given_average)
 
     def load_state_dict(self, state: dict) -> None:
         for name in ("G", "D", "G_ema", "optimizer_g", "optimizer_d"):
@@ -219,4 +218,5 @@ class Trainer:
                 held.update({name: torch.empty_like(weight).copy_(value) for name, value in held.items()
                              if value.shape == weight.shape and value.stride() != weight.stride()})
         self.path_mean, self.steps = state["path_mean"].to(self.device), state["steps"]
+        self.given_average = state.get("given_average", False)                       # nor this
         self.augment.p = state.get("augment_p", torch.zeros(())).to(self.device)     # older checkpoints have none
