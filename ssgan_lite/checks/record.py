@@ -1,0 +1,99 @@
+"""Which exercises were solved, kept in one small file of the reader's: one installation, read-only, serves a class.
+
+The file is `SSGAN_PROGRESS` where that is set, otherwise `.ssgan-lite/progress.json` in the reader's home. Whatever is
+wrong with it, an exercise goes on: the trouble is told once, and what was solved is remembered until Python ends.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import re
+from pathlib import Path
+
+from ssgan_lite.errors import UserError
+from ssgan_lite.storage import atomic_write
+
+_here: set[str] = set()         # what could not be stored: remembered until Python ends
+_told: set[str] = set()
+
+
+def path() -> Path:
+    """Where the progress is kept."""
+    if given := os.environ.get("SSGAN_PROGRESS"):
+        return Path(given)
+    try:
+        return Path.home() / ".ssgan-lite" / "progress.json"
+    except RuntimeError:
+        raise UserError("Your home folder cannot be found.") from None
+
+
+def solved() -> set[str]:
+    """Ids of the exercises that were solved."""
+    try:
+        return _read(path()) | _here
+    except UserError as error:
+        _tell(str(error))
+        return set(_here)
+
+
+def add(id: str) -> None:
+    """Remember that an exercise was solved."""
+    before = solved()
+    if id not in before and not _store(before | {id}):
+        _here.add(id)
+
+
+def remove(ids: set[str] | None = None) -> set[str]:
+    """Forget exercises, or all of them; returns those that were forgotten."""
+    before = solved()
+    gone = before if ids is None else before & ids
+    _here.difference_update(gone)
+    if gone:
+        _store(before - gone)
+    return gone
+
+
+def _read(file: Path) -> set[str]:
+    """The ids in a file; a damaged one is set aside, never overwritten."""
+    try:
+        text = file.read_text(encoding="utf-8")
+    except FileNotFoundError:
+        return set()
+    except (OSError, UnicodeDecodeError) as error:
+        if isinstance(error, OSError):
+            raise UserError(f'"{file}" cannot be read: {error.strerror or error}.') from None
+        text = ""
+    try:
+        ids = json.loads(text)["solved"]
+        if not isinstance(ids, list) or not all(isinstance(id, str) and re.fullmatch(r"\d\d\.\d+", id) for id in ids):
+            raise ValueError
+        return set(ids)
+    except (ValueError, KeyError, TypeError, RecursionError):
+        aside = file.with_name(file.name + ".damaged")
+        try:
+            os.replace(file, aside)
+        except OSError:
+            raise UserError(f'"{file}" is damaged.') from None
+        _tell(f'"{file}" was damaged; it was renamed to "{aside.name}", and a new one is begun.')
+        return set()
+
+
+def _store(ids: set[str]) -> bool:
+    """Write the file; False, after a word about it, if it cannot be written."""
+    try:
+        with atomic_write(path()) as temporary:
+            temporary.write_text(json.dumps({"solved": sorted(ids)}, indent=1) + "\n", encoding="utf-8")
+    except UserError as error:
+        _tell(str(error))
+        return False
+    return True
+
+
+def _tell(trouble: str) -> None:
+    """Once each: a line beside the exercise's own, which is not affected."""
+    if trouble not in _told:
+        _told.add(trouble)
+        kept = "" if "a new one is begun" in trouble else (
+            " Your answers are checked all the same; to keep your progress, set SSGAN_PROGRESS to a file you may write.")
+        print(f"(Progress: {trouble}{kept})")
