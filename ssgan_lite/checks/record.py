@@ -25,7 +25,7 @@ def path() -> Path:
     try:
         return Path.home() / ".ssgan-lite" / "progress.json"
     except RuntimeError:
-        raise UserError("Your home folder cannot be found.") from None
+        raise UserError("Your home folder cannot be found; set SSGAN_PROGRESS to a file.") from None
 
 
 def solved() -> set[str]:
@@ -85,7 +85,7 @@ def _store(ids: set[str]) -> bool:
         with atomic_write(path()) as temporary:
             temporary.write_text(json.dumps({"solved": sorted(ids)}, indent=1) + "\n", encoding="utf-8")
     except UserError as error:
-        _tell(str(error))
+        _tell(f"{error} It is kept until Python ends; SSGAN_PROGRESS may name a file that you may write.")
         return False
     return True
 
@@ -94,6 +94,4 @@ def _tell(trouble: str) -> None:
     """Once each: a line beside the exercise's own, which is not affected."""
     if trouble not in _told:
         _told.add(trouble)
-        kept = "" if "a new one is begun" in trouble else (
-            " Your answers are checked all the same; to keep your progress, set SSGAN_PROGRESS to a file you may write.")
-        print(f"(Progress: {trouble}{kept})")
+        print(f"(Progress: {trouble} Your answers are checked all the same.)")

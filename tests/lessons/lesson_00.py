@@ -1,0 +1,95 @@
+"""Right and wrong answers to the exercises of notebook 00."""
+
+from __future__ import annotations
+
+import torch
+
+from ssgan_lite.edit import Session
+
+
+def order(G, first=9, hair=1, eyes=26, background=5, parts=("eyes", "eyebrows"), kind=None):
+    made = Session(G, first, 0.7).copy_from(Session(G, hair), "hair", kind=kind)
+    return made.copy_from(Session(G, eyes), list(parts)).copy_from(Session(G, background), "background")
+
+
+def made_by_hand(G):
+    made, others = Session(G, 9), {part: Session(G, seed) for part, seed in
+                                   (("background", 5), ("hair", 1), ("eyebrows", 26), ("eyes", 26))}
+    for part, other in others.items():
+        made.copy_from(other, part)
+    return made
+
+
+def order_stub(G):
+    made = Session(G, seed=9, psi=0.7)
+    ...  # your lines here
+    return ...
+
+
+def unmoved_stub(before, after, names):
+    ...  # your lines here
+
+
+def unmoved_with_a_loop(before, after, names):
+    found = []
+    for p in range(len(names)):
+        if (before.depths[:, p] == after.depths[:, p]).all():
+            found.append(names[p])
+    return tuple(found)
+
+
+def until_the_first(before, after, names):
+    found = []
+    for p, name in enumerate(names):
+        if not torch.equal(before.depths[:, p], after.depths[:, p]):
+            break
+        found.append(name)
+    return found
+
+
+def same(test):
+    """A wrong answer that differs from the right one in how it compares."""
+    return lambda before, after, names: [name for p, name in enumerate(names)
+                                         if test(before.depths[:, p], after.depths[:, p])]
+
+
+ANSWERS = {
+    "00.1": dict(
+        stub=order_stub, right=[order, made_by_hand],
+        wrong=[(lambda G: order(G).render(), "without `.render()`"),
+               (lambda G: order(G).state.codes, "should return a `Session`"),
+               (lambda G: Session(G, 9).copy_from(Session(G, 1)), "this is seed 1 from head to foot"),
+               (lambda G: order(G, first=0), "begin with the face of seed 9"),
+               (lambda G: order(G, parts=["eyes"]), "\"eyebrows\" is still that of seed 9"),
+               (lambda G: order(G, kind="shape"), "only one of the two codes"),
+               (lambda G: order(G, background=6), "\"background\" is not that of seed 5"),
+               (lambda G: order(G, parts=["eyes", "eyebrows", "mouth"]), "more parts were taken"),
+               (lambda G: order(G).hide("hat"), "all parts should be shown")]),
+    "00.2": dict(
+        stub=..., right=[1, 1.0, torch.tensor(1.0)],
+        wrong=[(0, "no empty place"), (1 / 13, "all thirteen"), (0.5, "with whom"), (0.9, "how many are on"),
+               (-1, "between 0 and 1"), ("one", "one number")]),
+    "00.3": dict(
+        stub=unmoved_stub, right=[unmoved_with_a_loop],
+        wrong=[(lambda before, after, names: [n for n in names if n not in unmoved_with_a_loop(before, after, names)],
+                "these are the parts that moved"),
+               (lambda before, after, names: [p for p in range(5) if p != 2], "numbers"),
+               (lambda before, after, names: torch.equal(before.depths, after.depths), "a list of names"),
+               (lambda before, after, names: names if torch.equal(before.depths, after.depths) else [], "every part"),
+               (until_the_first, "you stop at the first"),
+               (same(lambda a, b: torch.allclose(a.sum(), b.sum(), rtol=1e-4)), "sums and means"),
+               (same(torch.allclose), "a millionth"),
+               (same(lambda a, b: torch.equal(a[0], b[0])), "first face of the batch"),
+               (lambda before, after, names: [n for p, n in enumerate(names)
+                                              if torch.equal(before.mask[:, p], after.mask[:, p])], "call it unmoved"),
+               (lambda before, after, names: [
+                   n for p, n in enumerate(names) if torch.equal(before.depths[:, p], after.depths[:, p])
+                   and torch.equal(before.mask[:, p], after.mask[:, p])], "only the mask was changed"),
+               (lambda *args: unmoved_with_a_loop(*args)[::-1], "change their order")]),
+    "00.4": dict(
+        stub=..., right=["c", "C", " c "],
+        wrong=[("a", "colours alone"), ("b", "the background is a part"), ("d", "drawing order"),
+               ("e", "not among them")]),
+}
+
+DEFINITIONS = []
