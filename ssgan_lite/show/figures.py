@@ -22,12 +22,14 @@ from ssgan_lite.errors import UserError
 from ssgan_lite.parts import PARTS
 
 INK = "#333333"
+INVISIBLE = 1.0     # of 255 levels, on average: what a palette may change of a diagram
 
 
 def show(picture: Image.Image | Figure, alt: str) -> None:
     """Display a picture in the notebook, with a text for those who cannot see it.
 
-    Diagrams are stored as PNG, pictures of faces as JPEG where that is smaller: a page should stay below 300 kB.
+    A page should stay below 300 kB: diagrams are stored as PNG with a small palette, unless that can be seen, and
+    pictures of faces as JPEG where that is smaller.
     """
     if not alt.strip():
         raise UserError("A picture needs an alt text: say what it shows.")
@@ -36,11 +38,20 @@ def show(picture: Image.Image | Figure, alt: str) -> None:
         drawn = io.BytesIO()
         canvas.print_figure(drawn, format="png", dpi=100, bbox_inches="tight")
         picture = Image.open(drawn)
+    picture = picture.convert("RGB")
+    few = picture.quantize(64, Image.Quantize.MAXCOVERAGE, dither=Image.Dither.NONE)
+    unseen = np.abs(np.asarray(few.convert("RGB"), np.int16) - np.asarray(picture)).mean() < INVISIBLE
     encodings = {}
-    for kind, options in (("png", dict(optimize=True)), ("jpeg", dict(quality=82))):
+    for kind, source, options in (("png", few if unseen else picture, dict(optimize=True)),
+                                  ("jpeg", picture, dict(quality=82))):
         data = io.BytesIO()
-        picture.convert("RGB").save(data, kind, **options)
+        source.save(data, kind, **options)
         encodings[kind] = data.getvalue()
+    flat = picture.convert("RGB").quantize(64, dither=Image.Dither.NONE)
+    if np.abs(np.asarray(flat.convert("RGB"), float) - np.asarray(picture.convert("RGB"))).mean() < 0.4:
+        data = io.BytesIO()
+        flat.save(data, "png", optimize=True)
+        encodings["png"] = min(encodings["png"], data.getvalue(), key=len)
     smaller = min(encodings, key=lambda kind: len(encodings[kind]))
     display(NotebookImage(encodings[smaller], format=smaller, alt=alt))
 
