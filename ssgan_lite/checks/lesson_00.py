@@ -54,23 +54,23 @@ def made_to_order(answer):
     expect(not made.state.hidden and not made.state.placement, "all parts should be shown, each in its place")
 
 
-@exercise("00.2", title="The hair alone", minutes=5, level=1, solution_text=(
-    "1. The weights of a pixel are made to sum to 1 over the parts that are on. Only the hair is on, so it has\n"
-    "all of the weight everywhere, and its generator fills the whole picture:\n\n"
-    "face.show_only(\"hair\")\n"
-    "print(face.render().coarse_mask[:, G.config.part_id(\"hair\")].min())     # 1: the lowest there is\n"
-    "face.reset()"))
-def weight_of_the_hair(answer):
-    """Say which weight the hair has in a corner of the picture when all other parts are switched off."""
+@exercise("00.2", title="When one is gone", minutes=5, level=1, solution_text=(
+    "0.2 / (0.2 + 0.5) = 0.286. What is left, 0.7, is made to sum to 1 again, and everybody keeps their proportion:\n"
+    "hair 2/7, background 5/7. So behind a face that is lifted off appears whatever came next; nothing is torn open.\n"
+    "(A small number, 1e-8, is added below the line. Where the parts that are on had less than that, nobody comes\n"
+    "forward: `face.show_only(\"hair\")` is empty far away from the hair.)"))
+def weight_without_the_face(answer):
+    """Say which weight the hair has when the face is switched off."""
     expect_number(answer)
     weight = float(answer)
     expect(0 <= weight <= 1, "a weight lies between 0 and 1")
-    expect(weight != 0, "somebody has to fill the corner, and no other part is on; the softmax knows no empty place")
-    expect(not close(weight, 1 / 13, atol=1e-3), "that would be its share if all thirteen parts were on, and equally "
-                                                 "near")
-    expect(not close(weight, 0.5), "with whom would it share the pixel? Count the parts that are on")
-    expect(close(weight, 1.0, atol=1e-6), "the weights of a pixel sum to 1 over the parts that are on. How many are "
-                                          "on?")
+    expect(not close(weight, 0.2), "if the hair keeps its 0.2 and the background its 0.5, the weights sum to 0.7 only")
+    expect(not close(weight, 0.5), "you give the hair everything that the face had; the background wants its share, too")
+    expect(not close(weight, 0.35), "you divide the face's weight in equal halves; but the background had more than the "
+                                    "hair, and keeps that proportion")
+    expect(not close(weight, 5 / 7, atol=0.006), "that is the weight of the background")
+    expect(not close(weight, 0.4), "you divide by what the background has; divide by what both have together")
+    expect(abs(weight - 2 / 7) < 0.006, "hair and background keep their proportion, 2 to 5, and sum to 1")
 
 
 def solve_unmoved_parts(before, after, names):

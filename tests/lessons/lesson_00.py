@@ -66,9 +66,9 @@ ANSWERS = {
                (lambda G: order(G, parts=["eyes", "eyebrows", "mouth"]), "more parts were taken"),
                (lambda G: order(G).hide("hat"), "all parts should be shown")]),
     "00.2": dict(
-        stub=..., right=[1, 1.0, torch.tensor(1.0)],
-        wrong=[(0, "no empty place"), (1 / 13, "all thirteen"), (0.5, "with whom"), (0.9, "how many are on"),
-               (-1, "between 0 and 1"), ("one", "one number")]),
+        stub=..., right=[2 / 7, 0.29, 0.286, torch.tensor([2 / 7])],
+        wrong=[(0.2, "0.7 only"), (0.5, "wants its share"), (0.35, "equal halves"), (0.71, "of the background"),
+               (0.4, "both have together"), (0.1, "2 to 5"), (20, "between 0 and 1"), ("one", "one number")]),
     "00.3": dict(
         stub=unmoved_stub, right=[unmoved_with_a_loop],
         wrong=[(lambda before, after, names: [n for n in names if n not in unmoved_with_a_loop(before, after, names)],
