@@ -1,7 +1,7 @@
 """The camera: a portrait lens, framed like aligned CelebA-HQ.
 
 The midpoint of the eyes always falls on the same place of the picture, and the face (hairline
-to chin) takes about 60 % of its height. Turning the head is done by moving the camera.
+to chin) takes about 63 % of its height. Turning the head is done by moving the camera.
 """
 
 from dataclasses import dataclass
@@ -13,8 +13,8 @@ from .geometry import normalise
 from .head import Head
 from .randomness import stream
 
-EYES_AT = (0.5, 0.44)     # place of the eyes' midpoint: fractions of width and height from the top left
-FACE_SHARE = 0.585        # hairline to chin as a share of the picture's height
+EYES_AT = (0.5, 0.445)     # place of the eyes' midpoint: fractions of width and height from the top left
+FACE_SHARE = 0.63         # hairline to chin as a share of the picture's height
 DISTANCE = 1.25           # metres from camera to eyes: a short telephoto's perspective
 
 

@@ -19,9 +19,12 @@ from .vocabulary import HAT
 
 AXIS_Y = -.085           # the vertical axis that hats are built around, neutral head, metres
 COLUMNS = 120
+VISOR_REACH = .84        # a cap's visor joins the rim this far (radians) to either side of the front
+CAP_LEAN = -.004         # metres that the top of a cap sits forward
 # Dyed wool, felt and cotton (sRGB): muted, mostly dark.
 HAT_COLOURS = ("1c1f24", "2a2f38", "22304a", "3c4f6d", "4a4a4c", "74747a", "a9a59c", "d8d2c4", "5a2630", "7c3a34", "3a4a38", "5d6347",
                "6b543c", "8f7450", "b69a6c", "c9b48f", "3f2f28", "8d4a3b", "a8743a", "56425c", "b98f8a", "191919", "2f5a60", "e2ddd2")
+BADGE_COLOURS = ("e8e4d8", "d8d2c4", "f0ece0", "c9a24a", "b23a34", "2a4a7c", "1c1f24")
 # Height of the hat line on the neutral head: front, side, back.
 LINE = {"beanie": (.712, .668, .632), "brim": (.722, .694, .668), "cap": (.718, .690, .664)}
 
@@ -75,10 +78,10 @@ def _ring(angle, radius, height):
 def _crown(kind, angle, rim, radius, rng):
     """Vertices [rows * COLUMNS, 3] (neutral), rows, and each vertex's height above the rim."""
     rows = 26
-    top = {"beanie": .792 + rng.uniform(0, .022), "brim": .800 + rng.uniform(0, .018), "cap": .797 + rng.uniform(0, .008)}[kind]
-    power = {"beanie": 2.3, "brim": 6.0, "cap": 2.7}[kind]
+    top = {"beanie": .792 + rng.uniform(0, .022), "brim": .800 + rng.uniform(0, .018), "cap": .788 + rng.uniform(0, .008)}[kind]
+    power = {"beanie": 2.3, "brim": 6.0, "cap": 2.4}[kind]
     taper = .16 if kind == "brim" else 0.0
-    lean = {"beanie": .020 * rng.random(), "brim": 0.0, "cap": -.004}[kind]
+    lean = {"beanie": .020 * rng.random(), "brim": 0.0, "cap": CAP_LEAN}[kind]
     rings = []
     for s in np.sin(np.linspace(0, np.pi / 2, rows)):
         share = (1 - s**power) ** (1 / power) * (1 - taper * s)
@@ -96,26 +99,42 @@ def _crown(kind, angle, rim, radius, rng):
     return vertices, rows, vertices[:, 2] - np.tile(rim, rows), top
 
 
-def _brim(kind, angle, rim, radius, rng):
-    """A brim all around, or the visor of a cap: vertices (neutral), rows, columns, closed?"""
-    rows = 9
-    if kind == "brim":
-        columns, closed = angle[:-1], True
-        width = rng.uniform(.045, .070) * (1 + .12 * np.abs(np.cos(columns)))
-    else:
-        columns, closed = np.linspace(-1.12, 1.12, 61), False
-        width = .072 * np.clip(np.cos(columns / 1.12 * np.pi / 2), 0, 1) ** .45
-    r0 = np.interp(columns, angle, radius)
-    z0 = np.interp(columns, angle, rim) + .004
+def _brim(angle, rim, radius, rng):
+    """A brim all around: vertices [9 * columns, 3] (neutral), rows, columns."""
+    rows, columns = 9, angle[:-1]
+    width = rng.uniform(.045, .070) * (1 + .12 * np.abs(np.cos(columns)))
     dip = rng.uniform(.1, .35)
     rings = []
     for u in np.linspace(0, 1, rows):
-        if kind == "brim":
-            drop = -dip * width * u + .5 * width * u**2 * np.sin(columns) ** 2
-        else:
-            drop = -(.012 * u + .014 * u * (columns / 1.12) ** 2 + .006 * u**2)
-        rings.append(_ring(columns, r0 - .002 + width * u, z0 + drop))
-    return np.concatenate(rings), rows, len(columns), closed
+        drop = -dip * width * u + .5 * width * u**2 * np.sin(columns) ** 2
+        rings.append(_ring(columns, radius[:-1] - .002 + width * u, rim[:-1] + .004 + drop))
+    return np.concatenate(rings), rows, len(columns)
+
+
+def _visor(angle, rim, radius, rng):
+    """The visor of a cap: straight forward from the front of the rim, tilted down, arched so that its sides droop.
+
+    Vertices [9 * 61, 3] (neutral), rows, columns. It is never wider than the rim where it begins.
+    """
+    rows, across = 9, np.linspace(-1, 1, 61)
+    columns = VISOR_REACH * across
+    length = rng.uniform(.062, .074) * (1 - np.abs(across) ** 2.6) ** .5
+    tilt, arch = rng.uniform(.22, .34), rng.uniform(.017, .027)
+    start = _ring(columns, np.interp(columns, angle, radius) - .002, np.interp(columns, angle, rim) + .005)
+    rings = []
+    for u in np.linspace(0, 1, rows):
+        ring = start.copy()
+        ring[:, 1] -= length * u
+        ring[:, 2] -= tilt * length * u + arch * across**2 * min(1.0, 3 * u)
+        rings.append(ring)
+    return np.concatenate(rings), rows, len(columns)
+
+
+def _button(top, lean):
+    """The covered button where the panels of a cap meet: vertices (neutral), rows, columns."""
+    rows, columns = 6, np.linspace(-np.pi, np.pi, 16)
+    rings = [_ring(columns, .0085 * np.cos(t), np.full(len(columns), top + .001 + .006 * np.sin(t))) for t in np.linspace(0, np.pi / 2 - .05, rows)]
+    return np.concatenate(rings) + [0, lean, 0], rows, len(columns)
 
 
 def make_hat(head: Head, attributes: Attributes, seed: int):
@@ -145,17 +164,29 @@ def make_hat(head: Head, attributes: Attributes, seed: int):
         colours[(above < rng.uniform(.016, .028))] = fabric_colour(rng, HAT_COLOURS) * .6
         vertices = vertices + outward * (.002 * smooth_noise(vertices, rng, .06, 2))[:, None]
         colours *= 1 + .05 * smooth_noise(vertices, rng, .02, 2)[:, None]
-    else:                     # six panels with seams, a button, a front panel of its own now and then
-        seams = np.abs((azimuth / (np.pi / 3) + .5) % 1 - .5) * np.pi / 3 * .09
-        vertices = vertices - outward * (.0012 * np.exp(-(seams / .0018) ** 2))[:, None]
-        colours *= (1 - .25 * np.exp(-(seams / .0016) ** 2))[:, None]
-        if rng.random() < .35:
-            colours[np.abs(azimuth) < np.pi / 6 * 1.6] = fabric_colour(rng, HAT_COLOURS)
+    else:                     # six panels with seams; now and then front panels of another colour, a badge
+        seams = np.abs((azimuth / (np.pi / 3) + .5) % 1 - .5) * np.pi / 3 * .09      # metres to the nearest seam
+        seam = np.exp(-(seams / .0028) ** 2)
+        if rng.random() < .30:
+            colours[np.abs(azimuth) < np.pi / 3] = fabric_colour(rng, HAT_COLOURS)
+        vertices = vertices - outward * (.0020 * seam)[:, None]
+        colours *= (1 - .38 * seam)[:, None]
+        if rng.random() < .40:
+            wide, high = rng.uniform(.012, .022), rng.uniform(.008, .014)
+            aside = np.abs(azimuth) * .09 / wide
+            badge = aside**3 + (np.abs(above - .032) / high) ** 3 < 1
+            colours[badge] = fabric_colour(rng, BADGE_COLOURS)
+        vertices = vertices + .0006 * smooth_noise(vertices, rng, .02, 2)[:, None] * outward
     colours = np.clip(colours, .006, .75)
     surface = Material(.92, .10, sheen=.25)
     meshes = [Mesh(head.from_neutral(vertices), grid_faces(rows, COLUMNS, wrap=True), colours, surface, HAT)]
-    if kind != "beanie":
-        brim, brim_rows, brim_columns, closed = _brim(kind, angle, rim, radius, rng)
-        brim_colour = colour if kind == "brim" or rng.random() < .7 else fabric_colour(rng, HAT_COLOURS)
-        meshes.append(Mesh(head.from_neutral(brim), grid_faces(brim_rows, brim_columns, wrap=closed), brim_colour * .92, surface, HAT))
+    if kind == "brim":
+        brim, *shape = _brim(angle, rim, radius, rng)
+        meshes.append(Mesh(head.from_neutral(brim), grid_faces(*shape, wrap=True), colour * .92, surface, HAT))
+    elif kind == "cap":
+        visor_colour = colour * .92 if rng.random() < .5 else fabric_colour(rng, HAT_COLOURS)
+        visor, *shape = _visor(angle, rim, radius, rng)
+        meshes.append(Mesh(head.from_neutral(visor), grid_faces(*shape, wrap=False), visor_colour, surface, HAT))
+        button, *shape = _button(top, CAP_LEAN)
+        meshes.append(Mesh(head.from_neutral(button), grid_faces(*shape, wrap=True), visor_colour, surface, HAT))
     return Hat(meshes, head, rim, radius, top)

@@ -109,7 +109,8 @@ def _facial_actions(attributes: Attributes, rng) -> dict:
     smile, opening, name = attributes.smile, attributes.mouth_open, attributes.expression
     lopsided = rng.uniform(0.92, 1.08)
     actions = {
-        "mouthSmile": 0.9 * smile, "cheekSquint": 0.45 * smile**2, "mouthDimple": 0.25 * smile,
+        # MakeHuman's mouth at rest droops at its corners; without a trace of a smile everyone looks cross.
+        "mouthSmile": max(0.9 * smile, 0.0 if name in ("sad", "stern") else 0.12), "cheekSquint": 0.45 * smile**2, "mouthDimple": 0.25 * smile,
         "eyeSquint": 0.22 * smile**2, "mouthUpperUp": 0.0, "mouthLowerDown": 0.0, "jawOpen": 0.0,
         "browInnerUp": max(0.0, rng.normal(0, 0.15)), "eyeWide": 0.15 + abs(rng.normal(0, 0.08)),
     }
@@ -119,10 +120,10 @@ def _facial_actions(attributes: Attributes, rng) -> dict:
         actions.update(jawOpen=0.12 + 0.38 * opening, mouthFunnel=0.25 * opening, browInnerUp=0.7 + 0.3 * opening,
                        browOuterUp=0.6 + 0.4 * opening, eyeWide=0.7)
     elif name == "sad":
-        actions.update(mouthFrown=rng.uniform(0.5, 0.9), browInnerUp=rng.uniform(0.7, 1.0), mouthShrugLower=rng.uniform(0.2, 0.5),
+        actions.update(mouthFrown=rng.uniform(0.35, 0.7), browInnerUp=rng.uniform(0.7, 1.0), mouthShrugLower=rng.uniform(0.1, 0.3),
                        eyeWide=0.12)
     elif name == "stern":
-        actions.update(browDown=rng.uniform(0.4, 0.8), browInnerUp=0.0, mouthPress=rng.uniform(0.2, 0.6), mouthFrown=rng.uniform(0, 0.3), eyeWide=0.3)
+        actions.update(browDown=rng.uniform(0.4, 0.8), browInnerUp=0.0, mouthPress=rng.uniform(0.2, 0.6), mouthFrown=rng.uniform(0, 0.15), eyeWide=0.3)
     else:
         actions.update(jawOpen=0.12 * opening, browOuterUp=max(0.0, rng.normal(0, 0.12)))
     both = {}

@@ -141,8 +141,15 @@ def _emitters(lighting: Lighting, centre) -> dict:
     for i, light in enumerate(lighting.area_lights):
         position = centre + light.position
         place = Transform().look_at(position.tolist(), centre.tolist(), (0, 0, 1)).scale([light.size, light.size, 1])
-        emitters[f"light{i}"] = {"type": "rectangle", "to_world": place,
-                                 "emitter": {"type": "area", "radiance": _rgb(light.radiance)}}
+        rectangle = mi.load_dict({"type": "rectangle", "to_world": place, "emitter": {"type": "area", "radiance": _rgb(light.radiance)}})
+        # Its place is hidden from the compiler before the scene exists: see _make_opaque.
+        parameters = mi.traverse(rectangle)
+        where = parameters["to_world"]
+        dr.make_opaque(where)
+        parameters["to_world"] = where
+        parameters.set_dirty("to_world")
+        parameters.update()
+        emitters[f"light{i}"] = rectangle
     return emitters
 
 
@@ -165,17 +172,25 @@ def build_scene(pieces: Pieces, camera: Camera, lighting: Lighting, size: int, d
     return scene, labelled
 
 
+GEOMETRY = ("faces", "vertex_positions", "vertex_normals", "vertex_texcoords", "control_points", "segment_indices", "control_point_count")
+
+
 def _make_opaque(scene):
-    """Hide all values from the compiler, so that one compiled kernel serves all heads."""
+    """Hide all values from the compiler, so that one compiled kernel serves all heads.
+
+    Shapes stay untouched: their arrays are data already, and whoever writes to one makes Mitsuba
+    build its search tree a second time, which costs a third of the time of a head.
+    """
     parameters = mi.traverse(scene)
-    for key in list(parameters.keys()):
+    keys = [key for key in parameters.keys() if not key.endswith(GEOMETRY) and not (key.startswith("light") and key.endswith("to_world"))]
+    for key in keys:
         try:
             value = parameters[key]
             dr.make_opaque(value)
             parameters[key] = value
         except Exception:  # plain Python numbers and read-only entries: nothing to hide
             continue
-    for key in list(parameters.keys()):
+    for key in keys:
         if key.endswith(("specular", "eta", "roughness.value", "to_world")):
             parameters.set_dirty(key)
     parameters.update()
