@@ -3,14 +3,17 @@
     python tools/notebooks.py notebooks/00_start_here.ipynb
 
 A notebook is written only if every cell ran, and what is stored depends on nothing but its cells: no times, no widget
-states, no version of the kernel. Prints the seconds and the peak memory of each; the header of a notebook quotes them.
+states, no version of the kernel, nothing that you have solved. Prints the seconds and the peak memory of each; the
+header of a notebook quotes them. With --check nothing is written; it says which would come out differently.
 """
 
 from __future__ import annotations
 
 import argparse
+import os
 import re
 import sys
+import tempfile
 import time
 from pathlib import Path
 
@@ -21,22 +24,33 @@ from nbclient.exceptions import CellExecutionError
 from ssgan_lite.storage import atomic_write
 
 PEAK = "import resource as _r; print(_r.getrusage(_r.RUSAGE_SELF).ru_maxrss)"
+LONG, LONG_IN_ALL = 90, 600         # seconds: one notebook, the whole course
 
 
-def run(path: Path, timeout: int) -> tuple[float, float]:
-    """Execute one notebook in its own folder and store it; returns (seconds, peak megabytes of the kernel)."""
+def run(path: Path, timeout: int, store: bool = True) -> tuple[float, float, bool]:
+    """Execute one notebook in its own folder and store it; (seconds, peak megabytes of the kernel, is it the same?)."""
     notebook = nbformat.read(path, as_version=4)
     probe = nbformat.v4.new_code_cell(PEAK) if sys.platform != "win32" else None
     if probe:
         notebook.cells.append(probe)
-    began = time.perf_counter()
-    NotebookClient(notebook, timeout=timeout, kernel_name="python3", store_widget_state=False,
-                   resources={"metadata": {"path": str(path.parent)}}).execute()
-    seconds = time.perf_counter() - began
+    with tempfile.TemporaryDirectory() as scratch:
+        began = time.perf_counter()
+        NotebookClient(notebook, timeout=timeout, kernel_name="python3", store_widget_state=False,
+                       resources={"metadata": {"path": str(path.parent)}}).execute(env=environment(Path(scratch)))
+        seconds = time.perf_counter() - began
     peak = int(notebook.cells.pop().outputs[0].text) / 1024 if probe else float("nan")
-    with atomic_write(path) as temporary:
-        nbformat.write(clean(notebook), temporary)
-    return seconds, peak
+    text = nbformat.writes(clean(notebook)) + "\n"
+    same = path.read_text(encoding="utf-8").rstrip("\n") == text.rstrip("\n")
+    if store and not same:
+        with atomic_write(path) as temporary:
+            temporary.write_text(text, encoding="utf-8", newline="\n")
+    return seconds, peak, same
+
+
+def environment(scratch: Path) -> dict[str, str]:
+    """What the kernel sees: whoever runs this has solved nothing, and wrong answers are printed."""
+    kept = {name: value for name, value in os.environ.items() if name != "SSGAN_CHECKS"}
+    return kept | {"SSGAN_PROGRESS": str(scratch / "progress.json")}
 
 
 def clean(notebook: nbformat.NotebookNode) -> nbformat.NotebookNode:
@@ -51,24 +65,47 @@ def clean(notebook: nbformat.NotebookNode) -> nbformat.NotebookNode:
             view = output.get("data", {}).get("application/vnd.jupyter.widget-view+json")
             if view:
                 view["model_id"] = re.sub(r"\w", "0", view["model_id"])
+        if "outputs" in cell:
+            cell.outputs = merged(cell.outputs)
     return notebook
+
+
+def merged(outputs: list) -> list:
+    """Printed lines that follow each other as one output: how they arrive in pieces is a matter of timing."""
+    kept: list = []
+    for output in outputs:
+        if kept and output.output_type == "stream" == kept[-1].output_type and output.name == kept[-1].name:
+            kept[-1].text += output.text
+        else:
+            kept.append(output)
+    return kept
 
 
 def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("notebooks", nargs="*", type=Path, help="default: all of notebooks/")
     parser.add_argument("--timeout", type=int, default=300, help="seconds for one cell (default: %(default)s)")
+    parser.add_argument("--check", action="store_true", help="write nothing; fail if a notebook comes out differently")
     options = parser.parse_args()
     paths = options.notebooks or sorted(Path(__file__).parent.parent.glob("notebooks/*.ipynb"))
-    failed = 0
+    failed, total = 0, 0.0
     for path in paths:
         try:
-            seconds, peak = run(path, options.timeout)
+            seconds, peak, same = run(path, options.timeout, store=not options.check)
         except CellExecutionError as error:
             failed += 1
             print(f"{path.name}: stopped; the notebook was left as it was.\n{error}", file=sys.stderr)
             continue
-        print(f"{path.name}: {seconds:.0f} s, {peak:.0f} MB, {path.stat().st_size / 1000:.0f} kB", flush=True)
+        total += seconds
+        failed += options.check and not same
+        news = "" if same else ("; comes out differently" if options.check else "; stored anew")
+        print(f"{path.name}: {seconds:.0f} s, {peak:.0f} MB, {path.stat().st_size / 1000:.0f} kB{news}", flush=True)
+        if seconds > LONG:
+            print(f"  warning: longer than {LONG} s")
+    if len(paths) > 1:
+        print(f"all together: {total:.0f} s")
+        if total > LONG_IN_ALL:
+            print(f"  warning: longer than {LONG_IN_ALL} s")
     return 1 if failed else 0
 
 

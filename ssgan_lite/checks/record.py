@@ -57,15 +57,13 @@ def remove(ids: set[str] | None = None) -> set[str]:
 def _read(file: Path) -> set[str]:
     """The ids in a file; a damaged one is set aside, never overwritten."""
     try:
-        text = file.read_text(encoding="utf-8")
+        content = file.read_bytes()
     except FileNotFoundError:
         return set()
-    except (OSError, UnicodeDecodeError) as error:
-        if isinstance(error, OSError):
-            raise UserError(f'"{file}" cannot be read: {error.strerror or error}.') from None
-        text = ""
+    except OSError as error:
+        raise UserError(f'"{file}" cannot be read: {error.strerror or error}.') from None
     try:
-        ids = json.loads(text)["solved"]
+        ids = json.loads(content)["solved"]
         if not isinstance(ids, list) or not all(isinstance(id, str) and re.fullmatch(r"\d\d\.\d+", id) for id in ids):
             raise ValueError
         return set(ids)
