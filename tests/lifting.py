@@ -9,7 +9,6 @@ from __future__ import annotations
 import ast
 import contextlib
 import dataclasses
-import inspect
 import pkgutil
 from collections.abc import Callable, Mapping
 from pathlib import Path
@@ -227,10 +226,3 @@ def _is_constant(node: ast.expr) -> bool:
 
 def _future(nodes: list[ast.stmt]) -> list[ast.stmt]:
     return [node for node in nodes if isinstance(node, ast.ImportFrom) and node.module == "__future__"]
-
-
-def signature(thing: object) -> list[str]:
-    """Names of what must be given to a function or a class."""
-    return [parameter.name for parameter in inspect.signature(thing).parameters.values()
-            if parameter.default is parameter.empty and parameter.kind in (parameter.POSITIONAL_ONLY,
-                                                                           parameter.POSITIONAL_OR_KEYWORD)]

@@ -1,4 +1,4 @@
-"""The machinery of the exercises: what is printed, what is remembered, what is left alone, and that nothing breaks it."""
+"""The machinery of the exercises: what is printed, remembered and left alone, and that nothing breaks it."""
 
 from __future__ import annotations
 
@@ -180,7 +180,7 @@ def test_numbers_and_choices():
             expect_number(bad)
     for good in ("ac", "CA", "a, c", ["c", "a"]):
         expect_choice(good, "ac", {"b": "no"})
-    for bad, hint in (("ab", "no"), ("a", "something is missing"), ("x", "not among"), (3, "as text"), ([1], "as text")):
+    for bad, hint in (("ab", "no"), ("a", "something is missing"), ("x", "not among"), (3, "as text"), ([1], "text")):
         with pytest.raises(checks.WrongAnswer, match=hint):
             expect_choice(bad, "ac", {"b": "no"})
 

@@ -93,4 +93,4 @@ def test_definition_is_the_librarys(lesson, position):
 def test_no_definition_is_left_out(lesson):
     listed = {entry["name"] for entry in data_of(lesson).DEFINITIONS} if lesson in DATA else set()
     unlisted = lifting.unlisted(nbformat.read(NOTEBOOKS[lesson], as_version=4), listed)
-    assert not unlisted, f"notebook {lesson} builds {sorted(unlisted)}; compare them in tests/lessons/lesson_{lesson}.py"
+    assert not unlisted, f"notebook {lesson} builds {sorted(unlisted)}; list them in tests/lessons/lesson_{lesson}.py"
