@@ -44,6 +44,15 @@ def test_expressions(faces: Dataset, expression: str, expected) -> None:
     assert np.array_equal(faces.which(expression), expected(faces.attributes))
 
 
+def test_a_background_s_name_asks_for_the_hue_even_where_its_number_is_an_attribute(faces: Dataset) -> None:
+    numbers = np.where(faces.attributes["blue"], 0.6, 0.3).astype(np.float32)
+    named = Dataset(faces.images, faces.masks, {**faces.attributes, "background_blue": numbers}, faces.seeds, "test faces")
+    assert np.array_equal(named.which("background_blue"), faces.attributes["blue"])
+    assert np.array_equal(named.which("not background_blue and hat"), ~faces.attributes["blue"] & faces.which("hat"))
+    assert np.array_equal(named.which("background_blue > 0.5"), faces.attributes["blue"])
+    assert named.which("background_blue > 0.2").all()
+
+
 def test_parts_arrays_and_functions(faces: Dataset) -> None:
     assert faces.which("hair").tolist() == [True, False] * 2_000
     assert np.array_equal(faces.which("hat"), faces.attributes["hat"] == "cap")    # attributes come before parts

@@ -9,8 +9,9 @@ A predicate is one of
 
 A name alone asks whether there is any: text other than "none", a number other than 0. Names that are no attributes
 may be parts ("glasses": does the mask show any?) or `background_red`, `_green`, `_blue` (is that the strongest
-channel of the background, on average and clearly?), so that sources without attributes can be asked too. Expressions
-are read, never executed as Python.
+channel of the background, on average and clearly?), so that sources without attributes can be asked too. The heads
+have attributes of these three names, the mean colour in 0 .. 1: in a comparison ("background_blue > 0.5") the number
+counts, alone the question is still which channel is strongest. Expressions are read, never executed as Python.
 """
 
 from __future__ import annotations
@@ -45,7 +46,7 @@ def which(faces: Dataset, predicate: Predicate) -> np.ndarray:
             tree = ast.parse(predicate.strip(), mode="eval").body
         except SyntaxError:
             raise UserError(f'"{predicate}" is not an expression. Write it like "hat and age > 0.5".') from None
-        return _truth(_evaluate(tree, faces, predicate))
+        return _is_true(tree, faces, predicate)
     values = np.asarray(predicate(faces) if callable(predicate) else predicate)
     if values.dtype != bool or values.shape != (len(faces),):
         raise UserError(f"A predicate gives {len(faces)} truth values for {faces.source}, not {values.dtype} "
@@ -122,10 +123,10 @@ def _evaluate(node: ast.expr, faces: Dataset, text: str) -> np.ndarray | str | f
         case ast.Tuple(elts=entries) | ast.List(elts=entries) | ast.Set(elts=entries):
             return tuple(_evaluate(entry, faces, text) for entry in entries)
         case ast.UnaryOp(op=ast.Not(), operand=operand):
-            return ~_truth(_evaluate(operand, faces, text))
+            return ~_is_true(operand, faces, text)
         case ast.BoolOp(op=op, values=values):
             combine = np.logical_and if isinstance(op, ast.And) else np.logical_or
-            return combine.reduce([_truth(_evaluate(value, faces, text)) for value in values])
+            return combine.reduce([_is_true(value, faces, text) for value in values])
         case ast.Compare(left=left, ops=ops, comparators=comparators):
             sides = [_evaluate(side, faces, text) for side in (left, *comparators)]
             return np.logical_and.reduce([_compare(op, x, y, text) for op, x, y in zip(ops, sides, sides[1:])])
@@ -147,6 +148,13 @@ def _compare(op: ast.cmpop, left, right, text: str) -> np.ndarray:
         raise UserError(f'No face has the value "{constants[0]}" asked for in "{text}". '
                         f"{suggest(constants[0], map(str, np.unique(arrays[0])))}")
     return np.asarray(_COMPARE[type(op)](left, right))
+
+
+def _is_true(node: ast.expr, faces: Dataset, text: str) -> np.ndarray:
+    """A node as truth values, bool [N]; the name of a background's colour asks for the hue, never for a number."""
+    if isinstance(node, ast.Name) and node.id in BACKGROUND_HUES and faces.has_masks:
+        return _by_chunks(faces, lambda images, masks: _strongest(images, masks, BACKGROUND_HUES[node.id]))
+    return _truth(_evaluate(node, faces, text))
 
 
 def _truth(values) -> np.ndarray:
