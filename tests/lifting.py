@@ -10,6 +10,7 @@ import ast
 import contextlib
 import dataclasses
 import pkgutil
+import symtable
 from collections.abc import Callable, Mapping
 from pathlib import Path
 
@@ -200,7 +201,12 @@ def _is_self(node: ast.expr) -> bool:
 
 
 def _names_used(node: ast.stmt) -> set[str]:
-    return {name.id for name in ast.walk(node) if isinstance(name, ast.Name) and isinstance(name.ctx, ast.Load)}
+    """Names that a statement takes from outside itself; a function's own variables are not among them."""
+    def free(table: symtable.SymbolTable) -> set[str]:
+        names = {symbol.get_name() for symbol in table.get_symbols() if symbol.is_referenced()
+                 and (symbol.is_global() or table.get_type() == "module")}
+        return names.union(*(free(child) for child in table.get_children()))
+    return free(symtable.symtable(ast.unparse(node), "notebook", "exec"))
 
 
 def _names_bound(node: ast.stmt) -> set[str]:
@@ -215,13 +221,15 @@ def _names_bound(node: ast.stmt) -> set[str]:
 
 
 def _is_constant(node: ast.expr) -> bool:
-    """Literals, other names, arithmetic, and calls into `math`: nothing that runs long or throws dice."""
+    """Literals, other constants, arithmetic, and `math`: nothing that runs long or throws dice."""
+    plain = (ast.Constant, ast.Name, ast.Tuple, ast.List, ast.Dict, ast.BinOp, ast.UnaryOp, ast.operator, ast.unaryop,
+             ast.expr_context)
     for inner in ast.walk(node):
-        if isinstance(inner, ast.Call) and not (isinstance(inner.func, ast.Attribute)
-                                                and isinstance(inner.func.value, ast.Name)
-                                                and inner.func.value.id == "math"):
+        of_math = isinstance(inner, ast.Attribute) and isinstance(inner.value, ast.Name) and inner.value.id == "math"
+        call_of_math = isinstance(inner, ast.Call) and isinstance(inner.func, ast.Attribute)
+        if not (isinstance(inner, plain) or of_math or call_of_math):
             return False
-    return not isinstance(node, (ast.Lambda, ast.GeneratorExp))
+    return True
 
 
 def _future(nodes: list[ast.stmt]) -> list[ast.stmt]:
