@@ -19,7 +19,7 @@ from .vocabulary import BACKGROUND, EARRINGS, EYEBROWS, EYES, FACE, GLASSES, NOS
 
 RAYS = 2                 # along each side of a pixel
 VOTE_BLUR = 0.55         # pixels
-THIN_WEIGHT = {EARRINGS: 1.8, GLASSES: 1.25, EYES: 1.15, EYEBROWS: 1.1}
+THIN_WEIGHT = {EARRINGS: 1.8, GLASSES: 1.25, EYES: 1.35, EYEBROWS: 1.1}
 LOOK_THROUGH_STEPS = 6   # at most so many lashes or beard hairs in front of each other
 
 

@@ -1,0 +1,252 @@
+"""What is in the pack, counted: parts, attributes, whether attributes are tied to each other, whether heads repeat.
+
+    python -m make.statistics           # from data/heads; needs no renderer
+
+reads the shipped shards and rewrites `statistics.json`, the two figures in `figures/` and the tables of the README
+between the lines `<!-- statistics: ... -->`.
+"""
+
+import json
+import re
+from pathlib import Path
+
+import matplotlib
+import numpy as np
+import torch
+from matplotlib.backends.backend_agg import FigureCanvasAgg
+from matplotlib.figure import Figure
+
+from ssgan_lite import assets
+from ssgan_lite.data import heads, open_dataset
+from ssgan_lite.parts import PARTS
+
+HERE = Path(__file__).resolve().parents[1]
+INK, HIGHLIGHT = "#333333", "#22577a"
+DPI = 80
+# Attributes that belong together by definition: values of one draw, or measured in the finished picture.
+FAMILIES = (("expression", "smile", "mouth_open"), ("light", "light_side"), ("features_a", "features_b", "features_c"))
+MEASURED = tuple(f"{what}_{colour}" for what in ("background", "cloth") for colour in ("red", "green", "blue"))
+
+
+def count_parts(masks: dict[int, np.ndarray]) -> dict:
+    """By part: share of heads with it, mean area where it is, and how many heads keep it at 64 and 32 pixels.
+
+    masks: uint8 [N, S, S] by size S (128, 64, 32). `plain` is what a vote without weights would keep at 32.
+    """
+    plain = masks[128][:, :, :].reshape(len(masks[128]), 32, 4, 32, 4)
+    plain = np.stack([(plain == part.id).sum((2, 4), dtype=np.uint8) for part in PARTS]).argmax(0)   # [N, 32, 32]
+    table = {}
+    for part in PARTS:
+        pixels = {size: (mask == part.id).sum((1, 2)) for size, mask in masks.items()}
+        has = pixels[128] > 0
+        row = {"share": has.mean(), "area": pixels[128][has].mean() / 128**2 if has.any() else 0.0}
+        for size in masks:
+            row[f"median_{size}"] = float(np.median(pixels[size][has])) if has.any() else 0.0
+        row |= {f"kept_{size}": (pixels[size][has] > 0).mean() for size in (64, 32)}
+        row["plain_32"] = (plain == part.id).any((1, 2))[has].mean()
+        table[part.name] = {name: float(value) for name, value in row.items()}
+    return table
+
+
+def columns_of(attributes: dict[str, np.ndarray]) -> tuple[list[str], np.ndarray]:
+    """Every attribute as columns of numbers: names [C] (of the attribute) and values, standardised, float64 [N, C]."""
+    names, columns = [], []
+    for name, values in attributes.items():
+        parts = [values == value for value in np.unique(values)] if values.dtype.kind == "U" else [values]
+        for column in parts:
+            column = column.astype(np.float64) - column.mean()
+            if column.std() > 0:
+                names.append(name)
+                columns.append(column / column.std())
+    return names, np.stack(columns, 1)
+
+
+def correlations(attributes: dict[str, np.ndarray], draws: int = 200) -> tuple[dict, list[str], np.ndarray]:
+    """The largest correlation of any two attributes that were drawn apart, and what chance gives.
+
+    Words become one column of 0 and 1 for each value. Chance: the rows of every family are shuffled apart `draws`
+    times, which leaves each column as it is and unties all pairs. Returns numbers, names [A] and |r| [A, A].
+    """
+    drawn = {name: values for name, values in attributes.items() if name not in MEASURED}
+    names, columns = columns_of(drawn)
+    families = {name: min((i for i, family in enumerate(FAMILIES) if name in family), default=name) for name in drawn}
+    groups = {}
+    for column, name in enumerate(names):
+        groups.setdefault(families[name], []).append(column)
+    apart = np.array([[families[a] != families[b] for b in names] for a in names])
+    rows = len(columns)
+
+    def matrix(values):
+        return np.abs(values.T @ values) / rows
+
+    found = matrix(columns)
+    rng = np.random.default_rng(0)
+    largest, shuffled = [], np.empty_like(columns)
+    for _ in range(draws):
+        for members in groups.values():
+            shuffled[:, members] = columns[rng.permutation(rows)][:, members]
+        largest.append(matrix(shuffled)[apart].max())
+    i, j = np.unravel_index(np.where(apart, found, 0).argmax(), found.shape)
+    order = list(drawn)
+    by_attribute = np.array([[found[np.ix_([k for k, n in enumerate(names) if n == a], [k for k, n in enumerate(names) if n == b])].max()
+                              for b in order] for a in order])
+    numbers = {"pairs": int(apart.sum() // 2), "largest": float(found[apart].max()), "between": [names[i], names[j]],
+               "typical": float(np.sqrt((found[apart] ** 2).mean())), "chance_median": float(np.median(largest)),
+               "chance_95": float(np.quantile(largest, .95)), "chance_typical": float(1 / np.sqrt(rows))}
+    return numbers, order, by_attribute
+
+
+def nearest_neighbours(images: np.ndarray, seeds: np.ndarray) -> dict:
+    """The root mean square difference of each head to its nearest other, of 255: smallest and median. images [N, 3, S, S]."""
+    flat = torch.from_numpy(images.reshape(len(images), -1)).float()
+    flat = flat - flat.mean(0)
+    nearest, partner = [], []
+    for rows in flat.split(250):
+        distance = torch.cdist(rows, flat) / flat.shape[1] ** 0.5
+        distance[torch.arange(len(rows)), torch.arange(len(rows)) + len(nearest)] = torch.inf
+        values, indices = distance.min(1)
+        nearest += values.tolist()
+        partner += indices.tolist()
+    order = np.argsort(nearest)
+    closest = [sorted((int(seeds[i]), int(seeds[partner[i]]))) for i in order[:12]]
+    return {"smallest": float(min(nearest)), "median": float(np.median(nearest)),
+            "closest": [pair for i, pair in enumerate(closest) if pair not in closest[:i]][:6]}
+
+
+def light_and_frame(images: np.ndarray, masks: np.ndarray, attributes: dict[str, np.ndarray]) -> dict:
+    """Where the eyes lie and how bright faces are: images uint8 [N, 3, 128, 128], masks [N, 128, 128]."""
+    rows, columns = np.mgrid[0:128, 0:128] / 127
+    eyes = masks == PARTS["eyes"].id
+    seen = (eyes.sum((1, 2)) >= 40) & (attributes["glasses"] != "sun")
+    count = eyes[seen].sum((1, 2))
+    x, y = ((eyes[seen] * grid).sum((1, 2)) / count for grid in (columns, rows))
+    face = np.isin(masks, [PARTS["face"].id, PARTS["nose"].id])
+    level = images.transpose(0, 2, 3, 1) @ np.array([.3, .6, .1], np.float32)                       # [N, 128, 128]
+    medians = np.array([np.median(picture[chosen]) for picture, chosen in zip(level, face)])
+    burnt = np.array([(picture[chosen] > 250).mean() for picture, chosen in zip(level, face)])
+    open_eyes = np.array([e.sum() for e in heads.reduce_masks(masks, 2) == PARTS["eyes"].id])[attributes["glasses"] != "sun"]
+    return {"eyes_x": [float(x.mean()), float(x.std())], "eyes_y": [float(y.mean()), float(y.std())],
+            "eyes_pixels_64": {"least": int(open_eyes.min()), "below_16": float((open_eyes < 16).mean()), "median": float(np.median(open_eyes))},
+            "face_level": [float(q) for q in np.quantile(medians, [0, .05, .5, .95, 1])],
+            "faces_burnt": float((burnt > .10).mean()), "faces_dark": float((medians < 20).mean())}
+
+
+def collect() -> tuple[dict, dict]:
+    """All numbers, and what the figures need beside them."""
+    data = {size: open_dataset("heads", size, "all") for size in heads.SIZES}
+    full = data[128]
+    masks = {size: faces.masks.numpy() for size, faces in data.items()}
+    ties, order, by_attribute = correlations(full.attributes)
+    versions = sorted({str(np.load(path)["maker_version"]) for path in assets.find_all("heads/*.npz")})
+    numbers = {
+        "heads": len(full), "train": int((full.seeds % 10 != 9).sum()), "val": int((full.seeds % 10 == 9).sum()),
+        "seeds": [int(full.seeds.min()), int(full.seeds.max())], "maker_version": ", ".join(versions),
+        "bytes": sum(path.stat().st_size for path in assets.find_all("heads/*.npz")),
+        "parts": count_parts(masks), "correlation": ties, "nearest": nearest_neighbours(data[32].images.numpy(), full.seeds),
+        **light_and_frame(full.images.numpy(), masks[128], full.attributes),
+    }
+    return numbers, {"attributes": full.attributes, "order": order, "by_attribute": by_attribute}
+
+
+def histogram_figure(attributes: dict[str, np.ndarray]) -> Figure:
+    """A small histogram of every attribute: bars for words and whole numbers, 20 bins for others."""
+    names = [name for name in attributes if name not in MEASURED]
+    figure = Figure(figsize=(11, 1.35 * -(-len(names) // 5)), layout="constrained")
+    axes = figure.subplots(-(-len(names) // 5), 5).ravel()
+    for axis in axes[len(names):]:
+        axis.remove()
+    for axis, name in zip(axes, names):
+        values = attributes[name]
+        if values.dtype.kind == "U" or name == "skin_tone":
+            labels, counts = np.unique(values, return_counts=True)
+            axis.bar(range(len(labels)), counts / len(values), color=HIGHLIGHT, width=.75)
+            text = [str(int(label)) if name == "skin_tone" else str(label) for label in labels]
+            axis.set_xticks(range(len(labels)), text, rotation=0 if name == "skin_tone" else 40, ha="center" if name == "skin_tone" else "right",
+                            rotation_mode="anchor", fontsize=6)
+        else:
+            axis.hist(values, 20, weights=np.full(len(values), 1 / len(values)), color=HIGHLIGHT)
+            axis.tick_params(axis="x", labelsize=6)
+        axis.set_title(name, fontsize=8, color=INK, pad=2)
+        axis.tick_params(axis="y", labelsize=6)
+        axis.yaxis.set_major_formatter(lambda value, _: f"{100 * value:.0f} %")
+        axis.spines[["top", "right"]].set_visible(False)
+    return figure
+
+
+def correlation_figure(order: list[str], by_attribute: np.ndarray, numbers: dict) -> Figure:
+    """|r| of every two attributes (the largest over their values) as squares; families by definition are crossed out."""
+    figure = Figure(figsize=(7.4, 6.6), layout="constrained")
+    axis = figure.subplots()
+    shown = by_attribute.copy()
+    for family in [*FAMILIES, *[(name,) for name in order]]:
+        where = [order.index(name) for name in family]
+        shown[np.ix_(where, where)] = np.nan
+    colours = matplotlib.colormaps["Blues"].with_extremes(bad="#dddddd")
+    picture = axis.imshow(shown, vmin=0, vmax=.3, cmap=colours)
+    axis.set_xticks(range(len(order)), order, rotation=90, fontsize=7)
+    axis.set_yticks(range(len(order)), order, fontsize=7)
+    bar = figure.colorbar(picture, ax=axis, shrink=.6, label="largest |correlation| of any of their values")
+    bar.ax.axhline(numbers["chance_95"], color=INK, lw=1.2)
+    bar.ax.text(-.25, numbers["chance_95"], "chance", ha="right", va="center", fontsize=7, color=INK)
+    axis.set_title("Grey: tied by definition", fontsize=8, color=INK)
+    return figure
+
+
+def save_figure(figure: Figure, path: Path) -> None:
+    """A PNG of few colours: a figure of lines and areas needs no more."""
+    from io import BytesIO
+
+    from PIL import Image
+    drawn = BytesIO()
+    FigureCanvasAgg(figure).print_figure(drawn, format="png", dpi=DPI)
+    path.parent.mkdir(exist_ok=True)
+    Image.open(drawn).convert("RGB").quantize(48, Image.Quantize.MEDIANCUT, dither=Image.Dither.NONE).save(path, optimize=True)
+
+
+def tables(numbers: dict) -> dict[str, str]:
+    """The generated pieces of the README by name."""
+    def percent(value, digits=0):
+        return f"{100 * value:.{digits}f} %"
+
+    ties, near, pixels = numbers["correlation"], numbers["nearest"], numbers["eyes_pixels_64"]
+    rows = ["| part | heads with it | its area, where it is | median pixels at 128 / 64 / 32 | heads that keep it at 64 | at 32 | at 32 by plain majority |",
+            "|---|---|---|---|---|---|---|"]
+    for name, row in numbers["parts"].items():
+        rows.append(f"| {name} | {percent(row['share'], 1)} | {percent(row['area'], 2)} | {row['median_128']:.0f} / {row['median_64']:.0f} / {row['median_32']:.0f} | "
+                    f"{percent(row['kept_64'], 1)} | {percent(row['kept_32'], 1)} | {percent(row['plain_32'], 1)} |")
+    size = (f"{numbers['heads']:,} heads (seeds {numbers['seeds'][0]} to {numbers['seeds'][1]}; {numbers['train']:,} train, {numbers['val']:,} validate), "
+            f"{numbers['bytes'] / 1e6:.1f} MB, maker version {numbers['maker_version']}.")
+    tied = (f"Among {ties['pairs']:,} pairs of values of attributes that were drawn apart, the largest correlation is {ties['largest']:.3f} "
+            f"(`{ties['between'][0]}` and `{ties['between'][1]}`). With everything shuffled, the largest of as many pairs is "
+            f"{ties['chance_median']:.3f} in the median and above {ties['chance_95']:.3f} in one case of twenty. "
+            f"The typical size of a correlation is {ties['typical']:.4f}; independence gives {ties['chance_typical']:.4f} for this number of heads.")
+    alike = (f"No head occurs twice: at 32 pixels, the two most similar heads ({near['closest'][0][0]} and {near['closest'][0][1]}) differ by "
+             f"{near['smallest']:.1f} of 255 (root mean square); the median distance of a head to its nearest other is {near['median']:.1f}.")
+    frame = (f"The eyes' centre lies at {percent(numbers['eyes_x'][0], 1)} of the width (standard deviation {percent(numbers['eyes_x'][1], 1)}) and "
+             f"{percent(numbers['eyes_y'][0], 1)} of the height ({percent(numbers['eyes_y'][1], 1)}). Without dark glasses, both eyes together have at least "
+             f"{pixels['least']} pixels at 64 px, {pixels['median']:.0f} in the median; {percent(pixels['below_16'], 1)} of the heads have fewer than 16. "
+             f"A tenth of the face or more is burnt out in {percent(numbers['faces_burnt'], 1)} of the heads, and the face is nearly black in {percent(numbers['faces_dark'], 1)}.")
+    return {"size": size, "parts": "\n".join(rows), "correlation": tied, "nearest": alike, "frame": frame}
+
+
+def fill_in(text: str, pieces: dict[str, str]) -> str:
+    """The text with everything between `<!-- statistics: NAME -->` and `<!-- end -->` replaced."""
+    for name, piece in pieces.items():
+        text, found = re.subn(rf"(<!-- statistics: {name} -->\n).*?(<!-- end -->)", lambda m: m[1] + piece + "\n" + m[2], text, flags=re.S)
+        if not found:
+            raise SystemExit(f"The README has no place for the statistics of {name}.")
+    return text
+
+
+def main() -> None:
+    numbers, drawn = collect()
+    (HERE / "statistics.json").write_text(json.dumps(numbers, indent=1) + "\n", encoding="utf-8", newline="\n")
+    save_figure(histogram_figure(drawn["attributes"]), HERE / "figures" / "attributes.png")
+    save_figure(correlation_figure(drawn["order"], drawn["by_attribute"], numbers["correlation"]), HERE / "figures" / "correlation.png")
+    readme = HERE / "README.md"
+    readme.write_text(fill_in(readme.read_text(encoding="utf-8"), tables(numbers)), encoding="utf-8", newline="\n")
+    print("\n".join(tables(numbers).values()))
+
+
+if __name__ == "__main__":
+    main()
