@@ -74,6 +74,58 @@ def test_few_cells_are_excused_from_comparison(name):
     assert len(excused) <= 2
     for cell in excused:
         assert re.search(r"#.*(differs|time|machine)", cell.source), "an excused cell says why, in a comment"
+    known = {"nbval-ignore-output"}
+    tags = {tag for cell in READ[name].cells for tag in cell.metadata.get("tags", [])}
+    assert tags <= known, "nbval's other tags switch the comparison off, or expect an error"
+    assert not any(re.search(r"#.*NBVAL_(SKIP|RAISES)", cell.source, re.I) for cell in code_cells(name))
+
+
+def test_something_is_compared(name):
+    """Strict mode passes a notebook whose outputs were stripped."""
+    assert sum(bool(cell.outputs) for cell in code_cells(name)) >= len(code_cells(name)) / 3
+    for cell in code_cells(name):
+        if re.match(r"(show|print|checks\.\w+)\(", cell.source.splitlines()[-1]):
+            assert cell.outputs, f"no output is stored for: {cell.source[-60:]}"
+
+
+def test_it_opens_with_what_one_must_know(name):
+    """Title with its number, a map or a sentence, what is needed, minutes, measured seconds, and memory."""
+    header = READ[name].cells[0]
+    assert header.cell_type == "markdown" and header.source.startswith(f"# {name[:2]} · ")
+    assert "**You need:**" in header.source
+    takes = header.source.split("**Takes:**")[1]
+    minutes, seconds = re.search(r"(\d+) minutes to read", takes), re.search(r"(\d+) seconds on two CPU cores", takes)
+    assert minutes and 5 <= int(minutes[1]) <= 120
+    assert seconds and int(seconds[1]) <= 90, "the seconds that tools/notebooks.py measured, not above 90"
+    memory = re.search(r"need (?:about )?([\d.]+) (MB|GB) of memory", takes)
+    assert memory and float(memory[1]) * (1000 if memory[2] == "GB" else 1) < 2000
+    assert any("pipeline(" in cell.source for cell in code_cells(name)[:2]), "the map of the model comes first"
+
+
+def test_it_ends_with_exercises_and_a_summary(name):
+    text = "\n".join(cell.source for cell in READ[name].cells if cell.cell_type == "markdown")
+    assert re.search(r"^#+ .*\bExercises?\b", text, re.MULTILINE), "no heading says where the exercises are"
+    last = READ[name].cells[-1]
+    assert last.cell_type == "markdown" and "## Summary" in last.source
+    summary, _, reading = last.source.split("## Summary")[1].partition("**Read next:**")
+    lines = re.findall(r"^- ", summary, re.MULTILINE)
+    assert len(lines) == 5, f"a summary of five lines; it has {len(lines)}"
+    assert re.search(r"\[arXiv \d{4}\.\d{4,5}\]\(https://arxiv\.org/abs/\d{4}\.\d{4,5}\)", reading), "what to read next"
+
+
+def test_references_agree_with_their_addresses(name):
+    for cell in READ[name].cells:
+        if cell.cell_type == "markdown":
+            for number, address in re.findall(r"\[arXiv ([\d.]+)\]\(https://arxiv\.org/abs/([\d.]+)\)", cell.source):
+                assert number == address
+
+
+def test_it_is_on_the_maps_of_the_course(name):
+    """As a link: in the README, and in the table of the first notebook."""
+    assert f"](notebooks/{name})" in (ROOT / "README.md").read_text(encoding="utf-8")
+    first = READ[min(READ)]
+    if name != min(READ):
+        assert any(f"]({name})" in cell.source for cell in first.cells if cell.cell_type == "markdown")
 
 
 def test_links_lead_somewhere(name):
