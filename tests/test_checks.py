@@ -212,6 +212,16 @@ def test_an_error_shows_the_readers_own_lines_only(twice, capsys):
                    "  RuntimeError: mat1 and mat2 shapes cannot be multiplied (3x4 and 3x4)\n")
 
 
+def test_whose_file_is_it():
+    from ssgan_lite.checks.reader import is_readers
+    ours = [core.__file__, torch.nn.functional.__file__, json.__file__, "<frozen importlib._bootstrap>",
+            "/anywhere/lib/python3.11/site-packages/torch/x.py"]
+    assert [is_readers(name) for name in ours] == [False] * 5
+    theirs = [__file__, "/tmp/ipykernel_1/2.py", "<ipython-input-3-abc>", "C:/students/answers.py",
+              os.path.dirname(core.__file__).replace("ssgan_lite", "ssgan_lite_by_me") + "/x.py"]
+    assert [is_readers(name) for name in theirs] == [True] * 5
+
+
 def endless(x):
     return endless(x)
 

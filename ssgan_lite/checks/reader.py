@@ -8,6 +8,7 @@ import ast
 import functools
 import inspect
 import linecache
+import os
 import random
 import re
 import sysconfig
@@ -23,9 +24,8 @@ from torch import Tensor, nn
 
 from ssgan_lite.checks.verdicts import NotStarted, WrongAnswer
 
-PACKAGE = str(Path(__file__).resolve().parent.parent)
-INSTALLED = tuple({str(Path(sysconfig.get_path(name)).resolve())
-                   for name in ("stdlib", "platstdlib", "purelib", "platlib")})
+PACKAGE = str(Path(__file__).resolve().parent.parent) + os.sep
+STANDARD = tuple({str(Path(sysconfig.get_path(name)).resolve()) + os.sep for name in ("stdlib", "platstdlib")})
 
 
 class Answer:
@@ -126,8 +126,9 @@ def is_readers(filename: str) -> bool:
         return True
     if filename.startswith("<"):
         return False
-    path = str(Path(filename).resolve())
-    return not path.startswith((PACKAGE, *INSTALLED))
+    path = Path(filename).resolve()
+    installed = {"site-packages", "dist-packages"}.intersection(path.parts)
+    return not installed and not str(path).startswith((PACKAGE, *STANDARD))
 
 
 def is_place_holder_error(error: BaseException, lines: list[str]) -> bool:
