@@ -2,12 +2,22 @@
 
 from __future__ import annotations
 
+import random
+import sys
+
+import numpy as np
 import pytest
 import torch
+from PIL import Image
 
 import ssgan_lite as sg
-from ssgan_lite.edit import Session, compare
+from ssgan_lite.edit import (Session, appearing, between, compare, contact_sheet, fingerprint, frames, save_gif,
+                             save_image, save_mp4, save_picture, strip, through, wander)
+from ssgan_lite.edit.backdrop import background_share
+from ssgan_lite.edit.renderer import halo
+from ssgan_lite.edit.state import effective_codes, noise_planes
 from ssgan_lite.errors import UserError
+from ssgan_lite.pictures import mask_to_rgb, to_image
 
 
 @pytest.fixture(scope="module")
@@ -146,3 +156,427 @@ def test_compare_counts_inside_and_outside():
     assert compare(out(before, mask), out(after, mask), 7, margin=2).outside == 0
     both = compare(out(before, mask), out(after, mask), [0, 7])
     assert both.outside == 0 and both.inside == pytest.approx((0.8 + 0.6) / 16)
+
+
+# ------------------------------------------------------------------------------- computing only what an edit changed
+
+def from_scratch(G, face) -> sg.GeneratorOutput:
+    """The same face by one full forward pass of the model."""
+    state, config = face.state, G.config
+    present = G.present([p for p in range(config.n_parts) if p not in state.hidden]) if state.hidden else None
+    coords = G.coordinates({p: sg.move_and_zoom(G.embedding.grid, *how) for p, how in state.placement.items()})
+    with torch.no_grad():
+        return G(effective_codes(G, state).flatten(1, 2), present=present, coords=coords if state.placement else None,
+                 noise=noise_planes(G, state.noise_seed))
+
+
+def random_edit(face, draw) -> str:
+    """One edit drawn by lot; returns what it was."""
+    config = face.generator.config
+    part, kind = draw.choice(config.parts), draw.choice([None, "shape", "texture"])
+    edits = {
+        "randomize": lambda: face.randomize(part, kind),
+        "copy": lambda: face.copy_from(Session(face.generator, draw.randrange(99)), part, kind, draw.random()),
+        "base": lambda: face.randomize("base"),
+        "psi": lambda: face.set_psi(draw.random(), draw.choice([None, part])),
+        "move": lambda: face.move(part, draw.uniform(-0.3, 0.3), draw.uniform(-0.3, 0.3), draw.uniform(0.8, 1.2)),
+        "back": lambda: face.move(part),
+        "hide": lambda: face.hide(part) if len(face.state.hidden) < config.n_parts - 2 else face.show(),
+        "show": lambda: face.show(),
+        "noise": lambda: face.set_noise(draw.choice([None, 3])),
+        "undo": face.undo, "redo": face.redo,
+    }
+    name = draw.choice([*edits, "randomize", "copy", "copy"])
+    edits[name]()
+    return f"{name} {part} {kind}"
+
+
+@pytest.mark.parametrize("name, n_edits, n_faces", [
+    ("nano32", 60, 1), ("nano32", 15, 3), ("lite64", 25, 1), ("lite64", 6, 2), ("lite128", 8, 1), ("paper256", 2, 1),
+    ("paper512", 1, 1), ("hard", 25, 1), ("no depth", 10, 1), ("trained", 40, 1)])
+def test_a_drawn_face_equals_a_full_forward_pass_after_any_edits(name, n_edits, n_faces):
+    torch.manual_seed(0)
+    changed = {"hard": dict(fusion="hard"), "no depth": dict(depth_layers=0, base_layers=0)}
+    if name == "trained":
+        G = sg.load_pretrained("nano32")
+    else:
+        config = sg.preset("nano32").replace(**changed[name]) if name in changed else sg.preset(name)
+        G = sg.SemanticGenerator(config).eval()
+        G.update_mean_w(500)
+        with torch.no_grad():           # new weights have heads that do nothing yet: let the noise count too
+            for stage in G.render.stages:
+                stage.up.noise_strength.fill_(0.1)
+    face, draw = Session(G, range(n_faces) if n_faces > 1 else 0, psi=0.7), random.Random(f"{name}{n_faces}")
+    for i in range(n_edits):
+        what = random_edit(face, draw)
+        ours, full = face.render(), from_scratch(G, face)
+        for output in ("image", "mask", "coarse_mask", "depths", "codes"):
+            a, b = getattr(ours, output), getattr(full, output)
+            assert a.shape == b.shape
+            scale = max(1.0, float(b.abs().max()))
+            if name == "hard" and output != "codes":        # a tie may fall either way: a few pixels at most
+                assert ((a - b).abs() > 1e-5 * scale).float().mean() < 0.02, f"edit {i}, {what}: {output}"
+            else:
+                assert float((a - b).abs().max()) <= 1e-5 * scale, f"edit {i}, {what}: {output}"
+
+
+class CountLayers:
+    """Counts the layers of local generators and the runs of the render net."""
+
+    def __init__(self, face, monkeypatch):
+        self.layers, self.renders = [], 0
+        layer, render = face._renderer._layer, face.generator.render.forward
+
+        def count_layer(part, number, codes, x):
+            self.layers.append((part, number))
+            return layer(part, number, codes, x)
+
+        def count_render(*arguments):
+            self.renders += 1
+            return render(*arguments)
+
+        monkeypatch.setattr(face._renderer, "_layer", count_layer)
+        monkeypatch.setattr(face.generator.render, "forward", count_render)
+
+    def take(self):
+        seen, self.layers, self.renders = (self.layers, self.renders), [], 0
+        return seen
+
+
+def test_only_what_changed_is_computed(G, monkeypatch):
+    face, other = Session(G, seed=3), Session(G, seed=4)
+    face.render()
+    count, hair, layers = CountLayers(face, monkeypatch), sg.PARTS["hair"].id, G.config.local_layers
+    face.copy_from(other, "hair").render()
+    assert count.take() == ([(hair, i) for i in range(layers)], 1)
+    face.copy_from(Session(G, 9), "hair", "texture").render()
+    assert count.take() == ([(hair, i) for i in range(G.config.depth_layers, layers)], 1), "its shape is still known"
+    face.move("hair", dx=0.1).render()
+    assert count.take() == ([(hair, i) for i in range(layers)], 1)
+    face.hide("hair").render()
+    assert count.take() == ([], 1)
+    face.set_backdrop("white").render()
+    assert count.take() == ([], 0), "a backdrop is laid behind the finished picture"
+    face.undo().undo().render()
+    assert count.take() == ([], 0), "the last pictures are kept"
+
+
+def test_weights_that_change_are_noticed(monkeypatch):
+    torch.manual_seed(0)
+    G = sg.SemanticGenerator(sg.preset("nano32")).eval()
+    face = Session(G, 0)
+    before = face.render().image
+    with torch.no_grad():
+        G.render.stages[0].conv.weight.mul_(-1)
+    after = face.render().image
+    assert not torch.equal(before, after) and torch.allclose(after, from_scratch(G, face).image, atol=1e-5)
+    with torch.no_grad():
+        G.local.weight.add_(0.1)
+    G.train(), G.eval()
+    assert torch.allclose(face.render().image, from_scratch(G, face).image, atol=1e-5)
+
+
+def test_halo_is_as_wide_as_what_one_coarse_cell_reaches():
+    torch.manual_seed(0)
+    config = sg.preset("lite64")
+    net = sg.SemanticGenerator(config).eval().render
+    features = torch.randn(1, config.feature_channels, config.coarse_size, config.coarse_size)
+    mask = torch.zeros(1, config.n_parts, config.coarse_size, config.coarse_size)
+    changed, ratio, at = features.clone(), config.coarse_size // config.min_feat_size, config.coarse_size // 2
+    changed[..., at:at + ratio, at:at + ratio] += 50
+    with torch.no_grad():
+        moved = (net(features, mask)[0] != net(changed, mask)[0]).any(1)[0].any(0).nonzero()
+    scale = config.size // config.coarse_size
+    assert halo(config) == 21 and halo(sg.preset("paper512")) == 93
+    assert at * scale - int(moved.min()) == int(moved.max()) - ((at + ratio) * scale - 1) == halo(config)
+
+
+# ----------------------------------------------------------------------------------------------------- further edits
+
+def test_axes_are_coordinates_of_the_parts_own_codes(G):
+    for part, kind in (("hair", "shape"), ("background", "texture"), ("hat", "shape")):
+        axes = Session(G).axes(part, kind)
+        assert torch.allclose(axes.readers @ axes.directions.T, torch.eye(4), atol=1e-3)
+        w = G.mapping(torch.randn(2000, G.config.style_dim))
+        t = axes.read(w.detach())
+        assert torch.allclose(t.mean(0), torch.zeros(4), atol=0.15) and torch.allclose(t.std(0), torch.ones(4), atol=0.15)
+        assert (axes.shares[:-1] >= axes.shares[1:]).all() and float(axes.shares.sum()) <= 1 + 1e-4
+    assert not torch.allclose(Session(G).axes("hair", "shape").directions, Session(G).axes("nose", "shape").directions)
+
+
+def test_nudge_and_set_axis_move_one_coordinate(G):
+    face = Session(G, 3)
+    axes, address = face.axes("hair", "shape"), G.layout["hair", "shape"]
+    before = axes.read(face.state.codes[:, address])
+    face.nudge("hair", "shape", 1, 0.5)
+    assert changed_codes(face.history.past[-1], face.state) == {"hair_shape"}
+    moved = axes.read(face.state.codes[:, address])
+    assert torch.allclose(moved - before, torch.tensor([0.0, 0.5, 0.0, 0.0]), atol=1e-3)
+    face.set_axis("hair", "shape", 2, -1.5)
+    there = axes.read(face.state.codes[:, address])
+    assert float(there[0, 2]) == pytest.approx(-1.5, abs=1e-3) and torch.allclose(there[:, :2], moved[:, :2], atol=1e-3)
+    direction = torch.ones(G.config.style_dim)
+    codes = face.state.codes
+    assert torch.allclose(face.nudge("nose", "texture", direction, 2).state.codes[:, G.layout["nose", "texture"]],
+                          codes[:, G.layout["nose", "texture"]] + 2)
+
+
+def test_the_first_axis_of_a_trained_part_moves_it_more_than_the_last():
+    """What the axes promise: they are sorted by what they do to the part."""
+    G = sg.load_pretrained("lite64")
+    face = Session(G, 5, psi=0.7)
+    for part, kind in (("hair", "shape"), ("background", "texture")):
+        effect = []
+        for axis in (0, 3):
+            ends = []
+            for value in (-2, 2):
+                ends.append(face.set_axis(part, kind, axis, value).render().image)
+                face.undo()
+            effect.append(float((ends[0] - ends[1]).abs().mean()))
+        assert effect[0] > 1.5 * effect[1], (part, kind, effect)
+
+
+def test_a_locked_part_stays_whatever_is_done_to_the_rest(G):
+    face = Session(G, 3, psi=0.8).lock("hair")
+    before = face.render()
+    hair = sg.PARTS["hair"].id
+    face.randomize("all").randomize(["eyes", "nose"]).set_psi(0.3).copy_from(Session(G, 9))
+    after = face.render()
+    assert torch.equal(before.depths[:, hair], after.depths[:, hair])
+    assert torch.equal(before.codes.unflatten(1, (13, -1))[:, hair], after.codes.unflatten(1, (13, -1))[:, hair])
+    assert not torch.equal(before.image, after.image)
+    for edit in (lambda: face.randomize("hair"), lambda: face.move("hair", 0.1), lambda: face.set_psi(0.1, "hair"),
+                 lambda: face.randomize("base"), lambda: face.set_axis("hair", "shape", 0, 1)):
+        state = face.state
+        with pytest.raises(UserError, match="locked"):
+            edit()
+        assert face.state is state
+    face.unlock().randomize("hair")
+    # The background does not use the base codes, so locking it alone leaves them free.
+    assert changed_codes(face.state, face.lock("background").randomize("all").state) >= {"base_0", "base_1"}
+
+
+def test_truncation_of_one_part(G):
+    face = Session(G, 3)
+    codes = face.state.codes
+    used = face.set_psi(0.5).set_psi(0.0, "hair").render().codes
+    expected = torch.lerp(G.mean_w, codes, 0.5)
+    expected[:, G.layout["hair"]] = G.mean_w
+    assert torch.allclose(used, G.layout.expand(expected), atol=1e-6)
+    with pytest.raises(UserError, match="out of range"):
+        face.set_psi(float("nan"))
+
+
+def test_set_and_mix(G):
+    face, other = Session(G, 3), Session(G, 4)
+    code = torch.randn(G.config.style_dim)
+    assert torch.equal(face.set("hair", "shape", code).state.codes[0, G.layout["hair", "shape"]], code)
+    start = face.state.codes
+    face.mix(other, {"nose": 1, "mouth": (0, 0.5)})
+    assert torch.equal(face.state.codes[:, G.layout["nose"]], other.state.codes[:, G.layout["nose"]])
+    assert torch.equal(face.state.codes[:, G.layout["mouth", "shape"]], start[:, G.layout["mouth", "shape"]])
+    half = torch.lerp(start, other.state.codes, 0.5)[:, G.layout["mouth", "texture"]]
+    assert torch.allclose(face.state.codes[:, G.layout["mouth", "texture"]], half)
+    with pytest.raises(UserError, match="shape"):
+        face.set("hair", "shape", torch.randn(3))
+
+
+def test_variants_differ_in_the_named_part_alone(G):
+    face = Session(G, 3)
+    batch = face.variants(5, "hair")
+    out = batch.render()
+    assert out.image.shape[0] == 5 and len({x.sum().item() for x in out.image}) == 5
+    hair, others = sg.PARTS["hair"].id, [p for p in range(13) if p != sg.PARTS["hair"].id]
+    assert torch.equal(out.depths[:, others], face.render().depths[:, others].expand(5, -1, -1, -1))
+    one = batch.pick(2)
+    assert torch.allclose(one.render().image, out.image[2:3], atol=1e-5)
+    assert batch.undo().state.codes.shape[0] == 5 and not batch.can_undo
+    face.copy_from(one, "hair")
+    assert torch.allclose(face.render().depths[:, hair], out.depths[2:3, hair], atol=1e-6)
+    with pytest.raises(UserError, match="pick"):
+        face.copy_from(batch, "hair")
+
+
+def test_a_stroke_is_one_step(G):
+    face = Session(G, 3)
+    start = face.state
+    with face.stroke():
+        for value in (0.2, 0.5, 1.0):
+            face.set_axis("hair", "shape", 0, value)
+    end = face.state
+    assert face.undo().state is start and not face.can_undo
+    assert face.redo().state is end
+    face.randomize("nose").randomize("nose")
+    assert len(face.history.past) == 3, "outside a stroke every edit is a step"
+
+
+def test_history_has_no_end(G):
+    face = Session(G, 3)
+    states = [face.state]
+    for _ in range(1000):
+        states.append(face.randomize("nose").state)
+    for state in states[-2::-1]:
+        assert face.undo().state is state
+
+
+# ------------------------------------------------------------------------------------------------------- backgrounds
+
+@pytest.fixture(scope="module")
+def trained():
+    return sg.load_pretrained("nano32")
+
+
+def test_a_backdrop_shows_where_the_mask_says_background(trained):
+    face = Session(trained, 3, psi=0.7)
+    plain = face.render()
+    out = face.set_backdrop("#ff0000").render()
+    share = background_share(plain.mask)[0]
+    red = torch.tensor([1.0, -1.0, -1.0]).view(3, 1, 1)
+    assert torch.allclose(out.image[0][:, share == 1], red.expand_as(out.image[0])[:, share == 1])
+    assert torch.equal(out.image[0][:, share == 0], plain.image[0][:, share == 0])
+    assert (share == 1).float().mean() > 0.1 and (share == 0).float().mean() > 0.1
+    assert torch.equal(out.mask, plain.mask)
+    assert torch.equal(face.set_backdrop(None).render().image, plain.image)
+
+
+def test_an_image_as_backdrop_is_cut_to_a_square(trained, tmp_path):
+    picture = np.zeros((40, 80, 3), np.uint8)
+    picture[:, 20:60] = 200                                    # the middle square
+    Image.fromarray(picture).save(tmp_path / "beach.png")
+    for source in (tmp_path / "beach.png", str(tmp_path / "beach.png"), (tmp_path / "beach.png").read_bytes(), picture,
+                   Image.fromarray(picture)):
+        backdrop = Session(trained).set_backdrop(source).state.backdrop
+        assert backdrop.pixels.shape == (3, 32, 32)
+        assert torch.allclose(backdrop.pixels[:, 1:-1, 1:-1], torch.tensor(200 / 127.5 - 1), atol=0.02)
+    assert Session(trained).set_backdrop(str(tmp_path / "beach.png")).state.backdrop.name == "beach.png"
+
+
+def test_what_is_no_picture_is_explained(trained, tmp_path):
+    (tmp_path / "notes.png").write_text("not a picture")
+    face = Session(trained)
+    for source, message in ((tmp_path / "notes.png", "notes.png.* is not an image"), (b"\x00\x01", "not an image"),
+                            (str(tmp_path / "gone.png"), "no file"), ("greenish", "not a colour"),
+                            (tmp_path, "not an image")):
+        with pytest.raises(UserError, match=message):
+            face.set_backdrop(source)
+    assert not face.can_undo
+
+
+# ------------------------------------------------------------------------------------- interpolation, files, export
+
+def test_ways_between_faces(G):
+    face, other = Session(G, 3, psi=0.8), Session(G, 4)
+    way = between(face, other, 4, "hair")
+    assert len(way) == 5 and torch.equal(way[0].codes, face.state.codes)
+    assert changed_codes(way[0], way[2]) == {"hair_shape", "hair_texture"}
+    assert torch.allclose(way[2].codes, (way[0].codes + way[4].codes) / 2) and way[4].psi == 0.8
+    moved = between(face.pick(0), face.pick(0).move("eyes", dx=0.4), 2)
+    assert moved[1].placement == {}, "copying codes does not move anything"
+
+    tour = wander(face, "mouth", stations=3, steps=5)
+    assert len(tour) == 20 and changed_codes(tour[0], tour[7]) == {"mouth_shape", "mouth_texture"}
+    assert torch.allclose(tour[0].codes, face.state.codes)
+    jumps = [float((a.codes - b.codes).norm()) for a, b in zip(tour, tour[1:] + tour[:1])]
+    assert max(jumps) < 4 * sum(jumps) / len(jumps), "the way is smooth, its end joined to its beginning"
+
+    steps = appearing(face, ["background", "face", "eyes"])
+    assert [len(state.hidden) for state in steps] == [12, 11, 10]
+    pictures = frames(face, way)
+    assert len(pictures) == 5 and pictures[0].shape == (32, 32, 3)
+
+
+def test_through_passes_through_its_stations_and_moves_what_was_moved(G):
+    stops = [Session(G, s).state for s in (1, 2, 3)]
+    way = through(stops, 4)
+    assert len(way) == 9
+    for i, stop in enumerate(stops):
+        assert torch.allclose(way[4 * i].codes, stop.codes, atol=1e-6)
+    face = Session(G, 1)
+    way = through([face.state, face.move("eyes", dx=0.4).state], 2)
+    assert way[1].placement[sg.PARTS["eyes"].id] == (0.2, 0.0, 1.0)
+
+
+def test_a_saved_face_comes_back_exactly(G, tmp_path):
+    face = Session(G, 3, psi=0.8)
+    face.randomize("hair").move("eyes", 0.1, 0.2, 1.1).hide("hat").set_psi(0.4, "nose").set_backdrop("white")
+    face.set_noise(5).lock("mouth")
+    path = face.save(tmp_path / "me")
+    assert path.name == "me.safetensors"
+    back = Session.load(G, path)
+    assert torch.equal(back.render().image, face.render().image)
+    assert back.locked == face.locked and back.state.backdrop.name == "white"
+    assert torch.equal(back.reset().render().image, face.reset().render().image), "its first state too"
+    assert back.undo().can_undo and not Session.load(G, Session(G, 1).save(tmp_path / "one")).can_undo
+    assert torch.equal(Session.load(G, path.read_bytes()).state.codes, Session.load(G, path).state.codes)
+
+
+def test_files_that_are_no_face_of_this_model_are_explained(G, tmp_path):
+    path = Session(G, 3).save(tmp_path / "me.safetensors")
+    with pytest.raises(UserError, match="exists already"):
+        Session(G, 4).save(path)
+    assert Session(G, 4).save(path, overwrite=True) == path
+    torch.manual_seed(1)
+    other = sg.SemanticGenerator(sg.preset("nano32"))
+    assert fingerprint(other) != fingerprint(G)
+    with pytest.raises(UserError, match="another model"):
+        Session.load(other, path)
+    content = path.read_bytes()
+    for bad, message in ((b"", "not a saved face"), (b"hello world, this is text", "not a saved face"),
+                         (content[:-20], "damaged"), (content.replace(b"face 1", b"face 9"), "another version"),
+                         (content.replace(b"now.codes", b"now.coats"), "damaged")):
+        with pytest.raises(UserError, match=message):
+            Session.load(G, bad)
+    with pytest.raises(UserError, match="no saved face"):
+        Session.load(G, tmp_path / "gone.safetensors")
+    sg.save_weights(G, tmp_path / "weights.safetensors")
+    with pytest.raises(UserError, match="not a saved face"):
+        Session.load(G, tmp_path / "weights.safetensors")
+    (tmp_path / "file").write_text("")
+    with pytest.raises(UserError, match="not a folder"):
+        Session(G).save(tmp_path / "file" / "face")
+
+
+def test_pictures_are_written_with_their_masks(trained, tmp_path):
+    face = Session(trained, 3, psi=0.7)
+    picture, mask = save_picture(face, tmp_path / "face")
+    out = face.render()
+    assert (np.asarray(Image.open(picture)) == to_image(out.image)[0]).all()
+    stored = Image.open(mask)
+    assert stored.mode == "P" and (np.asarray(stored) == out.mask[0].argmax(0).numpy()).all()
+    assert (np.asarray(stored.convert("RGB")) == mask_to_rgb(out.mask.argmax(1))[0]).all()
+    with pytest.raises(UserError, match="exists already"):
+        save_picture(face, tmp_path / "face.png")
+    assert save_picture(face, tmp_path / "alone.png", mask=False) == [tmp_path / "alone.png"]
+
+
+def test_sheets_strips_and_films(trained, tmp_path):
+    face = Session(trained, 3, psi=0.7)
+    sheet = contact_sheet(face.variants(6, "hair"), columns=3, masks=True)
+    assert sheet.size == (3 * 34 - 2, 2 * 66 - 2)
+    pictures = frames(face, wander(face, "mouth", stations=1, steps=4))
+    assert strip(pictures).size == (8 * 34 - 2, 32)
+    assert Image.open(save_image(strip(pictures), tmp_path / "strip")).size == (8 * 34 - 2, 32)
+    film = Image.open(save_gif(pictures, tmp_path / "film", fps=10))
+    assert film.n_frames == 8 and film.size == (256, 256) and film.info["duration"] == 100 and film.info["loop"] == 0
+    error = np.abs(np.asarray(film.convert("RGB"), float) - np.asarray(
+        Image.fromarray(pictures[0]).resize((256, 256), Image.Resampling.BICUBIC))).mean()
+    assert error < 12, "the palette serves the picture"
+    with pytest.raises(UserError, match="at least one frame"):
+        save_gif([], tmp_path / "none")
+    with pytest.raises(UserError, match="equally large"):
+        save_gif([pictures[0], pictures[0][:9]], tmp_path / "none")
+
+
+def test_mp4_needs_an_encoder_and_says_so(trained, tmp_path, monkeypatch):
+    pictures = [np.full((32, 32, 3), 20 * i, np.uint8) for i in range(10)]
+    with monkeypatch.context() as without:
+        without.setitem(sys.modules, "imageio_ffmpeg", None)
+        with pytest.raises(UserError, match=r"ssgan-lite\[movie\]"):
+            save_mp4(pictures, tmp_path / "film")
+    ffmpeg = pytest.importorskip("imageio_ffmpeg", reason="the movie extra is not installed")
+    path = save_mp4(pictures, tmp_path / "film", fps=10)
+    reader = ffmpeg.read_frames(str(path))
+    about = next(reader)
+    shown = [np.frombuffer(frame, np.uint8) for frame in reader]
+    assert about["size"] == (256, 256) and len(shown) == 10
+    assert [round(float(frame.mean())) // 20 for frame in (shown[1], shown[5], shown[9])] == pytest.approx([1, 5, 9], abs=1)

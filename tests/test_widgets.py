@@ -43,7 +43,7 @@ def test_sliders_lead_to_the_guest_and_back(editor):
                        editor.guest.state.codes[:, layout["hair", "shape"]])
     assert torch.equal(editor.face.state.codes[:, layout["hair", "texture"]], start[:, layout["hair", "texture"]])
     assert editor.pictures[0].value != picture
-    assert len(editor.face._past) == 1, "a drag is one edit, however many positions it went through"
+    assert len(editor.face.history.past) == 1, "a drag is one edit, however many positions it went through"
     editor.shape.value = 0.0
     assert torch.equal(editor.face.state.codes, start)
     assert editor.pictures[0].value == picture
@@ -73,11 +73,11 @@ def test_choosing_another_part_keeps_the_edit(editor):
     guest = editor.guest_seed
     editor.dice.click()
     assert editor.guest_seed == guest + 1 and editor.texture.value == 0
-    n = len(editor.face._past)
+    n = len(editor.face.history.past)
     for psi in (0.5, 0.3, 0.2):
         editor.psi.value = psi
     assert editor.face.state.psi == pytest.approx(0.2)
-    assert len(editor.face._past) == n + 1, "a drag is one edit"
+    assert len(editor.face.history.past) == n + 1, "a drag is one edit"
 
 
 def test_a_part_that_no_pixel_belongs_to_is_named(editor):

@@ -1,5 +1,13 @@
-"""Editing faces: `Session` holds one face and changes it part by part."""
+"""Editing faces: `Session` holds one face and changes it part by part; the rest leads from faces to films and files."""
 
-from ssgan_lite.edit.session import Change, FaceState, Session, compare
+from ssgan_lite.edit.axes import PartAxes, part_axes
+from ssgan_lite.edit.change import Change, compare
+from ssgan_lite.edit.export import contact_sheet, gif_bytes, save_gif, save_image, save_mp4, save_picture, strip
+from ssgan_lite.edit.interpolate import appearing, between, frames, through, wander
+from ssgan_lite.edit.session import Session
+from ssgan_lite.edit.state import FaceState
+from ssgan_lite.edit.store import fingerprint
 
-__all__ = ["Change", "FaceState", "Session", "compare"]
+__all__ = ["Change", "FaceState", "PartAxes", "Session", "appearing", "between", "compare", "contact_sheet",
+           "fingerprint", "frames", "gif_bytes", "part_axes", "save_gif", "save_image", "save_mp4", "save_picture",
+           "strip", "through", "wander"]

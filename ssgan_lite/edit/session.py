@@ -1,4 +1,4 @@
-"""Editing one face: a `Session` remembers every state it has been in and changes one part at a time.
+"""Editing a face: a `Session` remembers every state it has been in and changes one part at a time.
 
 A face is a W+ code (base codes, then a shape and a texture code for every part), fixed noise, the parts that are
 shown, and a position grid for parts that were moved. Every edit makes a new state, so undo and redo are exact.
@@ -6,68 +6,69 @@ shown, and a position grid for parts that were moved. Every edit makes a new sta
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
-from dataclasses import dataclass, field, replace
+import os
+from collections.abc import Sequence
+from dataclasses import replace
+from pathlib import Path
 
 import torch
 from torch import Tensor
 
+from ssgan_lite.edit.backdrop import Backdrop, colour_backdrop, image_backdrop
+from ssgan_lite.edit.edits import CodeEdits, PartNames
+from ssgan_lite.edit.history import History
+from ssgan_lite.edit.renderer import Renderer
+from ssgan_lite.edit.state import BASE, FaceState
 from ssgan_lite.errors import UserError
-from ssgan_lite.model import GeneratorOutput, SemanticGenerator, move_and_zoom
+from ssgan_lite.model import GeneratorOutput, SemanticGenerator
 
 
-@dataclass(frozen=True, eq=False)
-class FaceState:
-    """Everything that decides what a face looks like; never changed, only replaced."""
 
-    codes: Tensor                                   # W+ [1, n_latent, S], before truncation
-    psi: float = 1.0                                # truncation of the whole face
-    hidden: frozenset[int] = frozenset()            # parts that are switched off
-    placement: dict[int, tuple[float, float, float]] = field(default_factory=dict)   # part -> (dx, dy, zoom)
-
-
-class Session:
-    """A face under the editor's hand.
+class Session(CodeEdits):
+    """A face, or a batch of variants of one, under the editor's hand.
 
     >>> face = Session(G, seed=3)
     >>> face.randomize("hair")
     >>> face.copy_from(Session(G, seed=8), "eyes")
     >>> face.undo()
     >>> face.render().image                  # [1, 3, R, R]
+
+    Edits return the session, so that they can be chained. An edit that cannot be made raises a `UserError` and leaves
+    everything as it was.
     """
 
-    def __init__(self, generator: SemanticGenerator, seed: int = 0, psi: float = 1.0):
-        self.generator, self.seed = generator.eval(), seed
-        self._past: list[FaceState] = []
-        self._future: list[FaceState] = []
+    def __init__(self, generator: SemanticGenerator, seed: int | Sequence[int] = 0, psi: float = 1.0):
+        if generator.training:
+            generator.eval()
+        seeds = [int(seed)] if isinstance(seed, int) else [int(s) for s in seed]
+        if not seeds:
+            raise UserError("A session needs at least one seed.")
+        self.generator, self.seed = generator, seeds[0]
+        self.locked: frozenset[int] = frozenset()
         self._draws = 0                              # how often the dice were thrown, so that no throw repeats
-        self.state = FaceState(self._codes_of(seed), psi)
+        self._renderer = Renderer(generator)
+        self.history = History(FaceState(torch.cat([self.codes_of(s) for s in seeds]), _checked_psi(psi)))
 
-    # --- edits: each makes a new state and returns the session, so they can be chained -------------------------------
+    @property
+    def state(self) -> FaceState:
+        return self.history.now
 
-    def randomize(self, part: str | int | Iterable[str] = "all", kind: str | None = None,
-                  seed: int | None = None) -> Session:
-        """New codes for a part ("hair"), several (["eyes", "nose"]), the shared "base" codes, or "all".
+    @state.setter
+    def state(self, state: FaceState) -> None:
+        self.history.now = state
 
-        kind: only its "shape" or its "texture". Without a seed every call draws another face, the same in every
-        session of this seed.
-        """
-        if seed is None:
-            self._draws += 1
-            seed = 1_000_003 * (self.seed + 1) + self._draws
-        return self._take(self._codes_of(seed), part, kind)
+    # --- truncation, composition, place -------------------------------------------------------------------------------
 
-    def copy_from(self, other: Session, part: str | int | Iterable[str] = "all", kind: str | None = None,
-                  amount: float = 1.0) -> Session:
-        """The codes of a part from another face; `amount` between 0 and 1 goes only part of the way."""
-        if other.generator is not self.generator:
-            raise UserError("The two faces belong to different models; their codes mean different things.")
-        theirs = other.state.codes
-        return self._take(torch.lerp(self.state.codes, theirs, float(amount)), part, kind)
-
-    def set_psi(self, psi: float) -> Session:
-        """Truncation: 1 keeps the face, 0 gives the model's average face."""
-        return self._change(psi=float(psi))
+    def set_psi(self, psi: float, part: PartNames | None = None) -> Session:
+        """Truncation: 1 keeps the face, 0 gives the model's average. With a part, of this part alone."""
+        psi = _checked_psi(psi)
+        if part is None:
+            # What is locked keeps the psi that it has now.
+            kept = {p: self.state.part_psi.get(p, self.state.psi) for p in self._locked_codes()}
+            return self._change(psi=psi, part_psi={**self.state.part_psi, **kept})
+        names = [part] if isinstance(part, (str, int)) else list(part)
+        numbers = {BASE if name == "base" else self._free(name): psi for name in names}
+        return self._change(part_psi={**self.state.part_psi, **numbers})
 
     def show_only(self, *parts: str | int) -> Session:
         """Switch off every part but these."""
@@ -91,108 +92,136 @@ class Session:
 
     def move(self, part: str | int, dx: float = 0.0, dy: float = 0.0, zoom: float = 1.0) -> Session:
         """Shift a part by (dx, dy) half picture widths, right and down, and enlarge it; absolute, not added up."""
-        if zoom <= 0:
+        if not zoom > 0:
             raise UserError(f"A part cannot be enlarged {zoom} times; zoom must be above 0.")
-        return self._change(placement={**self.state.placement, self.generator.config.part_id(part): (dx, dy, zoom)})
+        placement = dict(self.state.placement)
+        placement[self._free(part)] = (float(dx), float(dy), float(zoom))
+        return self._change(placement={p: how for p, how in placement.items() if how != (0.0, 0.0, 1.0)})
+
+    def set_backdrop(self, what: str | os.PathLike | bytes | object | None) -> Session:
+        """Lay a colour ("white", "#20507a") or an image (a path, bytes, a Pillow image, an array) behind the face.
+
+        None brings back the background that the model generates; `randomize("background")` gives another of those.
+        """
+        size = self.generator.config.size
+        if what is None or isinstance(what, Backdrop):
+            backdrop = what
+        elif isinstance(what, str) and not os.path.exists(what) and not os.path.splitext(what)[1]:
+            backdrop = colour_backdrop(what)
+        else:
+            backdrop = image_backdrop(what, size)
+        return self._change(backdrop=backdrop)
+
+    def set_noise(self, seed: int | None) -> Session:
+        """Other noise planes for the render net, from a seed; None: those stored with the weights."""
+        return self._change(noise_seed=seed)
+
+    # --- locks and history --------------------------------------------------------------------------------------------
+
+    def lock(self, *parts: str | int) -> Session:
+        """Keep parts as they are: edits of "all" pass them by, others are refused. Not a step of the history.
+
+        A locked foreground part locks the base codes too, for it is made from them.
+        """
+        self.locked |= {self.generator.config.part_id(part) for part in parts}
+        return self
+
+    def unlock(self, *parts: str | int) -> Session:
+        """Take locks off; without a name, all of them."""
+        self.locked -= {self.generator.config.part_id(part) for part in parts} or self.locked
+        return self
 
     def undo(self) -> Session:
         """Back to the state before the last edit; at the beginning it does nothing."""
-        if self._past:
-            self._future.append(self.state)
-            self.state = self._past.pop()
+        self.history.undo()
         return self
 
     def redo(self) -> Session:
         """Take an undo back."""
-        if self._future:
-            self._past.append(self.state)
-            self.state = self._future.pop()
+        self.history.redo()
         return self
 
     def reset(self) -> Session:
         """The face that the session began with; this too can be undone."""
-        if self._past:
-            first = self._past[0]
-            self._past.append(self.state)
-            self._future.clear()
-            self.state = first
+        if self.state is not self.history.first:
+            self.history.end_stroke()
+            self.history.enter(self.history.first)
         return self
+
+    def stroke(self):
+        """`with face.stroke(): ...` makes one step of all edits in the block, such as the drag of a slider."""
+        return self.history.stroke()
+
+    @property
+    def can_undo(self) -> bool:
+        return bool(self.history.past)
+
+    @property
+    def can_redo(self) -> bool:
+        return bool(self.history.future)
 
     # --- what it looks like -------------------------------------------------------------------------------------------
 
     @torch.no_grad()
     def render(self, state: FaceState | None = None) -> GeneratorOutput:
-        """The generator's output for the present state (or a given one); image [1, 3, R, R], mask [1, P, R, R]."""
-        state, G = state or self.state, self.generator
-        present = None
-        if state.hidden:
-            present = G.present([part for part in range(G.config.n_parts) if part not in state.hidden])
-        coords = None
-        if state.placement:
-            grid = G.embedding.grid
-            coords = G.coordinates({part: move_and_zoom(grid, *how) for part, how in state.placement.items()})
-        return G(state.codes, psi=state.psi, present=present, coords=coords)
+        """The generator's output for the present state (or a given one); image [N, 3, R, R], mask [N, P, R, R].
 
-    @property
-    def can_undo(self) -> bool:
-        return bool(self._past)
+        What has not changed since the last call is not computed again.
+        """
+        state = state or self.state
+        output = self._renderer(state)
+        if state.backdrop is not None:
+            output = replace(output, image=state.backdrop.behind(output.image, output.mask))
+        return output
 
-    @property
-    def can_redo(self) -> bool:
-        return bool(self._future)
+    def variants(self, n: int, part: PartNames = "all", kind: str | None = None, seed: int | None = None) -> Session:
+        """A new session with n faces that differ from this one in the given part alone; `pick` takes one out."""
+        if n < 1:
+            raise UserError(f"There must be at least one variant, not {n}.")
+        batch = self._another(replace(self.state, codes=self.state.codes[:1].expand(n, -1, -1).clone()))
+        batch.locked, batch._draws = self.locked, self._draws
+        batch.randomize(part, kind, seed)
+        self._draws += 1
+        batch.history = History(batch.state)
+        return batch
 
-    # --- inside -------------------------------------------------------------------------------------------------------
+    def pick(self, i: int) -> Session:
+        """One face of a batch, as a session of its own."""
+        if not 0 <= i < len(self.state.codes):
+            raise UserError(f"This session has faces 0 to {len(self.state.codes) - 1}, not {i}.")
+        return self._another(replace(self.state, codes=self.state.codes[i:i + 1]))
+
+    def save(self, path: str | os.PathLike, overwrite: bool = False) -> Path:
+        """Keep this face in a file (safetensors with JSON); returns its path. See `edit/store.py`."""
+        from ssgan_lite.edit.store import save_face
+        return save_face(self, path, overwrite)
+
+    @classmethod
+    def load(cls, generator: SemanticGenerator, source: str | os.PathLike | bytes) -> Session:
+        """A saved face, for the model that it was made with."""
+        from ssgan_lite.edit.store import load_face
+        return load_face(generator, source)
 
     @torch.no_grad()
-    def _codes_of(self, seed: int) -> Tensor:
+    def codes_of(self, seed: int) -> Tensor:
         """W+ [1, n_latent, S] of a seed."""
         G = self.generator
         return G.layout.to_w_plus(G.mapping(G.sample_z(1, seed))).clone()
 
-    def _take(self, source: Tensor, part: str | int | Iterable[str], kind: str | None) -> Session:
-        """Replace the codes of the named parts by those of `source`."""
-        codes, layout = self.state.codes.clone(), self.generator.layout
-        if isinstance(part, str) and part == "all":
-            addresses = [slice(None)] if kind is None else [layout[p, kind] for p in self.generator.config.parts]
-        else:
-            names = [part] if isinstance(part, (str, int)) else list(part)
-            addresses = [layout[name] if kind is None or name == "base" else layout[name, kind] for name in names]
-        for address in addresses:
-            codes[:, address] = source[:, address]
-        return self._change(codes=codes)
+    # --- inside -------------------------------------------------------------------------------------------------------
+
+    def _another(self, state: FaceState) -> Session:
+        session = Session(self.generator, self.seed)
+        session.history = History(state)
+        return session
 
     def _change(self, **changes) -> Session:
-        self._past.append(self.state)
-        self._future.clear()
-        self.state = replace(self.state, **changes)
+        self.history.enter(replace(self.state, **changes))
         return self
 
 
-@dataclass(frozen=True)
-class Change:
-    """How much a picture changed, and where."""
-
-    map: Tensor          # [R, R], mean absolute change of the three channels, in [0, 2]
-    inside: float        # mean over the part's region, old and new
-    outside: float       # mean over everything else
-
-    @property
-    def leak(self) -> float:
-        """Change outside as a share of the change inside: 0 is a perfectly local edit."""
-        return self.outside / self.inside if self.inside > 0 else 0.0
-
-
-def compare(before: GeneratorOutput, after: GeneratorOutput, part: int | Sequence[int], margin: int = 0) -> Change:
-    """What an edit of one part, or of several, did to the image: inside them (before or after the edit) and outside.
-
-    margin: widens the region by so many pixels. The render net's 3 x 3 convolutions mix neighbours, so colours change
-    a little beyond the border of a part.
-    """
-    parts = torch.as_tensor([part] if isinstance(part, int) else list(part), device=before.mask.device)
-    region = torch.isin(before.mask.argmax(1), parts) | torch.isin(after.mask.argmax(1), parts)     # [1, R, R]
-    if margin:
-        region = torch.nn.functional.max_pool2d(region[:, None].float(), 2 * margin + 1, 1, margin)[:, 0] > 0
-    change = (after.image.clamp(-1, 1) - before.image.clamp(-1, 1)).abs().mean(dim=1)          # [1, R, R]
-    inside = float(change[region].mean()) if region.any() else 0.0
-    outside = float(change[~region].mean()) if (~region).any() else 0.0
-    return Change(change[0], inside, outside)
+def _checked_psi(psi: float) -> float:
+    psi = float(psi)
+    if not -4 <= psi <= 4:
+        raise UserError(f"Truncation {psi} is out of range: 0 is the average face, 1 the full variety.")
+    return psi

@@ -67,6 +67,10 @@ class RenderNet(nn.Module):
         with torch.no_grad():
             self._prepared = [conv.prepare() for stage in self.stages for conv in (stage.up, stage.conv)]
 
+    @property
+    def is_prepared(self) -> bool:
+        return self._prepared is not None
+
     def train(self, mode: bool = True):
         self._prepared = None
         return super().train(mode)

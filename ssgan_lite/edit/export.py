@@ -1,0 +1,141 @@
+"""Pictures out of a session: PNG with mask, strips, contact sheets, GIF, and MP4 where an encoder is installed."""
+
+from __future__ import annotations
+
+import io
+import os
+from collections.abc import Sequence
+from pathlib import Path
+
+import numpy as np
+from PIL import Image
+
+from ssgan_lite.edit.session import Session
+from ssgan_lite.edit.store import refuse_existing
+from ssgan_lite.errors import UserError
+from ssgan_lite.parts import PARTS
+from ssgan_lite.pictures import image_grid, mask_to_rgb, to_image
+from ssgan_lite.storage import atomic_write
+
+SMALLEST = 256          # films of small faces are enlarged by whole factors to at least this height
+
+
+def save_picture(face: Session, path: str | os.PathLike, mask: bool = True, overwrite: bool = False) -> list[Path]:
+    """Write the face as PNG and, beside it as `name.mask.png`, its mask; returns the files.
+
+    A pixel of the mask is the id of a part; a palette gives it the part's colour, so any viewer shows it.
+    """
+    path = _with_suffix(path, ".png")
+    contents = {path: picture_png(face)}
+    if mask:
+        contents[path.with_suffix(".mask.png")] = mask_png(face)
+    for target in contents:
+        refuse_existing(target, overwrite)
+    for target, content in contents.items():
+        _write(target, content)
+    return list(contents)
+
+
+def picture_png(face: Session) -> bytes:
+    """The (first) face as PNG."""
+    return _png(Image.fromarray(to_image(face.render().image)[0]))
+
+
+def mask_png(face: Session) -> bytes:
+    """Its mask as PNG with a palette: the value of a pixel is the id of a part."""
+    ids = face.render().mask[0].argmax(0).cpu().numpy().astype(np.uint8)
+    picture = Image.fromarray(ids).convert("P")
+    picture.putdata(ids.flatten().tolist())
+    picture.putpalette([value for part in PARTS for value in part.color])
+    return _png(picture)
+
+
+def strip(frames: Sequence[np.ndarray], scale: int = 1) -> Image.Image:
+    """Frames [R, R, 3] side by side."""
+    return image_grid(frames, len(frames), scale=scale)
+
+
+def contact_sheet(variants: Session, columns: int = 4, masks: bool = False, scale: int = 1) -> Image.Image:
+    """All faces of a batch, row by row, with their coloured masks below them if wanted."""
+    out = variants.render()
+    tiles = list(to_image(out.image))
+    if masks:
+        tiles = [np.concatenate(pair) for pair in zip(tiles, mask_to_rgb(out.mask.argmax(1)))]
+    return image_grid(tiles, columns, scale=scale)
+
+
+def save_image(image: Image.Image, path: str | os.PathLike, overwrite: bool = False) -> Path:
+    """Write a strip or a contact sheet as PNG."""
+    path = _with_suffix(path, ".png")
+    refuse_existing(path, overwrite)
+    _write(path, _png(image))
+    return path
+
+
+def gif_bytes(frames: Sequence[np.ndarray], fps: float = 15) -> bytes:
+    """An animation that repeats for ever, as GIF."""
+    pictures = [Image.fromarray(frame) for frame in _enlarged(frames)]
+    # One palette for all frames: with one each, colours that rest would flicker.
+    palette = image_grid([np.asarray(p) for p in pictures[::max(1, len(pictures) // 8)]], 4).quantize(255)
+    pictures = [picture.quantize(palette=palette, dither=Image.Dither.FLOYDSTEINBERG) for picture in pictures]
+    content = io.BytesIO()
+    pictures[0].save(content, "GIF", save_all=True, append_images=pictures[1:], duration=round(1000 / fps), loop=0)
+    return content.getvalue()
+
+
+def save_gif(frames: Sequence[np.ndarray], path: str | os.PathLike, fps: float = 15, overwrite: bool = False) -> Path:
+    """Write `gif_bytes` to a file."""
+    path = _with_suffix(path, ".gif")
+    refuse_existing(path, overwrite)
+    _write(path, gif_bytes(frames, fps))
+    return path
+
+
+def save_mp4(frames: Sequence[np.ndarray], path: str | os.PathLike, fps: float = 20, overwrite: bool = False) -> Path:
+    """Write frames as MP4 (H.264); needs the extra `movie`, which brings an encoder."""
+    path = _with_suffix(path, ".mp4")
+    refuse_existing(path, overwrite)
+    try:
+        import imageio_ffmpeg
+    except ImportError:
+        raise UserError("No encoder for MP4 is installed: pip install \"ssgan-lite[movie]\" brings one. A GIF needs "
+                        "none.") from None
+    frames = _enlarged(frames)
+    height, width = frames[0].shape[:2]
+    with atomic_write(path) as file:
+        writer = imageio_ffmpeg.write_frames(str(file), (width, height), fps=fps, macro_block_size=2,
+                                             output_params=["-f", "mp4"], ffmpeg_log_level="error")
+        writer.send(None)
+        for frame in frames:
+            writer.send(np.ascontiguousarray(frame))
+        writer.close()
+    return path
+
+
+def _enlarged(frames: Sequence[np.ndarray]) -> list[np.ndarray]:
+    """Frames that are all of one size, small ones enlarged smoothly."""
+    if not len(frames):
+        raise UserError("A film needs at least one frame.")
+    if len({np.shape(frame) for frame in frames}) > 1:
+        raise UserError("The frames of a film must be equally large.")
+    factor = -(-SMALLEST // frames[0].shape[0])
+    if factor <= 1:
+        return list(frames)
+    size = (frames[0].shape[1] * factor, frames[0].shape[0] * factor)
+    return [np.asarray(Image.fromarray(frame).resize(size, Image.Resampling.BICUBIC)) for frame in frames]
+
+
+def _with_suffix(path: str | os.PathLike, suffix: str) -> Path:
+    path = Path(path)
+    return path if path.suffix.lower() == suffix else path.with_name(path.name + suffix)
+
+
+def _png(image: Image.Image) -> bytes:
+    content = io.BytesIO()
+    image.save(content, "PNG")
+    return content.getvalue()
+
+
+def _write(path: Path, content: bytes) -> None:
+    with atomic_write(path) as file:
+        file.write_bytes(content)

@@ -1,0 +1,60 @@
+"""Undo and redo without limit: a list of states that lie behind, and one of those that were taken back."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Generic, TypeVar
+
+State = TypeVar("State")
+
+
+class History(Generic[State]):
+    """States in the order in which they were entered. A *stroke*, such as the drag of a slider, counts as one."""
+
+    def __init__(self, first: State):
+        self.first, self.now = first, first      # `first` is what `reset` goes back to
+        self.past: list[State] = []
+        self.future: list[State] = []
+        self._in_stroke = self._begun = False
+
+    def enter(self, state: State) -> None:
+        """Make `state` the present one. Within a stroke it takes the place of what the stroke entered before."""
+        if not (self._in_stroke and self._begun):
+            self.past.append(self.now)
+        self._begun = True
+        self.future.clear()
+        self.now = state
+
+    @contextmanager
+    def stroke(self) -> Iterator[None]:
+        """All that is entered in the block is one step."""
+        self.begin_stroke()
+        try:
+            yield
+        finally:
+            self.end_stroke()
+
+    def begin_stroke(self) -> None:
+        self._in_stroke, self._begun = True, False
+
+    def end_stroke(self) -> None:
+        self._in_stroke = self._begun = False
+
+    def undo(self) -> bool:
+        """One step back; False at the beginning."""
+        self.end_stroke()
+        if not self.past:
+            return False
+        self.future.append(self.now)
+        self.now = self.past.pop()
+        return True
+
+    def redo(self) -> bool:
+        """One step forward again; False if there is none."""
+        self.end_stroke()
+        if not self.future:
+            return False
+        self.past.append(self.now)
+        self.now = self.future.pop()
+        return True
