@@ -7,6 +7,7 @@ between the lines `<!-- statistics: ... -->`.
 """
 
 import json
+import lzma
 import re
 from pathlib import Path
 
@@ -33,7 +34,7 @@ def count_parts(masks: dict[int, np.ndarray]) -> dict:
 
     masks: uint8 [N, S, S] by size S (128, 64, 32). `plain` is what a vote without weights would keep at 32.
     """
-    plain = masks[128][:, :, :].reshape(len(masks[128]), 32, 4, 32, 4)
+    plain = masks[128].reshape(len(masks[128]), 32, 4, 32, 4)
     plain = np.stack([(plain == part.id).sum((2, 4), dtype=np.uint8) for part in PARTS]).argmax(0)   # [N, 32, 32]
     table = {}
     for part in PARTS:
@@ -124,11 +125,36 @@ def light_and_frame(images: np.ndarray, masks: np.ndarray, attributes: dict[str,
     level = images.transpose(0, 2, 3, 1) @ np.array([.3, .6, .1], np.float32)                       # [N, 128, 128]
     medians = np.array([np.median(picture[chosen]) for picture, chosen in zip(level, face)])
     burnt = np.array([(picture[chosen] > 250).mean() for picture, chosen in zip(level, face)])
-    open_eyes = np.array([e.sum() for e in heads.reduce_masks(masks, 2) == PARTS["eyes"].id])[attributes["glasses"] != "sun"]
+    small = heads.reduce_masks(masks[attributes["glasses"] != "sun"], 2) == PARTS["eyes"].id                # [M, 64, 64]
+    # The camera looks at the midpoint of the eyes: each eye has a half of the picture to itself.
+    each = np.concatenate([half.sum((1, 2)) for half in (small[:, :, :32], small[:, :, 32:])])
+    each = each[each > 0]                                       # none at all: hair hangs before it
     return {"eyes_x": [float(x.mean()), float(x.std())], "eyes_y": [float(y.mean()), float(y.std())],
-            "eyes_pixels_64": {"least": int(open_eyes.min()), "below_16": float((open_eyes < 16).mean()), "median": float(np.median(open_eyes))},
+            "eye_pixels_64": {"least": int(each.min()), "from_8": float((each >= 8).mean()), "from_6": float((each >= 6).mean()), "median": float(np.median(each))},
             "face_level": [float(q) for q in np.quantile(medians, [0, .05, .5, .95, 1])],
             "faces_burnt": float((burnt > .10).mean()), "faces_dark": float((medians < 20).mean())}
+
+
+def flat_agreement(path: Path, masks: np.ndarray, seeds: np.ndarray) -> dict:
+    """The masks of the heads in a flat pass (see flat.py) against it: masks uint8 [N, 128, 128], seeds [N].
+
+    By part: `inside`, the share of the pixels which it fills to three quarters or more in the flat pass that the mask
+    gives to it; `overlap`, intersection over union; `pixels`, how many pixels of the flat pass it has.
+    """
+    with np.load(path, allow_pickle=False) as stored:
+        row_of = {int(seed): row for row, seed in enumerate(seeds)}
+        rows = [row_of[int(seed)] for seed in stored["seed"]]
+        shape = (len(rows), 128, 128)
+        flat = np.frombuffer(lzma.decompress(stored["labels"].tobytes()), np.uint8).reshape(shape)
+        sure = np.unpackbits(np.frombuffer(lzma.decompress(stored["sure"].tobytes()), np.uint8)).reshape(shape).astype(bool)
+    mask, parts = masks[rows], {}
+    for part in PARTS:
+        theirs, ours = flat == part.id, mask == part.id
+        if theirs.any() or ours.any():
+            parts[part.name] = {"inside": float(ours[theirs & sure].mean()), "overlap": float((theirs & ours).sum() / (theirs | ours).sum()),
+                                "pixels": int(theirs.sum())}
+    return {"heads": len(rows), "all": float((flat == mask).mean()), "inside": float((flat == mask)[sure].mean()), "sure": float(sure.mean()),
+            "parts": parts}
 
 
 def collect() -> tuple[dict, dict]:
@@ -143,6 +169,7 @@ def collect() -> tuple[dict, dict]:
         "seeds": [int(full.seeds.min()), int(full.seeds.max())], "maker_version": ", ".join(versions),
         "bytes": sum(path.stat().st_size for path in assets.find_all("heads/*.npz")),
         "parts": count_parts(masks), "correlation": ties, "nearest": nearest_neighbours(data[32].images.numpy(), full.seeds),
+        "flat": flat_agreement(HERE / "checks" / "flat_pass.npz", masks[128], full.seeds),
         **light_and_frame(full.images.numpy(), masks[128], full.attributes),
     }
     return numbers, {"attributes": full.attributes, "order": order, "by_attribute": by_attribute}
@@ -208,7 +235,7 @@ def tables(numbers: dict) -> dict[str, str]:
     def percent(value, digits=0):
         return f"{100 * value:.{digits}f} %"
 
-    ties, near, pixels = numbers["correlation"], numbers["nearest"], numbers["eyes_pixels_64"]
+    ties, near, pixels = numbers["correlation"], numbers["nearest"], numbers["eye_pixels_64"]
     rows = ["| part | heads with it | its area, where it is | median pixels at 128 / 64 / 32 | heads that keep it at 64 | at 32 | at 32 by plain majority |",
             "|---|---|---|---|---|---|---|"]
     for name, row in numbers["parts"].items():
@@ -223,10 +250,15 @@ def tables(numbers: dict) -> dict[str, str]:
     alike = (f"No head occurs twice: at 32 pixels, the two most similar heads ({near['closest'][0][0]} and {near['closest'][0][1]}) differ by "
              f"{near['smallest']:.1f} of 255 (root mean square); the median distance of a head to its nearest other is {near['median']:.1f}.")
     frame = (f"The eyes' centre lies at {percent(numbers['eyes_x'][0], 1)} of the width (standard deviation {percent(numbers['eyes_x'][1], 1)}) and "
-             f"{percent(numbers['eyes_y'][0], 1)} of the height ({percent(numbers['eyes_y'][1], 1)}). Without dark glasses, both eyes together have at least "
-             f"{pixels['least']} pixels at 64 px, {pixels['median']:.0f} in the median; {percent(pixels['below_16'], 1)} of the heads have fewer than 16. "
+             f"{percent(numbers['eyes_y'][0], 1)} of the height ({percent(numbers['eyes_y'][1], 1)}). At 64 px, {percent(pixels['from_8'], 1)} of the eyes that are seen "
+             f"have at least 8 pixels, {percent(pixels['from_6'], 1)} at least 6, and the median eye has {pixels['median']:.0f} (dark glasses left out). "
              f"A tenth of the face or more is burnt out in {percent(numbers['faces_burnt'], 1)} of the heads, and the face is nearly black in {percent(numbers['faces_dark'], 1)}.")
-    return {"size": size, "parts": "\n".join(rows), "correlation": tied, "nearest": alike, "frame": frame}
+    flat = numbers["flat"]
+    checked = [f"In {flat['heads']} heads, {percent(flat['all'], 1)} of all pixels have the same part in both; where one part fills three quarters of a pixel or more "
+               f"({percent(flat['sure'])} of the pixels), {percent(flat['inside'], 2)}. Edges differ because the masks blur their votes and let thin parts win.", "",
+               "| part | inside it, the mask agrees | overlap (intersection over union) |", "|---|---|---|"]
+    checked += [f"| {name} | {percent(row['inside'], 1)} | {percent(row['overlap'], 1)} |" for name, row in flat["parts"].items()]
+    return {"flat": "\n".join(checked), "size": size, "parts": "\n".join(rows), "correlation": tied, "nearest": alike, "frame": frame}
 
 
 def fill_in(text: str, pieces: dict[str, str]) -> str:
