@@ -11,19 +11,16 @@ import lzma
 import re
 from pathlib import Path
 
-import matplotlib
 import numpy as np
 import torch
-from matplotlib.backends.backend_agg import FigureCanvasAgg
-from matplotlib.figure import Figure
 
 from ssgan_lite import assets
 from ssgan_lite.data import heads, open_dataset
 from ssgan_lite.parts import PARTS
 
+from .figures import correlation_figure, histogram_figure, save_figure
+
 HERE = Path(__file__).resolve().parents[1]
-INK, HIGHLIGHT = "#333333", "#22577a"
-DPI = 80
 # Attributes that belong together by definition: values of one draw, or measured in the finished picture.
 FAMILIES = (("expression", "smile", "mouth_open"), ("light", "light_side"), ("features_a", "features_b", "features_c"))
 MEASURED = tuple(f"{what}_{colour}" for what in ("background", "cloth") for colour in ("red", "green", "blue"))
@@ -175,61 +172,6 @@ def collect() -> tuple[dict, dict]:
     return numbers, {"attributes": full.attributes, "order": order, "by_attribute": by_attribute}
 
 
-def histogram_figure(attributes: dict[str, np.ndarray]) -> Figure:
-    """A small histogram of every attribute: bars for words and whole numbers, 20 bins for others."""
-    names = [name for name in attributes if name not in MEASURED]
-    figure = Figure(figsize=(11, 1.35 * -(-len(names) // 5)), layout="constrained")
-    axes = figure.subplots(-(-len(names) // 5), 5).ravel()
-    for axis in axes[len(names):]:
-        axis.remove()
-    for axis, name in zip(axes, names):
-        values = attributes[name]
-        if values.dtype.kind == "U" or name == "skin_tone":
-            labels, counts = np.unique(values, return_counts=True)
-            axis.bar(range(len(labels)), counts / len(values), color=HIGHLIGHT, width=.75)
-            text = [str(int(label)) if name == "skin_tone" else str(label) for label in labels]
-            axis.set_xticks(range(len(labels)), text, rotation=0 if name == "skin_tone" else 40, ha="center" if name == "skin_tone" else "right",
-                            rotation_mode="anchor", fontsize=6)
-        else:
-            axis.hist(values, 20, weights=np.full(len(values), 1 / len(values)), color=HIGHLIGHT)
-            axis.tick_params(axis="x", labelsize=6)
-        axis.set_title(name, fontsize=8, color=INK, pad=2)
-        axis.tick_params(axis="y", labelsize=6)
-        axis.yaxis.set_major_formatter(lambda value, _: f"{100 * value:.0f} %")
-        axis.spines[["top", "right"]].set_visible(False)
-    return figure
-
-
-def correlation_figure(order: list[str], by_attribute: np.ndarray, numbers: dict) -> Figure:
-    """|r| of every two attributes (the largest over their values) as squares; families by definition are crossed out."""
-    figure = Figure(figsize=(7.4, 6.6), layout="constrained")
-    axis = figure.subplots()
-    shown = by_attribute.copy()
-    for family in [*FAMILIES, *[(name,) for name in order]]:
-        where = [order.index(name) for name in family]
-        shown[np.ix_(where, where)] = np.nan
-    colours = matplotlib.colormaps["Blues"].with_extremes(bad="#dddddd")
-    picture = axis.imshow(shown, vmin=0, vmax=.3, cmap=colours)
-    axis.set_xticks(range(len(order)), order, rotation=90, fontsize=7)
-    axis.set_yticks(range(len(order)), order, fontsize=7)
-    bar = figure.colorbar(picture, ax=axis, shrink=.6, label="largest |correlation| of any of their values")
-    bar.ax.axhline(numbers["chance_95"], color=INK, lw=1.2)
-    bar.ax.text(-.25, numbers["chance_95"], "chance", ha="right", va="center", fontsize=7, color=INK)
-    axis.set_title("Grey: tied by definition", fontsize=8, color=INK)
-    return figure
-
-
-def save_figure(figure: Figure, path: Path) -> None:
-    """A PNG of few colours: a figure of lines and areas needs no more."""
-    from io import BytesIO
-
-    from PIL import Image
-    drawn = BytesIO()
-    FigureCanvasAgg(figure).print_figure(drawn, format="png", dpi=DPI)
-    path.parent.mkdir(exist_ok=True)
-    Image.open(drawn).convert("RGB").quantize(48, Image.Quantize.MEDIANCUT, dither=Image.Dither.NONE).save(path, optimize=True)
-
-
 def tables(numbers: dict) -> dict[str, str]:
     """The generated pieces of the README by name."""
     def percent(value, digits=0):
@@ -273,8 +215,8 @@ def fill_in(text: str, pieces: dict[str, str]) -> str:
 def main() -> None:
     numbers, drawn = collect()
     (HERE / "statistics.json").write_text(json.dumps(numbers, indent=1) + "\n", encoding="utf-8", newline="\n")
-    save_figure(histogram_figure(drawn["attributes"]), HERE / "figures" / "attributes.png")
-    save_figure(correlation_figure(drawn["order"], drawn["by_attribute"], numbers["correlation"]), HERE / "figures" / "correlation.png")
+    save_figure(histogram_figure({name: values for name, values in drawn["attributes"].items() if name not in MEASURED}), HERE / "figures" / "attributes.png")
+    save_figure(correlation_figure(drawn["order"], drawn["by_attribute"], FAMILIES, numbers["correlation"]["chance_95"]), HERE / "figures" / "correlation.png")
     readme = HERE / "README.md"
     readme.write_text(fill_in(readme.read_text(encoding="utf-8"), tables(numbers)), encoding="utf-8", newline="\n")
     print("\n".join(tables(numbers).values()))
