@@ -282,7 +282,8 @@ def test_what_a_run_leaves(whole: Path) -> None:
     names = {path.relative_to(whole).as_posix() for path in whole.rglob("*") if path.is_file()}
     assert names == {"run.json", "log.jsonl", "checkpoint.pt", "weights.safetensors", "weights.json",
                      "samples/000000012.png", "samples/000000024.png",
-                     "snapshots/000000016.safetensors", "snapshots/000000016.json"}
+                     *(f"snapshots/{images}.{kind}" for images in ("000000000", "000000016")
+                       for kind in ("safetensors", "json", "png"))}
     lines = read_log(whole / "log.jsonl")
     assert [line["step"] for line in lines] == [2, 4, 6] and [line["images"] for line in lines] == [8, 16, 24]
     assert all(np.isfinite(list(line.values())).all() for line in lines)

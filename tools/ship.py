@@ -1,15 +1,23 @@
 """Put a finished (or stopped) run among the shipped weights, in half precision and with its record:
 
-    python tools/ship.py RUN NAME [--note "what a reader should know"]
+    python tools/ship.py RUN NAME [--note "what a reader should know"] [--early IMAGES] [--snapshots N] [--lapse N]
 
 writes data/weights/NAME.safetensors, NAME.json (configuration and record: on what, how long, with which recipe, the
-curve of the losses) and NAME.png (sixteen faces, no truncation), and brings the manifest up to date.
+curve of the losses) and NAME.png (sixteen faces, no truncation), and brings the manifest up to date. Besides, from the
+snapshots of the run:
+
+    --early IMAGES     training/NAME-early.safetensors, .json: generator, discriminator and average at the snapshot next
+                       to so many images, to train on from (the run must have been given --snapshot-networks)
+    --snapshots N      snapshots/NAME/000000512.safetensors, ...: the averaged generators at N of them
+    --lapse N          NAME-lapse.png: the same eight faces at N of them, one row each
 """
 
 from __future__ import annotations
 
 import argparse
 import json
+import shutil
+import sys
 from pathlib import Path
 
 import torch
@@ -17,12 +25,15 @@ import torch
 from ssgan_lite import assets
 from ssgan_lite.cli import ABLATIONS
 from ssgan_lite.config import ModelConfig, preset
+from ssgan_lite.errors import UserError
 from ssgan_lite.model import build_generator
 from ssgan_lite.pictures import sample_sheet
 from ssgan_lite.storage import atomic_write
 from ssgan_lite.train.checkpoint import read_checkpoint
 from ssgan_lite.train.log import read_log
-from ssgan_lite.train.run import SAMPLE_SEEDS
+from ssgan_lite.train import find_snapshots, timelapse
+from ssgan_lite.train.networks import describe_networks
+from ssgan_lite.train.snapshots import SAMPLE_SEEDS
 from ssgan_lite.weights import load_weights, save_weights
 
 DATA = Path(__file__).parent.parent / "data"
@@ -36,14 +47,31 @@ def thinned(lines: list[dict], keep: int = 60) -> dict[str, list]:
     return {name: [line.get(name) for line in chosen] for name in CURVE}
 
 
-def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+def main() -> int:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("run", type=Path)
     parser.add_argument("name")
     parser.add_argument("--note", default="")
+    parser.add_argument("--early", type=int, metavar="IMAGES")
+    parser.add_argument("--snapshots", type=int, default=0, metavar="N")
+    parser.add_argument("--lapse", type=int, default=0, metavar="N")
+    parser.add_argument("--folder", type=Path, default=DATA / "weights", help="where to (default: %(default)s)")
     options = parser.parse_args()
-    print(ship(options.run, options.name, DATA / "weights", options.note))
-    assets.write_manifest(DATA)
+    run, name, folder = options.run, options.name, options.folder
+    try:
+        print(ship(run, name, folder, options.note))
+        if options.early is not None:
+            print(ship_early(run, f"{name}-early", folder, options.early))
+        if options.snapshots:
+            print(ship_snapshots(run, name, folder, options.snapshots))
+        if options.lapse:
+            print(ship_lapse(run, name, folder, options.lapse))
+        if (folder.parent / assets.MANIFEST).exists():
+            assets.write_manifest(folder.parent)
+    except UserError as error:
+        print(f"ship: {error}", file=sys.stderr)
+        return 2
+    return 0
 
 
 def ship(run: Path, name: str, folder: Path, note: str = "") -> str:
@@ -74,5 +102,45 @@ def ship(run: Path, name: str, folder: Path, note: str = "") -> str:
     return f"{path.name}: {path.stat().st_size / 1e6:.1f} MB, {record['images']:,} images"
 
 
+def ship_early(run: Path, name: str, folder: Path, images: int) -> str:
+    """Write training/NAME.safetensors and .json: the networks of the snapshot next to so many images."""
+    found = {int(path.stem): path for path in (run / "snapshots" / "networks").glob("*.safetensors")}
+    if not found:
+        raise UserError(f'"{run}" has no snapshots with both networks: train with --snapshot-networks.')
+    nearest = min(found, key=lambda n: abs(n - images))
+    target = folder / "training" / f"{name}.safetensors"
+    target.parent.mkdir(parents=True, exist_ok=True)
+    described = json.loads((run / "run.json").read_text())
+    described = {key: described[key] for key in ("preset", "data", "faces", "device", "torch", "start_from")}
+    about = {**describe_networks(found[nearest]), "record": described}
+    with atomic_write(target.with_suffix(".json")) as json_file, atomic_write(target) as tensor_file:
+        shutil.copyfile(found[nearest], tensor_file)
+        json_file.write_text(json.dumps(about, indent=1) + "\n")
+    return f"training/{target.name}: {target.stat().st_size / 1e6:.1f} MB, after {nearest:,} images"
+
+
+def ship_snapshots(run: Path, name: str, folder: Path, count: int) -> str:
+    """Write snapshots/NAME/IMAGES.safetensors and .json, `count` of them between the first and the last."""
+    target, chosen = folder / "snapshots" / name, timelapse.choose(find_snapshots(run), count)
+    shutil.rmtree(target, ignore_errors=True)              # those of another run would be mixed with these
+    for images, path in chosen.items():
+        save_weights(load_weights(path), target / f"{images:09d}", {"images": images}, torch.float16)
+    size = sum(path.stat().st_size for path in target.iterdir())
+    return f"snapshots/{name}: {len(chosen)} at {', '.join(map(str, chosen))} images, {size / 1e6:.1f} MB"
+
+
+def ship_lapse(run: Path, name: str, folder: Path, count: int, columns: int = 8) -> str:
+    """Write NAME-lapse.png."""
+    rows = timelapse.of_run(run, range(columns), count, scale=max(1, 64 // recorded_model_size(run)))
+    target = folder / f"{name}-lapse.png"
+    with atomic_write(target) as temporary:
+        timelapse.strip(rows).save(temporary, "PNG", optimize=True)
+    return f"{target.name}: {len(rows)} rows, {target.stat().st_size / 1e3:.0f} kB"
+
+
+def recorded_model_size(run: Path) -> int:
+    return json.loads((run / "run.json").read_text())["model"]["size"]
+
+
 if __name__ == "__main__":
-    main()
+    sys.exit(main())

@@ -5,9 +5,10 @@
 
 Needs torch, numpy, pillow, safetensors and tqdm; the package need not be installed. Each run has its own folder
 below --out and goes on from its last checkpoint when the command is given again, until it has had its share of
-the time; what was interrupted is lost only back to that checkpoint. `results/` holds, for every run begun, weights in half
-precision, their description with the record of the run, the log and a sheet of samples; --pack puts these into zip
-files of at most 15 MB. A run that fails does not stop the others; the exit code is then 1.
+the time; what was interrupted is lost only back to that checkpoint. `results/` is laid out like data/weights and holds,
+for every run begun, weights in half precision, their description with the record of the run, the log, a sheet of
+samples and a time-lapse, and of some the snapshots and the networks to train on from; --pack puts these into zip files
+of at most 15 MB. A run that fails does not stop the others; the exit code is then 1.
 
 Small models leave most of a large GPU idle, because starting its work takes the CPU longer than doing it takes the
 GPU: --parallel 3 trains three runs side by side.
@@ -32,7 +33,7 @@ from pathlib import Path
 ROOT = Path(__file__).resolve().parent.parent
 sys.path.insert(0, str(ROOT))
 
-from ship import ship  # noqa: E402, the package is found through the line above
+from ship import ship, ship_early, ship_lapse, ship_snapshots  # noqa: E402, the package is found through the line above
 from ssgan_lite.errors import UserError  # noqa: E402
 from ssgan_lite.storage import atomic_write  # noqa: E402
 
@@ -45,8 +46,11 @@ GRACE_SECONDS = 120          # how much longer than allowed a run may take befor
 class Run:
     share: float             # of the time
     options: str             # of `ssgan-lite train`; what is not said is the preset's recipe
+    snapshots: int = 0       # so many snapshots of the weights ship
+    early: tuple[int, ...] = ()      # the networks after about so many images ship, to train on from
 
 
+LAPSE = 12                   # rows of a time-lapse
 # Time decides the length, so more images are asked for than anyone will see; large batches, because GPUs want them.
 LITE64 = "--preset lite64 --batch 64 --images 50000000"
 RUNS = {
@@ -57,7 +61,9 @@ RUNS = {
     "lite64-no-fourier": Run(4, f"{LITE64} --fourier-bands 0"),
     "lite64-no-base": Run(4, f"{LITE64} --base-layers 0"),
     "lite64-hard-fusion": Run(4, f"{LITE64} --fusion hard"),
-    "nano32": Run(2, "--preset nano32 --batch 64 --images 50000000"),
+    "nano32": Run(2, "--preset nano32 --batch 64 --images 50000000", snapshots=6),
+    # The beginning of a run as a laptop would make it: the lesson that trains live goes on from the first of these.
+    "nano32-early": Run(0.5, "--preset nano32 --images 33000 --snapshot-networks", early=(8_000, 4_000, 16_000, 32_000)),
 }
 OFTEN = "--log-every 5000 --sample-every 100000 --checkpoint-every 50000"
 REHEARSAL = "--preset nano32 --batch 4 --log-every 8 --sample-every 64 --checkpoint-every 32 --snapshot-every 0"
@@ -108,17 +114,23 @@ def train_one(name: str, options: argparse.Namespace, progress: Progress, target
 
 def collect(name: str, out: Path) -> str:
     """Put what is worth keeping of a run into `results/`."""
-    line = ship(out / name, name, out / "results")
+    run, results = out / name, out / "results"
+    lines = [ship(run, name, results), ship_lapse(run, name, results, LAPSE)]
+    if RUNS[name].snapshots:
+        lines.append(ship_snapshots(run, name, results, RUNS[name].snapshots))
+    for images in RUNS[name].early:
+        first = images == RUNS[name].early[0]
+        lines.append(ship_early(run, name if first else f"{name}-{images}", results, images))
     if (out / name / "log.jsonl").exists():
         shutil.copyfile(out / name / "log.jsonl", out / "results" / f"{name}.log.jsonl")
-    return line
+    return "\n".join(lines)
 
 
 def pack(results: Path, target: Path) -> list[Path]:
     """The results in as few zip files as fit, none above the limit."""
     target.mkdir(parents=True, exist_ok=True)
     groups, size = [[]], 0
-    for path in sorted(results.iterdir()):
+    for path in sorted(path for path in results.rglob("*") if path.is_file()):
         if size + path.stat().st_size > PACK_BYTES and groups[-1]:
             groups.append([])
             size = 0
@@ -129,7 +141,7 @@ def pack(results: Path, target: Path) -> list[Path]:
         packed.append(target / f"results-{number}.zip")
         with atomic_write(packed[-1]) as temporary, zipfile.ZipFile(temporary, "w", zipfile.ZIP_DEFLATED) as archive:
             for path in paths:
-                archive.write(path, path.name)
+                archive.write(path, path.relative_to(results))
     return packed
 
 

@@ -5,15 +5,13 @@
               /samples/000012800.png      always the same sixteen faces, with their masks
               /checkpoint.pt              to go on from (`--resume`)
               /weights.safetensors, .json the averaged generator, for everything else
-              /snapshots/                 the same at intervals, in half precision, for curves and time-lapses
+              /snapshots/                 the same along the way, in half precision, for curves and time-lapses
 """
 
 from __future__ import annotations
 
-import dataclasses
 import json
 import os
-import platform
 import signal
 import threading
 import time
@@ -28,17 +26,16 @@ from ssgan_lite.config import ModelConfig
 from ssgan_lite.config import preset as model_preset
 from ssgan_lite.data import open_dataset
 from ssgan_lite.errors import UserError
-from ssgan_lite.pictures import sample_sheet
-from ssgan_lite.storage import atomic_write, explain, leftovers, remove_leftovers
-from ssgan_lite.train.checkpoint import FORMAT as CHECKPOINT_FORMAT
+from ssgan_lite.storage import atomic_write, remove_leftovers
 from ssgan_lite.train.checkpoint import read_checkpoint, resume, save_checkpoint
+from ssgan_lite.train.folder import check_folder, describe
 from ssgan_lite.train.log import RunLog, forget_after
+from ssgan_lite.train.networks import is_networks, load_networks, shipped_networks
 from ssgan_lite.train.recipe import TrainConfig
+from ssgan_lite.train.snapshots import Schedule, save_sheet, save_snapshot
 from ssgan_lite.train.speed import Speed
-from ssgan_lite.train.trainer import Trainer
+from ssgan_lite.train.trainer import NETWORKS, Trainer
 from ssgan_lite.weights import load, load_state, save_weights
-
-SAMPLE_SEEDS = range(16)
 
 
 @dataclass(frozen=True)
@@ -54,7 +51,9 @@ class RunOptions:
     log_every: int = 1_000              # images between two lines of the log
     sample_every: int = 10_000          # images between two sheets of samples
     checkpoint_every: int = 10_000      # images between two checkpoints; a kill costs at most so many
-    snapshot_every: int = 0             # images between two snapshots of the weights; 0: none
+    snapshots: str = "doubling"         # after 0, 500, 1000, 2000, ... images; "none"; or a list "0,1000,5000"
+    snapshot_every: int = 0             # images between two more snapshots; 0: no more
+    snapshot_networks: bool = False     # snapshots hold both networks too, to train on from (--start-from)
     quiet: bool = False                 # no progress bar, no closing words
     precision: str = "auto"             # fp32, bf16 or auto: bf16 on a GPU that has it
     compile: bool = False               # torch.compile the networks: minutes at the start, faster steps after that
@@ -90,7 +89,8 @@ def train(options: RunOptions, config: TrainConfig, on_log: Callable[[dict], Non
     """
     began = time.monotonic()
     out, device = Path(options.out), choose_device(options.device)
-    _check_folder(out, options)
+    schedule = Schedule.parse(options.snapshots, options.snapshot_every)
+    check_folder(out, options)
     model = model or model_preset(options.preset)
     speed = Speed(options.precision, compile=options.compile)
     trainer = Trainer(model, config, open_dataset(options.data, size=model.size), device, speed)
@@ -104,10 +104,16 @@ def train(options: RunOptions, config: TrainConfig, on_log: Callable[[dict], Non
         # Before the first step, so that a run that is killed at any time can be resumed.
         save_checkpoint(trainer, out / "checkpoint.pt")
     remove_leftovers(out)
-    description = _describe(options, config, trainer)
+    description = describe(options, config, trainer)
     with atomic_write(out / "run.json") as temporary:
         temporary.write_text(json.dumps(description, indent=1) + "\n")
 
+    def take_snapshot(before: int) -> None:
+        if schedule.due(before, trainer.images_seen):
+            save_snapshot(trainer, out / "snapshots", options.snapshot_networks)
+
+    if not trainer.steps:                  # also when a run goes on that was killed before its first step
+        take_snapshot(-1)
     log = RunLog(out / "log.jsonl", config.images, trainer.images_seen, seconds, options.quiet, log_state)
     try:
         with _stop_requests() as stop_requested:
@@ -121,17 +127,13 @@ def train(options: RunOptions, config: TrainConfig, on_log: Callable[[dict], Non
                     if on_log:
                         on_log(line)
                 if _crossed(trainer, options.sample_every):
-                    save_samples(trainer, out)
-                if _crossed(trainer, options.snapshot_every):
-                    trainer.require_finite()
-                    path = out / "snapshots" / f"{trainer.images_seen:09d}"
-                    trainer.G_ema.update_mean_w()
-                    save_weights(trainer.G_ema, path, {"images": trainer.images_seen}, torch.float16)
+                    save_sheet(trainer, out / "samples" / f"{trainer.images_seen:09d}.png")
+                take_snapshot(trainer.images_seen - config.batch)
                 if _crossed(trainer, options.checkpoint_every):
                     save_checkpoint(trainer, out / "checkpoint.pt", log.elapsed, log.state_dict())
             finished = trainer.images_seen >= config.images
             save_checkpoint(trainer, out / "checkpoint.pt", log.elapsed, log.state_dict())
-            save_samples(trainer, out)
+            save_sheet(trainer, out / "samples" / f"{trainer.images_seen:09d}.png")
             trainer.G_ema.update_mean_w()
             record = {**description, "images": trainer.images_seen,
                       "seconds": round(log.elapsed)}
@@ -144,85 +146,18 @@ def train(options: RunOptions, config: TrainConfig, on_log: Callable[[dict], Non
     return trainer
 
 
-def save_samples(trainer: Trainer, out: Path) -> None:
-    """The same faces every time, so that two sheets can be compared."""
-    sheet = sample_sheet(trainer.G_ema, SAMPLE_SEEDS, scale=max(1, 64 // trainer.model_config.size))
-    with atomic_write(out / "samples" / f"{trainer.images_seen:09d}.png") as temporary:
-        sheet.save(temporary, "PNG")
-
-
-def _check_folder(out: Path, options: RunOptions) -> None:
-    """A run never overwrites another."""
-    if options.resume and options.start_from:
-        raise UserError("--resume goes on with a run, --start-from begins a new one: use one of them.")
-    try:
-        begun = (out / "checkpoint.pt").is_file()
-        # A run that was killed before its first checkpoint leaves a temporary file at most.
-        empty = not out.exists() or (out.is_dir() and set(out.iterdir()) <= set(leftovers(out)))
-    except OSError as error:
-        raise UserError(explain(error, out / "checkpoint.pt")) from error
-    if options.resume and not begun:
-        raise UserError(f'There is nothing to resume in "{out}": it has no checkpoint.pt. Leave out --resume, or '
-                        "choose the --out of a run.")
-    if begun and not options.resume:
-        raise UserError(f'"{out}" already holds a run. Add --resume to go on with it, or choose another --out.')
-    if not begun and not empty:
-        raise UserError(f'"{out}" is not an empty folder. Choose another --out.')
-
-
-def recorded_recipe(out: str | os.PathLike) -> TrainConfig | None:
-    """The recipe that the run in a folder was started with, so that resuming it needs no options; None if unknown."""
-    try:
-        return TrainConfig(**json.loads((Path(out) / "run.json").read_text(encoding="utf-8"))["recipe"])
-    except (OSError, ValueError, KeyError, TypeError):
-        return None
-
-
-def recorded_preset(out: str | os.PathLike) -> str | None:
-    """The preset that the run in a folder was started with; None if unknown."""
-    try:
-        return str(json.loads((Path(out) / "run.json").read_text(encoding="utf-8"))["preset"])
-    except (OSError, ValueError, KeyError, TypeError):
-        return None
-
-
-def recorded_model(out: str | os.PathLike, preset: str) -> ModelConfig | None:
-    """The model that the run in a folder was started with, if it was made from this preset; None if unknown."""
-    try:
-        description = json.loads((Path(out) / "run.json").read_text(encoding="utf-8"))
-        return ModelConfig.from_dict(description["model"]) if description["preset"] == preset else None
-    except (OSError, ValueError, KeyError, TypeError):
-        return None
-
-
 def _start_from(trainer: Trainer, source: str) -> None:
-    """Weights of a generator, or both networks of a checkpoint; their average is kept, not begun anew."""
+    """Weights of a generator, or all networks of a checkpoint or snapshot; their average is kept, not begun anew."""
     trainer.given_average = True
-    if Path(source).suffix != ".pt":
+    if Path(source).suffix == ".pt":
+        state = read_checkpoint(Path(source))
+        trainer.give({name: state[name] for name in NETWORKS}, source)
+    elif source in shipped_networks() or is_networks(Path(source)):
+        trainer.give(load_networks(source).states, source)
+    else:
         state = load(source).state_dict()
         for ours in (trainer.G, trainer.G_ema):
             load_state(ours, state, source)
-        return
-    state = read_checkpoint(Path(source))
-    for name in ("G", "D", "G_ema"):
-        load_state(getattr(trainer, name), state[name], f"{source} ({name})")
-
-
-def _describe(options: RunOptions, config: TrainConfig, trainer: Trainer) -> dict:
-    """What a reader needs to repeat the run."""
-    device, start_from = trainer.device, Path(options.start_from).name or None
-    if options.resume:                            # what a resumed run began with is known from its first start only
-        try:
-            start_from = json.loads((Path(options.out) / "run.json").read_text(encoding="utf-8")).get("start_from")
-        except (OSError, ValueError):
-            pass
-    return dict(
-        preset=options.preset, model=trainer.model_config.to_dict(), data=options.data, faces=len(trainer.data),
-        recipe=dataclasses.asdict(config),
-        start_from=start_from,
-        device=torch.cuda.get_device_name(device) if device.type == "cuda" else f"cpu, {torch.get_num_threads()} threads",
-        precision="bf16" if trainer.bf16 else "fp32", compiled=options.compile,
-        torch=torch.__version__, python=platform.python_version(), checkpoint_format=CHECKPOINT_FORMAT)
 
 
 def _crossed(trainer: Trainer, every: int) -> bool:

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import copy
 import math
+from typing import TYPE_CHECKING
 
 import torch
 from torch import Tensor
@@ -22,6 +23,13 @@ from ssgan_lite.train.ema import ema_decay, update_ema
 from ssgan_lite.train.recipe import TrainConfig
 from ssgan_lite.train.speed import Speed, prepare_device
 from ssgan_lite.train.streams import derive_seed, shuffled_indices, stream, uniform
+from ssgan_lite.weights import load_state
+
+if TYPE_CHECKING:
+    from ssgan_lite.train.networks import Networks
+
+
+NETWORKS = ("G", "D", "G_ema")
 
 
 def broke_down(step: int, quantities: list[str]) -> str:
@@ -70,6 +78,25 @@ class Trainer:
         self._fast_G, self._fast_D = (torch.compile(net) if speed.compile else net for net in (self.G, self.D))
         self.steps = 0
         self.given_average = False         # did the run begin with weights that are worth averaging from the start?
+
+    @classmethod
+    def from_networks(cls, networks: Networks, data: Dataset, config: TrainConfig | None = None,
+                      device: str | torch.device = "cpu", speed: Speed = Speed()) -> Trainer:
+        """A trainer that stands where `networks` were taken (`train.networks.load_networks`), but for the optimisers.
+
+        Data, random numbers, average and augmentation go on from the number of images that had been seen. config is
+        the recipe of the networks unless another is given.
+        """
+        config = config or networks.config
+        trainer = cls(networks.model, config, data, device, speed)
+        trainer.give(networks.states, networks.source)
+        trainer.steps = networks.images // config.batch
+        return trainer
+
+    def give(self, states: dict[str, dict[str, Tensor]], source: str = "the given weights") -> None:
+        """Replace the weights of G, D and G_ema, or of some of them; what does not fit is a `UserError`."""
+        for name, state in states.items():
+            load_state(getattr(self, name), state, f"{source} ({name})")
 
     @property
     def images_seen(self) -> int:
@@ -196,7 +223,7 @@ class Trainer:
 
     def require_finite(self) -> None:
         """Raise a `UserError` if a weight is no longer a number, which no later step can mend."""
-        bad = [name for name in ("G", "D", "G_ema")
+        bad = [name for name in NETWORKS
                if not all(weight.isfinite().all() for weight in getattr(self, name).parameters())]
         if bad:
             raise UserError(broke_down(self.steps, [f"a weight of {name}" for name in bad]))
@@ -209,7 +236,7 @@ class Trainer:
                     given_average=self.given_average)
 
     def load_state_dict(self, state: dict) -> None:
-        for name in ("G", "D", "G_ema", "optimizer_g", "optimizer_d"):
+        for name in (*NETWORKS, "optimizer_g", "optimizer_d"):
             getattr(self, name).load_state_dict(state[name])
         for optimizer in (self.optimizer_g, self.optimizer_d):
             for weight, held in optimizer.state.items():

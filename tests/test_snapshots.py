@@ -1,0 +1,230 @@
+"""Snapshots of a run: when they are taken, that they are kept, what is made of them, and training on from one."""
+
+from __future__ import annotations
+
+import importlib.util
+import json
+import sys
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+from PIL import Image
+
+from ssgan_lite import assets, load_weights, preset
+from ssgan_lite.cli import main
+from ssgan_lite.data import open_dataset
+from ssgan_lite.errors import UserError
+from ssgan_lite.train import (RunOptions, Trainer, find_snapshots, load_networks, open_snapshots, recipe,
+                              save_networks, timelapse, train)
+from ssgan_lite.train.networks import is_networks
+from ssgan_lite.train.snapshots import Schedule
+
+pytestmark = pytest.mark.usefixtures("one_thread", "use_tiny_data")
+
+ROOT = Path(__file__).parent.parent
+CONFIG = recipe("nano32").replace(images=24, batch=4, r1_every=2)
+POINTS = "0,4,10,20"
+
+
+def points(schedule: Schedule, batch: int, images: int) -> list[int]:
+    """The numbers of images at which snapshots would be taken."""
+    seen = range(0, images + 1, batch)
+    return [after for before, after in zip([-1, *seen], seen) if schedule.due(before, after)]
+
+
+@pytest.mark.parametrize("text, every, batch, wanted", [
+    ("doubling", 0, 4, [0, 500, 1000, 2000, 4000]),
+    ("doubling", 0, 64, [0, 512, 1024, 2048, 4032]),
+    ("Doubling", 1500, 100, [0, 500, 1000, 1500, 2000, 3000, 4000, 4500]),
+    ("doubling", 0, 3000, [0, 3000]),                      # three points within a step are one snapshot
+    ("none", 0, 4, []), ("", 2000, 4, [2000, 4000]),
+    ("0,500,1_000", 0, 64, [0, 512, 1024]), ("30", 0, 4, [32]), ("4000,4", 0, 4, [4, 4000]),
+])
+def test_when_snapshots_are_taken(text, every, batch, wanted) -> None:
+    assert points(Schedule.parse(text, every), batch, 4999) == wanted
+
+
+@pytest.mark.parametrize("text", ["often", "1;2", "-4", "0,,5", "0.5"])
+def test_a_schedule_that_says_nothing(text: str, tmp_path: Path) -> None:
+    with pytest.raises(UserError, match="says nothing about snapshots. Write"):
+        train(RunOptions(tmp_path / "run", snapshots=text, quiet=True), CONFIG)
+    assert list(tmp_path.iterdir()) == []
+
+
+@pytest.fixture(scope="module")
+def run(tmp_path_factory, tiny_data) -> Path:
+    """Six steps with four snapshots, both networks in each."""
+    out = tmp_path_factory.mktemp("runs") / "run"
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("SSGAN_DATA", str(tiny_data))
+        threads = torch.get_num_threads()
+        torch.set_num_threads(1)
+        train(RunOptions(out, quiet=True, device="cpu", snapshots=POINTS, snapshot_networks=True, checkpoint_every=8),
+              CONFIG)
+        torch.set_num_threads(threads)
+    return out
+
+
+def test_snapshots_are_kept_apart_from_checkpoints(run: Path) -> None:
+    found = find_snapshots(run)
+    assert list(found) == [0, 4, 12, 20, 24] and found[24] == run / "weights.safetensors"
+    for images in (0, 4, 12, 20):
+        path = run / "snapshots" / f"{images:09d}.safetensors"
+        assert found[images] == path and load_weights(path).record == {"images": images}
+        assert path.stat().st_size < 700_000                  # 0.3 M numbers of two bytes
+        with Image.open(path.with_suffix(".png")) as sheet:
+            assert sheet.size == (8 * 66 - 2, 2 * 130 - 2)
+        networks = run / "snapshots" / "networks" / path.name
+        assert is_networks(networks) and not is_networks(path)
+        assert load_networks(networks).images == images
+    first, last = load_weights(found[0]), load_weights(found[20])
+    assert not torch.equal(first.local.weight, last.local.weight)
+
+
+def test_a_run_that_was_killed_before_its_first_step_takes_the_first_snapshot_too(tmp_path: Path, monkeypatch) -> None:
+    def killed(*arguments):
+        raise KeyboardInterrupt
+    with monkeypatch.context() as patch:
+        patch.setattr("ssgan_lite.train.run.save_snapshot", killed)
+        with pytest.raises(KeyboardInterrupt):
+            train(RunOptions(tmp_path / "run", quiet=True), CONFIG)
+    train(RunOptions(tmp_path / "run", quiet=True, resume=True), CONFIG.replace(images=4))
+    assert list(find_snapshots(tmp_path / "run")) == [0, 4]
+
+
+def test_snapshots_that_are_not_there(tmp_path: Path) -> None:
+    for where in (tmp_path, tmp_path / "gone"):
+        with pytest.raises(UserError, match="There are no snapshots in|was found in"):
+            find_snapshots(where)
+    with pytest.raises(UserError, match='"weights/snapshots/nano32/'):
+        find_snapshots("nano32")
+
+
+# --------------------------------------------------------------------------------------------------- training on
+
+def test_networks_hold_the_weights_of_the_moment(tmp_path: Path) -> None:
+    trainer = Trainer(preset("nano32"), CONFIG, open_dataset("heads", 32))
+    trainer.step()
+    trainer.step()
+    save_networks(trainer, tmp_path / "place", {"note": "x"})
+    networks = load_networks(tmp_path / "place.safetensors")
+    assert (networks.images, networks.model, networks.config) == (8, trainer.model_config, CONFIG)
+    assert networks.record == {"note": "x"} and "after 8 images" in repr(networks)
+    other = Trainer.from_networks(networks, open_dataset("heads", 32))
+    for name in ("G", "D", "G_ema"):
+        for (key, ours), theirs in zip(getattr(trainer, name).state_dict().items(),
+                                       getattr(other, name).state_dict().values()):
+            torch.testing.assert_close(ours, theirs, rtol=1e-3, atol=1e-5, equal_nan=True, msg=f"{name} {key}")
+
+
+def test_training_on_from_networks_is_nearly_going_on(run: Path) -> None:
+    """Same data, codes and noise as the uninterrupted run; only the optimisers are fresh and the weights rounded."""
+    networks = load_networks(run / "snapshots" / "networks" / "000000012.safetensors")
+    trainer = Trainer.from_networks(networks, open_dataset("heads", 32))
+    assert trainer.steps == 3 and trainer.images_seen == 12 and trainer.config == CONFIG
+    whole = Trainer(preset("nano32"), CONFIG, open_dataset("heads", 32))
+    for _ in range(3):
+        whole.step()
+    ours, theirs = trainer.step(), whole.step()
+    for name in ("d_loss", "g_loss"):                       # taken before, or one update after, the optimisers differ
+        assert ours[name].item() == pytest.approx(theirs[name].item(), rel=0.05), name
+    assert torch.equal(trainer.draw_real()[0], whole.draw_real()[0])
+    fast = Trainer.from_networks(networks, open_dataset("heads", 32), CONFIG.replace(batch=8, lr=0.001))
+    assert fast.steps == 1 and fast.config.lr == 0.001
+
+
+def test_a_run_can_start_from_networks(run: Path, tmp_path: Path) -> None:
+    source = run / "snapshots" / "networks" / "000000012.safetensors"
+    trainer = train(RunOptions(tmp_path / "on", quiet=True, start_from=str(source), device="cpu", snapshots="0"),
+                    CONFIG.replace(images=4))
+    assert trainer.steps == 1 and trainer.given_average
+    begun, given = load_weights(tmp_path / "on" / "snapshots" / "000000000.safetensors"), load_networks(source)
+    assert torch.equal(begun.local.weight, given.states["G_ema"]["local.weight"])
+    assert json.loads((tmp_path / "on" / "run.json").read_text())["start_from"] == source.name
+
+
+def test_networks_that_do_not_fit(run: Path, tmp_path: Path) -> None:
+    source = run / "snapshots" / "networks" / "000000012.safetensors"
+    with pytest.raises(UserError, match=r"\(G\).*another model"):
+        train(RunOptions(tmp_path / "x", preset="lite64", quiet=True, start_from=str(source)), recipe("lite64"))
+    with pytest.raises(UserError, match="no networks at"):
+        load_networks(tmp_path / "gone.safetensors")
+    with pytest.raises(UserError, match="does not hold networks"):
+        load_networks(run / "weights.safetensors")
+    for path in (source, source.with_suffix(".json")):
+        (tmp_path / path.name).write_bytes(path.read_bytes())
+    with open(tmp_path / source.name, "r+b") as file:
+        file.seek(-1, 2)
+        file.write(b"\7")
+    with pytest.raises(UserError, match="is not the file that"):
+        load_networks(tmp_path / source.name)
+    assert {path.name for path in tmp_path.iterdir()} == {source.name, source.with_suffix(".json").name}
+
+
+# ---------------------------------------------------------------------------------------------------- time-lapses
+
+def test_a_time_lapse_shows_the_same_faces_in_every_row(run: Path) -> None:
+    rows = timelapse.of_run(run, seeds=range(3), count=3)
+    assert list(rows) == [0, 12, 24] and all(row.size == (3 * 34 - 2, 32) for row in rows.values())
+    again = timelapse.time_lapse({20: load_weights(find_snapshots(run)[20])}, seeds=[2, 0])
+    alone = timelapse.time_lapse({20: load_weights(find_snapshots(run)[20])}, seeds=[0])
+    assert np.array_equal(np.asarray(again[20])[:, 34:66], np.asarray(alone[20]))
+    strip = timelapse.strip(rows)
+    assert strip.height == 3 * 32 + 2 * 2 and strip.width > 3 * 34
+    row = np.asarray(strip)[34:66, strip.width - rows[12].width:]
+    assert np.array_equal(row, np.asarray(rows[12]))
+    masks = timelapse.of_run(run, seeds=range(2), count=2, masks=True, scale=2)
+    assert list(masks) == [0, 24] and masks[0].size == (2 * 66 - 2, 128)
+    with pytest.raises(UserError, match="at least 2"):
+        timelapse.of_run(run, count=1)
+
+
+def test_an_animation(run: Path, tmp_path: Path) -> None:
+    rows = timelapse.of_run(run, seeds=range(2), count=4)
+    timelapse.save_gif(timelapse.frames(rows), tmp_path / "a.gif")
+    with Image.open(tmp_path / "a.gif") as animation:
+        assert animation.n_frames == len(rows) == 4 and animation.info["loop"] == 0
+        animation.seek(3)
+        assert animation.info["duration"] == timelapse.LAST_MS and animation.size == (66, 52)
+
+
+# ------------------------------------------------------------------------------------------------------- shipping
+
+@pytest.fixture
+def ship(monkeypatch):
+    spec = importlib.util.spec_from_file_location("ship", ROOT / "tools" / "ship.py")
+    module = importlib.util.module_from_spec(spec)
+    monkeypatch.setitem(sys.modules, "ship", module)
+    spec.loader.exec_module(module)
+    return module
+
+
+def test_what_ships_of_a_run(ship, run: Path, tmp_path: Path, monkeypatch, capsys) -> None:
+    root = tmp_path / "data"
+    (root / "weights").mkdir(parents=True)
+    (root / "manifest.json").write_text("{}")
+    words = ["ship.py", str(run), "tiny", "--early", "11", "--snapshots", "3", "--lapse", "4",
+             "--folder", str(root / "weights")]
+    monkeypatch.setattr(sys, "argv", words)
+    assert ship.main() == 0, capsys.readouterr()
+    names = {path.relative_to(root).as_posix() for path in root.rglob("*") if path.is_file()}
+    assert names == {"manifest.json", *(f"weights/tiny{end}" for end in (".safetensors", ".json", ".png", "-lapse.png")),
+                     *(f"weights/training/tiny-early{end}" for end in (".safetensors", ".json")),
+                     *(f"weights/snapshots/tiny/{images:09d}{end}" for images in (0, 12, 24)
+                       for end in (".safetensors", ".json"))}
+    monkeypatch.setenv("SSGAN_DATA", str(root))
+    assert assets.check() == []
+    networks = load_networks("tiny-early")
+    assert networks.images == 12 and networks.record["preset"] == "nano32"
+    assert {images: G.record["images"] for images, G in open_snapshots("tiny").items()} == {0: 0, 12: 12, 24: 24}
+    with pytest.raises(UserError, match='No networks called "tiny-eraly".*Did you mean "tiny-early"'):
+        load_networks("tiny-eraly")
+    assert main(["sample", "--weights", "tiny-early", "--out", str(tmp_path / "x.png")]) == 2      # no generator alone
+    assert 'No weights called "tiny-early"' in capsys.readouterr().err
+
+
+def test_an_early_snapshot_needs_networks(ship, run: Path, tmp_path: Path) -> None:
+    with pytest.raises(UserError, match="--snapshot-networks"):
+        ship.ship_early(tmp_path, "x", tmp_path, 10)
