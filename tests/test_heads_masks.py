@@ -123,6 +123,8 @@ def test_thin_and_transparent_things_keep_the_rules(seed):
 
 @needs_renderer
 def test_seeds_0_to_3_make_the_shipped_heads_again():
+    """Within rendering noise: on the machine that made them the difference is 0 to 0.2 of 255 on average; with other
+    random light paths it is 3 to 4.6 and the masks stay equal; another head differs by 50 to 100."""
     from make import MAKER_VERSION
     from make.portrait import make_portrait
     from make.shards import Shard, decode_image, encode_image
@@ -133,5 +135,5 @@ def test_seeds_0_to_3_make_the_shipped_heads_again():
         again = make_portrait(seed)
         difference = np.abs(decode_image(encode_image(again.image)).astype(int) - shard.image(seed)).mean()
         assert difference < 5, f"seed {seed}: pictures differ by {difference:.1f} of 255 on average"
-        assert (again.mask == shard.masks[seed]).mean() > 0.97
+        assert (again.mask == shard.masks[seed]).mean() > 0.99
         assert str(shard.arrays["attr_hair_style"][seed]) == again.attributes.hair_style
