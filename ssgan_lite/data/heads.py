@@ -118,11 +118,11 @@ def in_split(seeds: np.ndarray, split: str) -> np.ndarray:
 def reduce_masks(masks: np.ndarray, factor: int) -> np.ndarray:
     """Masks made smaller by a vote in every block of factor x factor pixels: uint8 [N, H, W] -> [N, H/f, W/f].
 
-    In a plain majority vote thin parts die: in the first pack 68 % of the heads with earrings have none left at 32
-    pixels, and 5 % of those with open eyes have no eyes. So a pixel of a thin part counts more (`THIN_PARTS`): a
-    block goes to the part with the largest number of pixels times weight, and where two are equal to the thinner
-    one. Against one other part, eyes, eyebrows, mouth and glasses win a block from 2 of 4 pixels or 7 of 16, earrings
-    from 2 of 4 or 5 of 16. In the first pack no eyes are lost then, and at 32 pixels 79 % of the earrings are kept.
+    In a plain majority vote thin parts die (of an early pack, two thirds of the earrings at 32 pixels), and a network
+    that never sees them never draws them. So a pixel of a thin part counts more (`THIN_PARTS`): a block goes to the
+    part with the largest number of pixels times weight, and where two are equal to the thinner one. Against one other
+    part, eyes, eyebrows, mouth and glasses win a block from 2 of 4 pixels or 7 of 16, earrings from 2 of 4 or 5 of 16.
+    What is kept of every part, with and without the weights, is counted in `data/heads/README.md`.
     """
     if factor == 1:
         return masks
