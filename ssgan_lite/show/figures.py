@@ -84,7 +84,7 @@ def picture_rows(rows: Sequence[Sequence[np.ndarray | Image.Image | None]], titl
 def part_legend(names: Sequence[str] = PARTS.names, columns: int = 5) -> Figure:
     """The colours of the parts with their names, as in every coloured mask."""
     rows = -(-len(names) // columns)
-    figure = Figure(figsize=(columns * 1.3, rows * 0.3))
+    figure = Figure(figsize=(columns * 1.4, rows * 0.3))
     axis = figure.subplots()
     axis.set_xlim(0, columns), axis.set_ylim(rows, 0)
     axis.axis("off")
