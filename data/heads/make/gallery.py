@@ -80,7 +80,7 @@ def main() -> None:
     sheet = Image.new("RGB", (8 * 130 - 2, 4 * 258 - 2), (255, 255, 255))
     for place, tile in enumerate(tiles):
         sheet.paste(Image.fromarray(tile), (place % 8 * 130, place // 8 * 258))
-    sheet.save(folder / "overview.webp", quality=QUALITY + 6, method=6)
+    sheet.save(folder / "overview.webp", quality=QUALITY + 16, method=6)
 
     rows = []
     for part in PARTS:

@@ -175,7 +175,8 @@ def collect() -> tuple[dict, dict]:
 def tables(numbers: dict) -> dict[str, str]:
     """The generated pieces of the README by name."""
     def percent(value, digits=0):
-        return f"{100 * value:.{digits}f} %"
+        text = f"{100 * value:.{digits}f}"
+        return ("100" if value == 1 else "0" if value == 0 else text) + "\N{NO-BREAK SPACE}%"
 
     ties, near, pixels = numbers["correlation"], numbers["nearest"], numbers["eye_pixels_64"]
     rows = ["| part | heads with it | its area, where it is | median pixels at 128 / 64 / 32 | heads that keep it at 64 | at 32 | at 32 by plain majority |",
