@@ -67,8 +67,8 @@ class PairTester(widgets.VBox):
     """Sliders: move the mask, add noise to the image; a menu gives the image another person's mask.
 
     critics: name -> critic(image, mask). images [n, 3, H, W] and ids [n, H, W] with n >= 6: the first is the pair in
-    hand, the next two lend their masks, the last three are the companions of the group. The scores of each critic are
-    drawn on a scale from the noisiest image (0) to the untouched pair (1), so that critics can be compared.
+    hand, the next two lend their masks, the last three are the companions of the group. Drawn is how much each score
+    has changed from that of the untouched pair; what falls by more than three stays at the end of the scale.
     """
 
     def __init__(self, critics: Mapping[str, Critic], images: Tensor, ids: Tensor):
@@ -89,8 +89,7 @@ class PairTester(widgets.VBox):
                           self.caption,
                           widgets.HBox([self.owner, self.shift, self.noise],
                                        layout=widgets.Layout(flex_flow="row wrap"))])
-        best, worst = self.scores(0, 0, 0.0), self.scores(0, 0, 0.5)
-        self._range = {name: (worst[name], best[name]) for name in self.critics}
+        self._untouched = self.scores(0, 0, 0.0)
         for control in (self.owner, self.shift, self.noise):
             control.observe(self._redraw, "value")
         self._redraw()
@@ -111,7 +110,7 @@ class PairTester(widgets.VBox):
         for view, pixels in zip(self.pictures, (to_image(image)[0], mask_to_rgb(ids)[0])):
             view.value = _png(Image.fromarray(pixels).resize((2 * VIEW, 2 * VIEW), Image.Resampling.NEAREST))
         self.scale.value = _png(self._draw(found))
-        untouched = all(found[name] == self._range[name][1] for name in found)
+        untouched = found == self._untouched
         words = "; ".join(f"{name} {score:+.2f}" for name, score in found.items())
         self.caption.value = (f"<p aria-live='polite'>Scores: {words}."
                               f"{' This pair is untouched: move something.' if untouched else ''}</p>")
@@ -120,14 +119,14 @@ class PairTester(widgets.VBox):
         figure = Figure(figsize=(3.4, 0.6 + 0.5 * len(found)))
         axis = figure.subplots()
         for row, ((name, score), color, marker) in enumerate(zip(found.items(), (BLUE, ORANGE, GREY), MARKERS)):
-            worst, best = self._range[name]
-            place = np.clip((score - worst) / (best - worst or 1.0), -0.25, 1.25)
-            axis.plot([-0.25, 1.25], [-row, -row], color=GREY, linewidth=0.8)
+            place = np.clip(score - self._untouched[name], -3, 1)
+            axis.plot([-3, 1], [-row, -row], color=GREY, linewidth=0.8)
             axis.plot(place, -row, marker=marker, markersize=10, color=color)
-            axis.text(-0.25, -row + 0.2, name, fontsize=8, color=INK)
-        axis.axvline(1, color=INK, linewidth=0.8, linestyle=":")
-        axis.set_xlim(-0.3, 1.3), axis.set_ylim(-len(found) + 0.5, 0.6)
-        axis.set_xticks([0, 1], ["score of the\nnoisiest image", "score of the\nuntouched pair"], fontsize=8, color=INK)
+            axis.text(-3, -row + 0.2, name, fontsize=8, color=INK)
+        axis.axvline(0, color=INK, linewidth=0.8, linestyle=":")
+        axis.set_xlim(-3.2, 1.2), axis.set_ylim(-len(found) + 0.5, 0.6)
+        axis.set_xticks([-3, -2, -1, 0, 1], ["-3 or\nless", "-2", "-1", "un-\ntouched", "+1"], fontsize=8, color=INK)
+        axis.set_xlabel("change of the score", fontsize=8, color=INK)
         axis.set_yticks([])
         axis.spines[["top", "right", "left"]].set_visible(False)
         drawn = io.BytesIO()
