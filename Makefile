@@ -1,6 +1,7 @@
 # Every target sets up .venv by itself. INSTALL.md has the same in plain commands, for Windows too.
 #
 #   make lab          open the course in JupyterLab
+#   make demo         the face editor alone as a page in the browser, for a lecture
 #   make test         run all tests, notebooks included
 #   make notebooks    run all notebooks again and store their outputs
 #   make bench        compare the library's speed with a plain implementation
@@ -21,10 +22,10 @@ NOTEBOOKS = $(sort $(wildcard notebooks/*.ipynb))
 export OMP_WAIT_POLICY := PASSIVE
 export PIP_DISABLE_PIP_VERSION_CHECK := 1
 
-.PHONY: help install lab test notebooks bench manifest clean
+.PHONY: help install lab demo test notebooks bench manifest clean
 
 help:
-	@sed -n '3,8s/^# *//p' Makefile
+	@sed -n '3,9s/^# *//p' Makefile
 
 install: $(STAMP)
 
@@ -36,13 +37,19 @@ $(STAMP): pyproject.toml constraints.txt
 	  || { echo "No virtual environment could be made. On Debian and Ubuntu: apt install python3-venv"; exit 2; }
 	@echo "Installing into $(VENV) (a few minutes the first time) ..."
 	@$(if $(TORCH_INDEX),$(PY) -m pip install --quiet -c constraints.txt --index-url $(TORCH_INDEX) torch)
-	@$(PY) -m pip install --quiet -c constraints.txt -e ".[course,measure,test]"
+	@$(PY) -m pip install --quiet -c constraints.txt -e ".[course,demo,measure,movie,test]"
 	@touch $@
 
 # Jupyter refuses to run as root unless told; in a container there is often nobody else.
 lab: $(STAMP)
 	$(PY) -m jupyter lab --config=.jupyter/lab_config.py $(if $(filter 0,$(shell id -u)),--allow-root) $(LAB_OPTIONS) \
 	  notebooks/00_start_here.ipynb
+
+# A kernel is kept warm, so the page is there at once; files are downloaded, none is written here.
+# Another port, or no browser on this machine:   make demo DEMO_OPTIONS="--port 8900 --no-browser"
+demo: $(STAMP)
+	JUPYTER_PATH=$(CURDIR)/demo $(PY) -m voila demo/face_editor.ipynb --template=face_editor \
+	  --VoilaConfiguration.preheat_kernel=True --pool_size=1 $(DEMO_OPTIONS)
 
 test: $(STAMP)
 	$(PY) -m pytest -q --nbval --nbval-current-env --nbval-sanitize-with=tests/nbval_sanitize.cfg tests $(NOTEBOOKS)

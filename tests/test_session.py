@@ -225,17 +225,17 @@ class CountLayers:
 
     def __init__(self, face, monkeypatch):
         self.layers, self.renders = [], 0
-        layer, render = face._renderer._layer, face.generator.render.forward
+        run, render = face._renderer._run_layers, face.generator.render.forward
 
-        def count_layer(part, number, codes, x):
-            self.layers.append((part, number))
-            return layer(part, number, codes, x)
+        def count_layers(part, begin, codes, x):
+            self.layers += [(part, begin + i) for i in range(codes.shape[1])]
+            return run(part, begin, codes, x)
 
         def count_render(*arguments):
             self.renders += 1
             return render(*arguments)
 
-        monkeypatch.setattr(face._renderer, "_layer", count_layer)
+        monkeypatch.setattr(face._renderer, "_run_layers", count_layers)
         monkeypatch.setattr(face.generator.render, "forward", count_render)
 
     def take(self):

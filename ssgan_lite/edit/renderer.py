@@ -6,9 +6,9 @@ parts can be kept. What is left are three things that see all parts:
 - *fusion weights*: a softmax over P maps, cheap;
 - *feature heads*: f = sum_p w_p (F_p x_p + b_p). Written as sum_g W_g f_g over groups g of about sqrt(P) parts, with
   W_g = sum_{p in g} w_p and f_g = sum_{p in g} (w_p / W_g) (F_p x_p + b_p), an edit of one part changes f_g of its own
-  group only: in the other groups all weights grow or shrink together, so their ratios stay. (Transparent parts have a
-  group of their own, for they are not normalised together with the solid ones.) Nothing rests on this, though: the
-  ratios are compared, and a group whose ratios moved is computed anew;
+  group only: by the softmax, w_p / W_g depends on the depths in the group alone. (Transparent parts have a group of
+  their own, for they are not normalised together with the solid ones. Hard fusion has no such ratios; there all groups
+  are computed anew);
 - the *render net*, which is run in full. Cutting it down to the changed region would be exact only with a margin as
   wide as its receptive field, `halo` below: 21 pixels of 64 or 128, 93 of 512, on every side. Nearly every part's
   region with such a margin is most of the picture, so nothing would be won.
@@ -18,9 +18,11 @@ Against a full forward pass the result differs by rounding alone (tests/test_ses
 
 from __future__ import annotations
 
+import itertools
 import math
 from collections import deque
-from dataclasses import dataclass, replace
+from collections.abc import Mapping
+from dataclasses import dataclass
 
 import torch
 from torch import Tensor
@@ -34,26 +36,19 @@ from ssgan_lite.model.fusion import (fusion_weights, hard_fusion_weights, one_ho
 from ssgan_lite.model.layers import SQRT2, demodulate
 
 KEPT_OUTPUTS = 4            # pictures at hand for undo, redo and comparison
-SAME = 5e-7                 # weights that differ by less are the same but for rounding
 
 
 @dataclass
-class _Part:
-    """What is known of one part. n is 1 where all variants of a batch agree on it, else N; M = Hc * Hc."""
+class _Known:
+    """What was computed for the state before. Parts are in `Renderer.order`; M = Hc * Hc; N faces."""
 
-    codes: Tensor                                   # [n, L, S]
-    place: tuple[float, float, float] | None
-    middle: Tensor                                  # [n, C, M], after the layer whose depth is read
-    hidden: Tensor                                  # [n, C, M], after the last layer
-    depth: Tensor                                   # [n, M]
-
-
-@dataclass
-class _Group:
-    """The combined features of some parts."""
-
-    ratios: Tensor                                  # [n, parts, M], their weights as a share of the group's
-    features: Tensor                                # [n, O, M]
+    codes: Tensor                                   # [N, P, L, S]
+    places: dict[int, tuple[float, float, float]]
+    middle: Tensor                                  # [N, P, C, M], after the layer whose depth is read
+    hidden: Tensor                                  # [N, P, C, M], after the last layer
+    depths: Tensor                                  # [N, P, M]
+    hidden_parts: frozenset[int]
+    combined: list[Tensor]                          # [N, O, M] for every group, its features
 
 
 class Renderer:
@@ -65,16 +60,34 @@ class Renderer:
         solid = [part for part in range(config.n_parts) if part not in config.transparent_ids]
         size = math.ceil(math.sqrt(config.n_parts))
         groups = [solid[start:start + size] for start in range(0, len(solid), size)] + [list(config.transparent_ids)]
-        self.groups = [group for group in groups if group]
-        self._forget()
+        # Inside, parts are kept group by group, so that a group is a slice.
+        groups = [group for group in groups if group]
+        self.order = [part for group in groups for part in group]
+        ends = list(itertools.accumulate(map(len, groups)))
+        self.groups = [slice(end - len(group), end) for end, group in zip(ends, groups)]
+        self._watched: list[Tensor] = []
+        self._versions: list[int] | None = None
 
     def _forget(self) -> None:
-        self._parts: list[_Part | None] = [None] * self.generator.config.n_parts
-        self._combined: list[_Group | None] = [None] * len(self.groups)
-        self._heads: list[tuple[Tensor, Tensor]] = []
-        self._embeddings: dict = {}
+        generator, bank = self.generator, self.generator.local
+        generator.render.prepare()
+        self._watched = [*generator.parameters(), *generator.buffers()]
+        self._versions = [x._version for x in self._watched]
         self._outputs: deque[tuple[FaceState, GeneratorOutput]] = deque(maxlen=KEPT_OUTPUTS)
-        self._weights_seen = None
+        self._known: _Known | None = None
+        self._plain = generator.embedding().flatten(1)                                         # [C, M]
+        self._index = torch.tensor(self.order, device=generator.device)
+        self._inverse = self._index.argsort()
+        self._group_of = torch.tensor([i for i, group in enumerate(self.groups) for _ in range(*group.indices(1000))],
+                                      device=generator.device)                                 # [P]
+        self._member = F.one_hot(self._group_of).T.float()                   # [groups, P]
+        scale = math.sqrt(bank.weight.shape[-1])
+        heads = (bank.feature_weight * (bank.feature_modulation / scale)[:, None])[self._index]
+        self._heads = [heads[group].transpose(0, 1).flatten(1) for group in self.groups]       # [O, parts C]
+        self._head_bias = [bank.feature_bias[self._index][group].T for group in self.groups]   # [O, parts]
+        self._depth_heads = F.pad(bank.depth_weight * bank.depth_modulation / scale, (0, 0, 1, 0))     # [P, C]
+        self._depth_bias = F.pad(bank.depth_bias, (1, 0))                                      # [P]
+        self._bias = (SQRT2 * bank.bias)[..., None]                                            # [P, L, C, 1]
 
     @torch.no_grad()
     def __call__(self, state: FaceState) -> GeneratorOutput:
@@ -88,125 +101,111 @@ class Renderer:
         return output
 
     def _notice_new_weights(self) -> None:
-        """Training steps and loaded weights change the parameters in place; what was computed before is void then."""
-        generator = self.generator
-        seen = tuple((id(x), x._version) for x in (*generator.parameters(), *generator.buffers()))
-        if seen != self._weights_seen:
+        """Training and loading change parameters in place, moving to a device replaces them: begin afresh then."""
+        if not self.generator.render.is_prepared or [x._version for x in self._watched] != self._versions:
             self._forget()
-            self._weights_seen = seen
-            generator.render.prepare()
-        elif not generator.render.is_prepared:
-            generator.render.prepare()
 
     def _draw(self, state: FaceState) -> GeneratorOutput:
         generator, config = self.generator, self.generator.config
         codes = effective_codes(generator, state)                                              # [N, P, L, S]
-        fresh = {part for part in range(config.n_parts)
-                 if self._update(part, codes[:, part], state.placement.get(part))}
-        n = max(len(part.depth) for part in self._parts)
-        depths = torch.stack([part.depth.expand(n, -1) for part in self._parts], 1)            # [n, P, M]
-        depths = depths.unflatten(2, (config.coarse_size, config.coarse_size))
+        fresh = self._update(codes, state.placement)
+        depths = self._known.depths[:, self._inverse].unflatten(2, (config.coarse_size, config.coarse_size))
         present = None
         if state.hidden:
             present = generator.present([part for part in range(config.n_parts) if part not in state.hidden])
-        mask = soft_mask(depths, present)                                                      # [n, P, Hc, Hc]
+        mask = soft_mask(depths, present)                                                      # [N, P, Hc, Hc]
         if config.fusion == "hard":
             weights, mask = hard_fusion_weights(mask, config.transparent_ids), one_hot_straight_through(mask)
         else:
             weights = fusion_weights(mask, config.transparent_ids)
-        features = self._compose(weights.flatten(2), fresh).unflatten(2, depths.shape[2:])     # [n, O, Hc, Hc]
+        if state.hidden != self._known.hidden_parts:
+            self._known.hidden_parts, self._known.combined = state.hidden, []
+        features = self._compose(weights.flatten(2)[:, self._index], fresh, present)           # [N, O, M]
         coarse_mask = to_coarse_mask(mask)
-        image, scores = generator.render(features, coarse_mask, noise_planes(generator, state.noise_seed))
-        every = lambda x: x.expand(len(codes), *x.shape[1:])                # noqa: E731, all variants the same
-        return GeneratorOutput(every(image), every(scores), every(coarse_mask), every(depths), codes.flatten(1, 2))
+        image, scores = generator.render(features.unflatten(2, depths.shape[2:]), coarse_mask,
+                                         noise_planes(generator, state.noise_seed))
+        return GeneratorOutput(image, scores, coarse_mask, depths, codes.flatten(1, 2))
 
-    # --- one part -----------------------------------------------------------------------------------------------------
+    # --- one part at a time -------------------------------------------------------------------------------------------
 
-    def _update(self, part: int, codes: Tensor, place: tuple | None) -> bool:
-        """Bring one part up to date; False if nothing about it has changed. codes: [N, L, S]"""
-        if bool((codes == codes[:1]).all()):
-            codes = codes[:1]
-        known, depth_layers = self._parts[part], self.generator.config.depth_layers
-        if known is not None and known.place == place and known.codes.shape == codes.shape:
-            if torch.equal(known.codes, codes):
-                return False
-            if depth_layers and torch.equal(known.codes[:, :depth_layers], codes[:, :depth_layers]):
-                hidden = self._run_layers(part, depth_layers, codes, known.middle)             # only its texture is new
-                self._parts[part] = replace(known, codes=codes, hidden=hidden)
-                return True
-        self._parts[part] = self._begin(part, codes, place)
-        return True
+    def _update(self, codes: Tensor, places: Mapping[int, tuple]) -> list[bool]:
+        """Bring all parts up to date; which of them, in `order`, have new features? codes: [N, P, L, S]"""
+        known, (n, p, n_layers, _), depth_layers = self._known, codes.shape, self.generator.config.depth_layers
+        if known is None or len(known.codes) != n:
+            maps = codes.new_zeros(n, p, *self._plain.shape)
+            known = self._known = _Known(codes, dict(places), maps, maps.clone(), maps[:, :, 0].clone(), frozenset(), [])
+            changed, first = [[True] * n_layers] * p, True
+        else:
+            first = False
+            changed = (codes != known.codes).any(3).any(0).tolist()                            # P lists of L
+        # Where all faces agree on a part's codes, it is computed once.
+        alike = (codes == codes[:1]).flatten(2).all(2).all(0).tolist() if n > 1 else [True] * p
+        fresh = []
+        for i, part in enumerate(self.order):
+            new_shape = first or any(changed[part][:depth_layers]) or known.places.get(part) != places.get(part)
+            fresh.append(new_shape or any(changed[part]))
+            if not fresh[i]:
+                continue
+            own = codes[:1, part] if alike[part] else codes[:, part]                           # [n, L, S]
+            if new_shape:
+                known.middle[:, i], known.depths[:, i] = self._shape(part, own, self._embedding(places.get(part)))
+            middle = known.middle[:len(own), i]
+            known.hidden[:, i] = self._run_layers(part, depth_layers, own[:, depth_layers:], middle)
+        known.codes, known.places = codes, dict(places)
+        return fresh
 
     @torch.no_grad()
     def run_part(self, part: int, codes: Tensor, places: Tensor) -> tuple[Tensor, Tensor]:
         """One part alone at m of the M positions: hidden features [n, C, m] and depth [n, m]. codes: [n, L, S]"""
-        result = self._begin(part, codes, None, places)
-        return result.hidden, result.depth
+        self._notice_new_weights()
+        middle, depth = self._shape(part, codes, self._plain[:, places])
+        depth_layers = self.generator.config.depth_layers
+        return self._run_layers(part, depth_layers, codes[:, depth_layers:], middle), depth
 
-    def _begin(self, part: int, codes: Tensor, place: tuple | None, places: Tensor | None = None) -> _Part:
-        depth_layers, x = self.generator.config.depth_layers, self._embedding(place)           # [C, M]
-        x = (x if places is None else x[:, places]).expand(len(codes), -1, -1)                 # [n, C, M]
-        middle = self._run_layers(part, 0, codes[:, :depth_layers], x)
-        depth = self._depth(part, middle)
-        return _Part(codes, place, middle, self._run_layers(part, depth_layers, codes, middle), depth)
+    def _shape(self, part: int, codes: Tensor, embedding: Tensor) -> tuple[Tensor, Tensor]:
+        """The layers up to the depth head, and what it reads: [n, C, m] and [n, m]. embedding: [C, m]"""
+        depth_layers = self.generator.config.depth_layers
+        x = self._run_layers(part, 0, codes[:, :depth_layers], embedding.expand(len(codes), -1, -1))
+        if part == 0 or depth_layers == 0:                                 # no head, or one that is never read
+            return x, x.new_zeros(len(x), x.shape[2])
+        return x, torch.matmul(self._depth_heads[part], x) + self._depth_bias[part]
 
     def _run_layers(self, part: int, begin: int, codes: Tensor, x: Tensor) -> Tensor:
-        for layer in range(begin, codes.shape[1]):
-            x = self._layer(part, layer, codes[:, layer], x)
+        """Some modulated layers of one part, as in `LocalBank`. codes: [n, layers, S]; x: [n, C, m] -> [n, C, m]"""
+        if not codes.shape[1]:
+            return x
+        bank, (n, c), layers = self.generator.local, x.shape[:2], slice(begin, begin + codes.shape[1])
+        style = torch.einsum("nls,lcs->nlc", codes, bank.style_weight[part, layers]) / math.sqrt(codes.shape[-1])
+        style = (style + bank.style_bias[part, layers]) / math.sqrt(c)
+        weights = SQRT2 * demodulate(bank.weight[part, layers] * style[:, :, None], dims=(-1,))        # [n, l, C, C]
+        for weight, bias in zip(weights.unbind(1), self._bias[part, layers]):
+            x = F.leaky_relu_(torch.baddbmm(bias.expand(n, c, 1), weight, x), 0.2)
         return x
 
-    def _layer(self, part: int, layer: int, codes: Tensor, x: Tensor) -> Tensor:
-        """One modulated layer of one part, as in `LocalBank`. codes: [n, S]; x: [n, C, M] -> [n, C, M]"""
-        bank, c = self.generator.local, x.shape[1]
-        style = codes @ bank.style_weight[part, layer].T / math.sqrt(codes.shape[-1]) + bank.style_bias[part, layer]
-        weight = demodulate(bank.weight[part, layer] / math.sqrt(c) * style[:, None], dims=(-1,))      # [n, C, C]
-        bias = (SQRT2 * bank.bias[part, layer])[:, None].expand(len(x), -1, 1)
-        return F.leaky_relu_(torch.baddbmm(bias, SQRT2 * weight, x), 0.2)
-
-    def _depth(self, part: int, x: Tensor) -> Tensor:
-        """[n, C, M] -> [n, M]; the background has no depth head, and without layers before it none is read."""
-        if part == 0 or self.generator.config.depth_layers == 0:
-            return x.new_zeros(len(x), x.shape[2])
-        bank = self.generator.local
-        head = bank.depth_weight[part - 1] * bank.depth_modulation[part - 1] / math.sqrt(x.shape[1])
-        return torch.matmul(head, x) + bank.depth_bias[part - 1]
-
     def _embedding(self, place: tuple | None) -> Tensor:
-        """The position embedding of the plain grid, which is kept, or of a moved one. [C, M]"""
+        """The position embedding of the plain grid, or of a moved one. [C, M]"""
         embedding = self.generator.embedding
-        if place is not None:
-            return embedding(move_and_zoom(embedding.grid, *place)).flatten(1)
-        if not self._embeddings:
-            self._embeddings[None] = embedding().flatten(1)
-        return self._embeddings[None]
+        return self._plain if place is None else embedding(move_and_zoom(embedding.grid, *place)).flatten(1)
 
     # --- all parts together -------------------------------------------------------------------------------------------
 
-    def _compose(self, weights: Tensor, fresh: set[int]) -> Tensor:
-        """Weighted sum of all parts' features, group by group. weights: [n, P, M] -> [n, O, M]"""
-        features = None
+    def _compose(self, weights: Tensor, fresh: list[bool], present: Tensor | None) -> Tensor:
+        """Weighted sum of all parts' features, group by group. weights: [N, P, M], in `order` -> [N, O, M]"""
+        known, hard = self._known, self.generator.config.fusion == "hard"
+        totals, features = self._member @ weights, None                                        # [N, groups, M]
         for i, group in enumerate(self.groups):
-            total = weights[:, group].sum(dim=1, keepdim=True)                                 # [n, 1, M]
-            ratios = weights[:, group] / (total + 1e-30)
-            known = self._combined[i]
-            if known is None or fresh & set(group) or known.ratios.shape != ratios.shape \
-                    or ((known.ratios - ratios).abs() * total).max() > SAME:
-                known = self._combined[i] = _Group(ratios, self._combine(i, ratios))
-            features = known.features * total if features is None else features.addcmul_(known.features, total)
+            total = totals[:, i:i + 1]
+            if hard or not known.combined[i:] or any(fresh[group]):
+                if hard:
+                    ratios = weights[:, group] / (total + 1e-30)
+                else:       # from the depths, not by division: a group far behind may have no weight left to divide
+                    ratios = soft_mask(known.depths[:, group, :, None],
+                                       None if present is None else present[self._index[group]])[..., 0]
+                bias = self._head_bias[i] @ ratios                                             # [N, O, M]
+                hidden = (known.hidden[:, group] * ratios[:, :, None]).flatten(1, 2)           # [N, parts C, M]
+                known.combined[i:i + 1] = [torch.baddbmm(bias, self._heads[i].expand(len(bias), -1, -1), hidden)]
+            features = known.combined[i] * total if i == 0 else features.addcmul_(known.combined[i], total)
         return features
-
-    def _combine(self, i: int, ratios: Tensor) -> Tensor:
-        """The feature heads of one group and its weighted sum, in one product. [n, parts, M] -> [n, O, M]"""
-        bank = self.generator.local
-        if not self._heads:
-            heads = bank.feature_weight * (bank.feature_modulation / math.sqrt(bank.weight.shape[-1]))[:, None]
-            self._heads = [(heads[group].transpose(0, 1).flatten(1), bank.feature_bias[group].T)
-                           for group in self.groups]                        # [O, parts C] and [O, parts]
-        heads, bias = self._heads[i]
-        n = len(ratios)
-        hidden = torch.cat([self._parts[part].hidden * ratios[:, j, None]
-                            for j, part in enumerate(self.groups[i])], dim=1)                  # [n, parts C, M]
-        return torch.baddbmm(bias.expand(n, -1, -1) @ ratios, heads.expand(n, -1, -1), hidden)
 
 
 def halo(config: ModelConfig) -> int:

@@ -1,0 +1,118 @@
+// Small pieces of the page: elements, icons, buttons, sliders, menus.
+
+function h(tag, attributes = {}, ...children) {
+  const element = document.createElement(tag);
+  for (const [key, value] of Object.entries(attributes)) {
+    if (key.startsWith("on")) element.addEventListener(key.slice(2), value);
+    else if (value === true) element.setAttribute(key, "");
+    else if (value !== false && value != null) element.setAttribute(key, value);
+  }
+  element.append(...children.filter(child => child != null));
+  return element;
+}
+
+// Drawn for this widget: 24 x 24, lines of width 2; after a bar, dots.
+const ICONS = {
+  dice: "M5 4h14a1 1 0 0 1 1 1v14a1 1 0 0 1-1 1H5a1 1 0 0 1-1-1V5a1 1 0 0 1 1-1z|M8.5 8.5h.01M15.5 8.5h.01M12 12h.01M8.5 15.5h.01M15.5 15.5h.01",
+  undo: "M8 5 4 9l4 4M4 9h10a5.5 5.5 0 0 1 0 11h-4",
+  redo: "M16 5l4 4-4 4M20 9H10a5.5 5.5 0 0 0 0 11h4",
+  reset: "M5 5v5h5M5.5 10A7.5 7.5 0 1 1 4.5 14",
+  compare: "M12 3v18M9 6H5a1 1 0 0 0-1 1v10a1 1 0 0 0 1 1h4M15 6h4a1 1 0 0 1 1 1v10a1 1 0 0 1-1 1h-4",
+  locked: "M6 11h12v9H6zM8.5 11V8a3.5 3.5 0 0 1 7 0v3",
+  open_lock: "M6 11h12v9H6zM8.5 11V8a3.5 3.5 0 0 1 6.8-1.2",
+  seen: "M2.5 12S6 5.5 12 5.5 21.5 12 21.5 12 18 18.5 12 18.5 2.5 12 2.5 12zM12 9.5a2.5 2.5 0 1 0 0 5 2.5 2.5 0 0 0 0-5z",
+  unseen: "M2.5 12S6 5.5 12 5.5 21.5 12 21.5 12 18 18.5 12 18.5 2.5 12 2.5 12zM4 20 20 4",
+  save: "M12 4v11M7.5 10.5 12 15l4.5-4.5M4 19h16",
+  open: "M3 6h6l2 2h10v11H3zM3 11h18",
+  backdrop: "M4 5h16v14H4zM4 16l5-5 4 4 3-3 4 4M15.5 8.5h.01",
+  changes: "M12 3.5a8.5 8.5 0 1 0 0 17 8.5 8.5 0 0 0 0-17zM12 8a4 4 0 1 0 0 8 4 4 0 0 0 0-8z",
+};
+
+function icon(name) {
+  const svg = document.createElementNS("http://www.w3.org/2000/svg", "svg");
+  svg.setAttribute("viewBox", "0 0 24 24");
+  svg.setAttribute("aria-hidden", "true");
+  ICONS[name].split("|").forEach((lines, i) => {
+    const path = document.createElementNS("http://www.w3.org/2000/svg", "path");
+    path.setAttribute("d", lines);
+    if (i) path.setAttribute("class", "fe-dots");
+    svg.append(path);
+  });
+  return svg;
+}
+
+function button(symbol, label, title, onclick, extra = {}) {
+  const text = label ? h("span", {}, label) : null;
+  return h("button", { type: "button", title, "aria-label": label ? null : title, onclick, ...extra,
+                       class: `fe-button ${extra.class ?? ""}` }, symbol ? icon(symbol) : null, text);
+}
+
+function setIcon(element, name) { element.querySelector("svg").replaceWith(icon(name)); }
+
+let strokes = 0;
+
+// A slider that reports while it is dragged. All values of one drag carry the same stroke number.
+function slider(label, { min, max, step, title, onmove, onrest, format = v => v.toFixed(2) }) {
+  const input = h("input", { type: "range", min, max, step, title, "aria-label": title ?? label });
+  const value = h("output", { class: "fe-value" });
+  const root = h("label", { class: "fe-slider" }, h("span", {}, label), input, value);
+  let stroke = null;
+  const paint = () => {
+    value.textContent = format(+input.value);
+    // The bar is filled from zero, or from the left end where there is no zero.
+    const share = v => 100 * (v - min) / (max - min), zero = share(Math.max(min, Math.min(0, max)));
+    input.style.setProperty("--from", `${Math.min(zero, share(input.value))}%`);
+    input.style.setProperty("--to", `${Math.max(zero, share(input.value))}%`);
+  };
+  input.addEventListener("input", () => {
+    stroke ??= `s${++strokes}`;
+    paint();
+    onmove(+input.value, stroke);
+  });
+  const rest = () => { if (stroke) { stroke = null; onrest?.(); } };
+  for (const kind of ["change", "pointerup", "blur"]) input.addEventListener(kind, rest);
+  return {
+    root, input,
+    set(v) { if (stroke === null) { input.value = v; paint(); } },
+    get moving() { return stroke !== null; },
+  };
+}
+
+// A button that opens a small panel below it; Escape and a click elsewhere close it.
+function menu(symbol, label, title, ...content) {
+  const panel = h("div", { class: "fe-menu", hidden: true, role: "dialog", "aria-label": title });
+  const opener = button(symbol, label, title, () => toggle(panel.hidden), { "aria-expanded": "false" });
+  const root = h("div", { class: "fe-menu-root" }, opener, panel);
+  panel.append(...content);
+  function toggle(open) {
+    panel.hidden = !open;
+    opener.setAttribute("aria-expanded", String(open));
+    if (open) panel.querySelector("button, input")?.focus();
+  }
+  root.addEventListener("keydown", event => {
+    if (event.key === "Escape" && !panel.hidden) { toggle(false); opener.focus(); event.stopPropagation(); }
+  });
+  root.addEventListener("focusout", event => {
+    if (!panel.hidden && event.relatedTarget && !root.contains(event.relatedTarget)) toggle(false);
+  });
+  return { root, opener, close: () => toggle(false), get isOpen() { return !panel.hidden; },
+           closeIfOutside(target) { if (!root.contains(target)) toggle(false); } };
+}
+
+function fileButton(symbol, label, title, accept, onfile) {
+  const input = h("input", { type: "file", accept, hidden: true, tabindex: "-1", "aria-hidden": "true" });
+  input.addEventListener("change", async () => {
+    const file = input.files[0];
+    input.value = "";
+    if (file) onfile(await file.arrayBuffer(), file.name);
+  });
+  return h("span", { class: "fe-file" }, button(symbol, label, title, () => input.click()), input);
+}
+
+function download(name, blob) {
+  const link = h("a", { href: URL.createObjectURL(blob), download: name });
+  document.body.append(link);
+  link.click();
+  link.remove();
+  setTimeout(() => URL.revokeObjectURL(link.href), 10000);
+}
