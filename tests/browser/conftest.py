@@ -1,7 +1,7 @@
 """JupyterLab in a real browser: everything temporary, on 127.0.0.1 alone.
 
 Without Chromium these tests are skipped; with CI=true a missing browser is a failure, so that they cannot vanish
-unnoticed. Screenshots of every page are kept in the folder that SSGAN_SCREENSHOTS names, if it is set.
+unnoticed. Screenshots are kept in test-output/screenshots, or in the folder that SSGAN_SCREENSHOTS names.
 """
 
 from __future__ import annotations
@@ -15,6 +15,7 @@ import subprocess
 import sys
 import time
 import urllib.request
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -42,10 +43,11 @@ def browser():
 
 @dataclass
 class Lab:
-    """A running server: `url(notebook)` opens one of the copied notebooks."""
+    """A running JupyterLab: `url(notebook)` opens one of the notebooks in `root`."""
 
     port: int
     token: str
+    root: Path
 
     def url(self, notebook: str) -> str:
         return f"http://127.0.0.1:{self.port}/lab/tree/{notebook}?reset&token={self.token}"
@@ -61,26 +63,31 @@ def lab(tmp_path_factory, browser):
     (settings / "default_setting_overrides.json").write_text(json.dumps({
         "@jupyterlab/apputils-extension:notification": {"fetchNews": "false", "checkForUpdates": False,
                                                         "doNotDisturbMode": True}}))
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port = probe.getsockname()[1]
-    token, log = secrets.token_hex(16), folder / "server.log"
-    environment = dict(
-        os.environ, JUPYTER_CONFIG_DIR=str(folder / "config"), JUPYTER_DATA_DIR=str(folder / "data"),
-        JUPYTER_RUNTIME_DIR=str(folder / "runtime"), IPYTHONDIR=str(folder / "ipython"),
-        JUPYTERLAB_SETTINGS_DIR=str(folder / "settings"), JUPYTERLAB_WORKSPACES_DIR=str(folder / "workspaces"),
-        # The kernels must find the package and its data wherever the notebooks were copied to.
-        PYTHONPATH=str(ROOT), OMP_WAIT_POLICY="PASSIVE")
+    port, token = free_port(), secrets.token_hex(16)
     command = [sys.executable, "-m", "jupyterlab", "--no-browser", "--allow-root", "--ServerApp.ip=127.0.0.1",
                f"--ServerApp.port={port}", "--ServerApp.port_retries=0", f"--IdentityProvider.token={token}",
                f"--ServerApp.root_dir={folder / 'root'}", "--LabApp.news_url=None",
                "--LabApp.check_for_updates_class=jupyterlab.NeverCheckForUpdate",
                "--LabApp.expose_app_in_browser=True", "--LabApp.extension_manager=readonly"]
+    with serve(command, folder, f"http://127.0.0.1:{port}/api/status?token={token}"):
+        yield Lab(port, token, folder / "root")
+
+
+@contextmanager
+def serve(command: list[str], folder: Path, ready: str, **environment: str):
+    """A server with all Jupyter folders in `folder`, stopped at the end."""
+    log = folder / "server.log"
+    environment = dict(
+        os.environ, JUPYTER_CONFIG_DIR=str(folder / "config"), JUPYTER_DATA_DIR=str(folder / "data"),
+        JUPYTER_RUNTIME_DIR=str(folder / "runtime"), IPYTHONDIR=str(folder / "ipython"),
+        JUPYTERLAB_SETTINGS_DIR=str(folder / "settings"), JUPYTERLAB_WORKSPACES_DIR=str(folder / "workspaces"),
+        # The kernels must find the package and its data wherever the notebooks were copied to.
+        PYTHONPATH=str(ROOT), OMP_WAIT_POLICY="PASSIVE", **environment)
     with open(log, "w") as output:
         server = subprocess.Popen(command, cwd=folder, env=environment, stdout=output, stderr=subprocess.STDOUT)
     try:
-        _wait_until_up(f"http://127.0.0.1:{port}/api/status?token={token}", server, log)
-        yield Lab(port, token)
+        _wait_until_up(ready, server, log)
+        yield
     finally:
         server.terminate()
         try:
@@ -89,15 +96,31 @@ def lab(tmp_path_factory, browser):
             server.kill()
 
 
-def _wait_until_up(url: str, server: subprocess.Popen, log: Path, timeout: float = 120) -> None:
+def free_port() -> int:
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return probe.getsockname()[1]
+
+
+@pytest.fixture()
+def keep_screenshot():
+    """Screenshots for a look, in test-output/ (which git ignores) or where SSGAN_SCREENSHOTS says."""
+    def keep(page, name: str, **options) -> None:
+        folder = Path(os.environ.get("SSGAN_SCREENSHOTS") or ROOT / "test-output" / "screenshots")
+        folder.mkdir(parents=True, exist_ok=True)
+        page.screenshot(path=str(folder / f"{name}.png"), **options)
+    return keep
+
+
+def _wait_until_up(url: str, server: subprocess.Popen, log: Path, timeout: float = 240) -> None:
     end = time.monotonic() + timeout
     while time.monotonic() < end:
         if server.poll() is not None:
-            raise RuntimeError(f"JupyterLab stopped:\n{log.read_text()}")
+            raise RuntimeError(f"The server stopped:\n{log.read_text()}")
         try:
             with urllib.request.urlopen(url, timeout=5) as answer:
                 if answer.status == 200:
                     return
         except OSError:
             time.sleep(0.3)
-    raise TimeoutError(f"JupyterLab did not come up in {timeout} s:\n{log.read_text()}")
+    raise TimeoutError(f"The server did not come up in {timeout} s:\n{log.read_text()}")

@@ -2,9 +2,6 @@
 
 from __future__ import annotations
 
-import os
-from pathlib import Path
-
 NOTEBOOK = "00_start_here.ipynb"
 PATIENCE = 240_000      # milliseconds; the machines that run this are busy
 
@@ -28,7 +25,7 @@ PIXELS = """async index => {     // a picture of the widget as numbers, 0 to 255
 }"""
 
 
-def test_the_editor_changes_a_part_and_takes_it_back(lab, browser):
+def test_the_editor_changes_a_part_and_takes_it_back(lab, browser, keep_screenshot):
     page = browser.new_context(viewport={"width": 1280, "height": 1000}).new_page()
     page.set_default_timeout(PATIENCE)
     outside, errors = [], []
@@ -52,7 +49,7 @@ def test_the_editor_changes_a_part_and_takes_it_back(lab, browser):
     page.wait_for_function("""() => [...document.querySelectorAll('.jp-OutputArea')].some(
         area => area.textContent.includes('Mean change in the hair'))""", timeout=PATIENCE)
     page.wait_for_function(f"start => ({PICTURE})(0) !== start", arg=start, timeout=PATIENCE)
-    _keep_screenshot(page, "start_here_edited")
+    keep_screenshot(page, "start_here_edited")
     after = page.evaluate(PIXELS, 0)
     assert len(after) == len(before) and after != before, "the face did not change"
     # The map of what changed is white where nothing did, and dark somewhere.
@@ -67,10 +64,3 @@ def test_the_editor_changes_a_part_and_takes_it_back(lab, browser):
     assert not errors, errors
     assert not outside, f"the page asked for something outside this machine: {outside[:3]}"
     page.close()
-
-
-def _keep_screenshot(page, name: str) -> None:
-    folder = os.environ.get("SSGAN_SCREENSHOTS")
-    if folder:
-        Path(folder).mkdir(parents=True, exist_ok=True)
-        page.screenshot(path=str(Path(folder) / f"{name}.png"))

@@ -70,7 +70,7 @@ function render({ model, el }) {
       button("save", "this face", "Save the face; open it again in a new editor", () =>
         download("face.safetensors", new Blob([bytesOf(model, "snapshot")])))));
 
-  const root = h("div", { class: "fe", tabindex: "-1", "data-lm-suppress-shortcuts": "true" },
+  const root = h("div", { class: "fe", tabindex: "-1", "data-busy": "no", "data-lm-suppress-shortcuts": "true" },
     h("div", { class: "fe-bar-top", role: "toolbar", "aria-label": "The whole face" },
       newFace, variety.root, backdrop.root, h("span", { class: "fe-space" }), compare,
       h("span", { class: "fe-group" }, undo, redo, reset), open, exporter.root),
@@ -140,7 +140,6 @@ function render({ model, el }) {
     insideText.textContent = percent(view.meter.inside); outsideText.textContent = percent(view.meter.outside);
     said.textContent = view.said;
     folderRow.hidden = !view.folder;
-    root.dataset.answered = model.get("answered");
   }
   let galleryView = null, galleryCopy = new Uint8Array(0);
   function galleryBytes() {
@@ -152,6 +151,7 @@ function render({ model, el }) {
   const link = makeLink(model, {
     onWait: on => root.classList.toggle("fe-waiting", on),
     onSilence: on => { rescue.hidden = !on; },
+    onBusy: on => { root.dataset.busy = on ? "yes" : "no"; },
   });
   const offered = (message, buffers) => {
     if (message?.download) download(message.download, new Blob([buffers[0]]));

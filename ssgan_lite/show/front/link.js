@@ -3,7 +3,7 @@
 
 const SLOW = 1500, SILENT = 20000;      // milliseconds until the page says that it waits, and that nobody answers
 
-function makeLink(model, { onWait, onSilence }) {
+function makeLink(model, { onWait, onSilence, onBusy }) {
   const me = Math.random().toString(36).slice(2);      // two views of one widget must not take each other's answers
   let count = 0, waiting = null, wishes = [], timers = [], stopped = false;
 
@@ -21,6 +21,7 @@ function makeLink(model, { onWait, onSilence }) {
     const actions = wishes.map(({ action, buffer }) =>
       buffer ? { ...action, buffer: buffers.push(buffer) - 1 } : action);
     wishes = [];
+    onBusy(true);
     waiting = `${me}-${++count}`;
     timers = [setTimeout(() => onWait(true), SLOW), setTimeout(silence, SILENT)];
     try {
@@ -42,13 +43,13 @@ function makeLink(model, { onWait, onSilence }) {
     waiting = null;
     onWait(false);
     onSilence(false);
+    onBusy(false);
     send();
   }
 
   model.on("change:answered", answered);
   return {
     ask,
-    busy: () => waiting !== null,
     stop() { stopped = true; timers.forEach(clearTimeout); model.off("change:answered", answered); },
   };
 }
