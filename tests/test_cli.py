@@ -424,7 +424,7 @@ def test_ctrl_c_before_the_first_step(monkeypatch, tmp_path: Path, capsys) -> No
 
     def interrupted(*arguments, **options):
         raise KeyboardInterrupt
-    monkeypatch.setattr(runs, "open_dataset", interrupted)
+    monkeypatch.setattr(runs, "open_shared", interrupted)
     assert main([*TRAIN, "--out", str(tmp_path / "run")]) == 130
     assert "interrupted" in capsys.readouterr().err and list(tmp_path.iterdir()) == []
 

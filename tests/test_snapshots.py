@@ -194,6 +194,7 @@ def test_an_animation(run: Path, tmp_path: Path) -> None:
 
 @pytest.fixture
 def ship(monkeypatch):
+    monkeypatch.syspath_prepend(ROOT / "tools")
     spec = importlib.util.spec_from_file_location("ship", ROOT / "tools" / "ship.py")
     module = importlib.util.module_from_spec(spec)
     monkeypatch.setitem(sys.modules, "ship", module)
@@ -228,3 +229,32 @@ def test_what_ships_of_a_run(ship, run: Path, tmp_path: Path, monkeypatch, capsy
 def test_an_early_snapshot_needs_networks(ship, run: Path, tmp_path: Path) -> None:
     with pytest.raises(UserError, match="--snapshot-networks"):
         ship.ship_early(tmp_path, "x", tmp_path, 10)
+
+
+def test_the_curve_of_distances(ship, run: Path, tmp_path: Path, monkeypatch) -> None:
+    """With a stand-in for the extractor, which is large: numbers in the record, and a figure."""
+    import curve
+    from ssgan_lite.measure import run as measure_run
+
+    class Means(torch.nn.Module):
+        name, dim = "means of four by four", 48
+
+        def __init__(self):
+            super().__init__()
+            self.weight = torch.nn.Parameter(torch.zeros(()))
+
+        def forward(self, images):
+            return torch.nn.functional.adaptive_avg_pool2d(images, 4).flatten(1)
+
+    monkeypatch.setattr(curve, "extractor", lambda inception, device: Means())
+    monkeypatch.setattr(measure_run, "FEWEST", 4)
+    ship.ship(run, "tiny", tmp_path)
+    line = ship.ship_kid(run, "tiny", tmp_path, 7)
+    record = load_weights(tmp_path / "tiny.safetensors").record["kid"]
+    assert record["images"] == [0, 4, 12, 20, 24] and record["n"] == 7 and record["extractor"] == Means.name
+    assert len(record["kernel"]) == len(record["kernel_std"]) == 5 and np.isfinite(record["kernel"]).all()
+    assert record["kernel"][0] > abs(record["real"]) and f"{record['kernel'][-1]:.2f}" in line
+    with Image.open(tmp_path / "tiny-kid.png") as figure:
+        assert figure.width == 720 and len(np.unique(np.asarray(figure))) > 10
+    with pytest.raises(UserError, match="nothing to draw"):
+        ship.draw({**record, "images": [0], "kernel": [1.0], "kernel_std": [0.1]}, tmp_path / "x.png")

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import errno
 import json
 import math
 import os
+import shutil
 import signal
 import subprocess
 import sys
@@ -281,6 +283,7 @@ def whole(tmp_path_factory, tiny_data) -> Path:
 def test_what_a_run_leaves(whole: Path) -> None:
     names = {path.relative_to(whole).as_posix() for path in whole.rglob("*") if path.is_file()}
     assert names == {"run.json", "log.jsonl", "checkpoint.pt", "weights.safetensors", "weights.json",
+                     "checkpoints/000000016.pt", "checkpoints/000000024.pt",
                      "samples/000000012.png", "samples/000000024.png",
                      *(f"snapshots/{images}.{kind}" for images in ("000000000", "000000016")
                        for kind in ("safetensors", "json", "png"))}
@@ -512,10 +515,11 @@ def undisturbed(tmp_path_factory, whole, tiny_data) -> Path:
 
 
 @pytest.mark.skipif(os.name == "nt", reason="Windows has no SIGKILL")
-def test_killing_it_at_random_moments_changes_nothing(tmp_path: Path, tiny_data: Path, undisturbed: Path) -> None:
-    """`kill -9` thrice, then Ctrl-C, then to the end: every file is that of a run that nobody touched."""
+def test_killing_and_stopping_the_command_changes_nothing(tmp_path: Path, tiny_data: Path, undisturbed: Path) -> None:
+    """`kill -9` once (twenty times: test_kills.py), then Ctrl-C, then to the end: every file is that of a run that
+    nobody touched."""
     out, rng = tmp_path / "killed", np.random.default_rng(int(os.environ.get("KILL_SEED", "3")))
-    for step in sorted(rng.integers(1, 11, 3)):
+    for step in rng.integers(1, 11, 1):
         process = start(out, tiny_data, *(["--resume"] if out.exists() else []))
         wait_for_step(out, int(step), process)
         time.sleep(rng.uniform(0, 0.15))
@@ -569,3 +573,65 @@ ssgan_lite.cli.build_parser().parse_args(["train", "--out", "x"])
 """
     done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True)
     assert done.returncode == 0, done.stderr
+
+
+# -------------------------------------------------------------------------------------- older checkpoints, TensorBoard
+
+def test_the_newest_checkpoints_are_kept(tmp_path: Path, whole: Path) -> None:
+    """Two of them, unless told otherwise, the newest being checkpoint.pt itself; snapshots are another matter."""
+    kept = sorted((whole / "checkpoints").iterdir())
+    assert [path.name for path in kept] == ["000000016.pt", "000000024.pt"]
+    assert kept[1].samefile(whole / "checkpoint.pt") and read_checkpoint(kept[0])["steps"] == 4
+    run(tmp_path / "one", images=16, keep_checkpoints=1)
+    assert [path.name for path in (tmp_path / "one" / "checkpoints").iterdir()] == ["000000016.pt"]
+    run(tmp_path / "one", resume=True, keep_checkpoints=0)
+    assert list((tmp_path / "one" / "checkpoints").iterdir()) == []
+    assert read_checkpoint(tmp_path / "one" / "checkpoint.pt")["steps"] == 6
+
+
+def test_where_files_have_one_name_only_checkpoints_are_copied(tmp_path: Path, monkeypatch) -> None:
+    def refuse(*names):
+        raise OSError(errno.EPERM, "no links here")
+    monkeypatch.setattr(os, "link", refuse)
+    run(tmp_path / "run", images=8)
+    kept = tmp_path / "run" / "checkpoints" / "000000008.pt"
+    assert kept.read_bytes() == (tmp_path / "run" / "checkpoint.pt").read_bytes() and no_leftovers(tmp_path)
+    assert not kept.samefile(tmp_path / "run" / "checkpoint.pt")
+
+
+def test_the_way_back_from_a_damaged_checkpoint(tmp_path: Path, whole: Path) -> None:
+    shutil.copytree(whole, tmp_path / "run")
+    checkpoint = tmp_path / "run" / "checkpoint.pt"
+    checkpoint.unlink()
+    checkpoint.write_bytes(b"half of it")
+    with pytest.raises(UserError, match="cut short or changed.* An older one is .*000000024.pt.*copy it over"):
+        run(tmp_path / "run", resume=True)
+    shutil.copyfile(tmp_path / "run" / "checkpoints" / "000000016.pt", checkpoint)
+    run(tmp_path / "run", resume=True)
+    assert_same_run(tmp_path / "run", whole)
+
+
+def test_tensorboard_is_optional(tmp_path: Path, monkeypatch) -> None:
+    monkeypatch.setitem(sys.modules, "torch.utils.tensorboard", None)
+    with pytest.raises(UserError, match="TensorBoard is not installed.*pip install tensorboard"):
+        run(tmp_path / "run", tensorboard=True)
+    assert list(tmp_path.iterdir()) == []
+    written = []
+
+    class SummaryWriter:
+        def __init__(self, folder, purge_step):
+            written.append((Path(folder).name, purge_step))
+
+        def add_scalar(self, name, value, images):
+            written.append((name, value, images))
+
+        def close(self):
+            written.append("closed")
+    monkeypatch.setitem(sys.modules, "torch.utils.tensorboard", SimpleNamespace(SummaryWriter=SummaryWriter))
+    run(tmp_path / "run", images=8, tensorboard=True)
+    line, = read_log(tmp_path / "run" / "log.jsonl")
+    assert written[0] == ("tensorboard", 1) and written[-1] == "closed"
+    assert ("d_loss", pytest.approx(line["d_loss"], rel=1e-5), 8) in written
+    written.clear()
+    run(tmp_path / "run", images=12, tensorboard=True, resume=True)
+    assert written[0] == ("tensorboard", 9)

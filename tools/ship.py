@@ -10,6 +10,8 @@ snapshots of the run:
                        to so many images, to train on from (the run must have been given --snapshot-networks)
     --snapshots N      snapshots/NAME/000000512.safetensors, ...: the averaged generators at N of them
     --lapse N          NAME-lapse.png: the same eight faces at N of them, one row each
+    --kid N            the kernel distance of N faces of every snapshot goes into NAME.json, its curve into NAME-kid.png
+                       (needs the extra `measure`, and matplotlib for the picture)
 """
 
 from __future__ import annotations
@@ -22,6 +24,7 @@ from pathlib import Path
 
 import torch
 
+from curve import draw, kid_curve
 from ssgan_lite import assets
 from ssgan_lite.cli import ABLATIONS
 from ssgan_lite.config import ModelConfig, preset
@@ -55,6 +58,8 @@ def main() -> int:
     parser.add_argument("--early", type=int, metavar="IMAGES")
     parser.add_argument("--snapshots", type=int, default=0, metavar="N")
     parser.add_argument("--lapse", type=int, default=0, metavar="N")
+    parser.add_argument("--kid", type=int, default=0, metavar="N")
+    parser.add_argument("--device", default="cpu", help="for --kid (default: %(default)s)")
     parser.add_argument("--folder", type=Path, default=DATA / "weights", help="where to (default: %(default)s)")
     options = parser.parse_args()
     run, name, folder = options.run, options.name, options.folder
@@ -66,6 +71,8 @@ def main() -> int:
             print(ship_snapshots(run, name, folder, options.snapshots))
         if options.lapse:
             print(ship_lapse(run, name, folder, options.lapse))
+        if options.kid:
+            print(ship_kid(run, name, folder, options.kid, options.device))
         if (folder.parent / assets.MANIFEST).exists():
             assets.write_manifest(folder.parent)
     except UserError as error:
@@ -136,6 +143,22 @@ def ship_lapse(run: Path, name: str, folder: Path, count: int, columns: int = 8)
     with atomic_write(target) as temporary:
         timelapse.strip(rows).save(temporary, "PNG", optimize=True)
     return f"{target.name}: {len(rows)} rows, {target.stat().st_size / 1e3:.0f} kB"
+
+
+def ship_kid(run: Path, name: str, folder: Path, n: int, device: str = "cpu") -> str:
+    """Put the curve of kernel distances into NAME.json, under "kid", and draw it."""
+    curve = kid_curve(run, n, device=device)
+    path = folder / f"{name}.json"
+    description = json.loads(path.read_text())
+    description["record"]["kid"] = curve
+    with atomic_write(path) as temporary:
+        temporary.write_text(json.dumps(description, indent=1) + "\n")
+    try:
+        draw(curve, folder / f"{name}-kid.png", name)
+        drawn = f", {name}-kid.png"
+    except ImportError:
+        drawn = " (no picture: matplotlib is not installed)"
+    return f"{name}: kernel distance {curve['kernel'][-1]:.2f}, heads against heads {curve['real']:.2f}{drawn}"
 
 
 def recorded_model_size(run: Path) -> int:

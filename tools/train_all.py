@@ -33,9 +33,10 @@ from pathlib import Path
 ROOT = Path(__file__).resolve().parent.parent
 sys.path.insert(0, str(ROOT))
 
-from ship import ship, ship_early, ship_lapse, ship_snapshots  # noqa: E402, the package is found through the line above
+from ship import ship, ship_early, ship_kid, ship_lapse, ship_snapshots  # noqa: E402, the package is found through the line above
 from ssgan_lite.errors import UserError  # noqa: E402
 from ssgan_lite.storage import atomic_write  # noqa: E402
+from ssgan_lite.train.run import choose_device  # noqa: E402
 
 PACK_BYTES = 15_000_000
 AROUND_SECONDS = 20          # that a run takes beside training: start, data, and at its end samples and weights
@@ -109,11 +110,11 @@ def train_one(name: str, options: argparse.Namespace, progress: Progress, target
     if code:
         last = (options.out / f"{name}.txt").read_text(errors="replace").strip().splitlines()[-1:]
         raise UserError(f"{name}: failed with exit code {code}: {' '.join(last)}")
-    return collect(name, options.out)
+    return collect(name, options.out, options.kid, options.device)
 
 
-def collect(name: str, out: Path) -> str:
-    """Put what is worth keeping of a run into `results/`."""
+def collect(name: str, out: Path, kid: int = 0, device: str = "cpu") -> str:
+    """Put what is worth keeping of a run into `results/`; kid: with the distances of so many faces of each snapshot."""
     run, results = out / name, out / "results"
     lines = [ship(run, name, results), ship_lapse(run, name, results, LAPSE)]
     if RUNS[name].snapshots:
@@ -121,6 +122,8 @@ def collect(name: str, out: Path) -> str:
     for images in RUNS[name].early:
         first = images == RUNS[name].early[0]
         lines.append(ship_early(run, name if first else f"{name}-{images}", results, images))
+    if kid:
+        lines.append(ship_kid(run, name, results, kid, str(choose_device(device))))
     if (out / name / "log.jsonl").exists():
         shutil.copyfile(out / name / "log.jsonl", out / "results" / f"{name}.log.jsonl")
     return "\n".join(lines)
@@ -156,6 +159,8 @@ def main() -> int:
     parser.add_argument("--data", default="heads", help="what to train on (default: %(default)s)")
     parser.add_argument("--device", default="auto")
     parser.add_argument("--options", default="", help='more options of every run: "--precision fp32 --seed 1"')
+    parser.add_argument("--kid", type=int, default=0, metavar="N", help="measure the kernel distance of N faces of "
+                        "every snapshot; needs the extra `measure` (default: not)")
     parser.add_argument("--pack", type=Path, help="put the results into zip files in this folder")
     parser.add_argument("--rehearse", action="store_true", help="every run as a tiny model, to see that all is well")
     options = parser.parse_args()

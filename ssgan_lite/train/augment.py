@@ -16,6 +16,7 @@ import torch
 from torch import Tensor
 from torch.nn import functional as F
 
+from ssgan_lite.train.distributed import ALONE, Processes
 from ssgan_lite.train.recipe import TrainConfig
 from ssgan_lite.train.streams import stream
 
@@ -34,8 +35,8 @@ GEOMETRY_DRAWS, COLOR_DRAWS = 11, 8
 class AdaptiveAugment:
     """`augment(image, mask, *address)` transforms; `update(sign)` adapts p. Off until `augment_from` images."""
 
-    def __init__(self, config: TrainConfig, device: torch.device | str = "cpu"):
-        self.config, self.p = config, torch.zeros((), device=device)
+    def __init__(self, config: TrainConfig, device: torch.device | str = "cpu", processes: Processes = ALONE):
+        self.config, self.p, self.processes = config, torch.zeros((), device=device), processes
         grey = torch.full((3, 3), 1 / 3)                                       # projection on the grey axis
         turn = torch.tensor([[0.0, -1, 1], [1, 0, -1], [-1, 1, 0]]) / math.sqrt(3)     # quarter turn about it
         self._axes = torch.stack([grey, torch.eye(3) - grey, turn]).to(device)         # made once: a copy waits
@@ -52,8 +53,10 @@ class AdaptiveAugment:
 
     def __call__(self, image: Tensor, mask: Tensor, *address: object) -> tuple[Tensor, Tensor]:
         """image [N, 3, R, R], mask [N, P, R, R]; the same address gives the same changes. Differentiable, once."""
-        n, generator = len(image), stream(*address, "augment", device=image.device)
-        draws = torch.rand(n, GEOMETRY_DRAWS + COLOR_DRAWS, generator=generator, device=image.device)
+        n = len(image) * self.processes.count
+        generator = stream(*address, "augment", device=image.device)
+        draws = self.processes.mine(torch.rand(n, GEOMETRY_DRAWS + COLOR_DRAWS, generator=generator,
+                                               device=image.device))
         geometry, color = draws.split([GEOMETRY_DRAWS, COLOR_DRAWS], dim=1)
         matrix, moved = draw_geometry(geometry, self.p, image.shape[-1])
         image, mask = move(image.float(), mask.float(), matrix, moved)

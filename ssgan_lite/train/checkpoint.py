@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import dataclasses
+import os
+import shutil
 from pathlib import Path
 
 from ssgan_lite.config import ModelConfig
@@ -27,6 +29,40 @@ def save_checkpoint(trainer: Trainer, path: Path, seconds: float = 0.0, log: dic
                         **trainer.state_dict()), temporary)
 
 
+def keep_checkpoint(path: Path, images: int, count: int) -> None:
+    """Keep a run's checkpoint under its number of images too, and delete all but the newest `count` of those.
+
+    checkpoints/000010000.pt is another name of the same file, where the file system can do that: it takes room of its
+    own only once a newer checkpoint.pt has come. A collapse is often noticed late; then these are the way back.
+    """
+    kept = path.parent / "checkpoints" / f"{images:09d}.pt"
+    if count > 0 and not (kept.exists() and path.samefile(kept)):
+        with atomic_write(kept) as temporary:
+            temporary.unlink()
+            try:
+                os.link(path, temporary)
+            except OSError:
+                shutil.copyfile(path, temporary)
+    for old in kept_checkpoints(path)[:-count or None]:
+        old.unlink(missing_ok=True)
+
+
+def kept_checkpoints(path: Path) -> list[Path]:
+    """What is kept beside a run's checkpoint.pt, oldest first."""
+    return sorted(old for old in (path.parent / "checkpoints").glob("*.pt") if old.stem.isdigit())
+
+
+def read_latest(path: Path) -> dict:
+    """A run's checkpoint.pt; if it is damaged, the error names an older one that can take its place."""
+    try:
+        return read_checkpoint(path)
+    except UserError as error:
+        older = [old for old in kept_checkpoints(path) if not (path.exists() and path.samefile(old))]
+        if not older:
+            raise
+        raise UserError(f'{error} An older one is "{older[-1]}": copy it over checkpoint.pt, and resume.') from None
+
+
 def read_checkpoint(path: Path) -> dict:
     """The dict that `save_checkpoint` wrote; a missing, cut or foreign file is a `UserError`."""
     if not path.is_file():
@@ -38,12 +74,12 @@ def read_checkpoint(path: Path) -> dict:
 
 
 def resume(trainer: Trainer, path: Path) -> tuple[float, dict]:
-    """Put a trainer where the checkpoint was; returns the seconds trained so far and the state of the log.
+    """Put a trainer where a run's checkpoint was; returns the seconds trained so far and the state of the log.
 
     The model must be the same, and so must the recipe but for its length: with another one the run would not be the
     continuation of the first.
     """
-    state = read_checkpoint(path)
+    state = read_latest(path)
     model = ModelConfig.from_dict(state["model"])
     if model != trainer.model_config:
         differences = _differences(model.to_dict(), trainer.model_config.to_dict())

@@ -1,4 +1,4 @@
-"""What a run tells the world: one JSON object a line in `log.jsonl`, and a progress bar."""
+"""What a run tells the world: one JSON object a line in `log.jsonl`, a progress bar, and TensorBoard if wanted."""
 
 from __future__ import annotations
 
@@ -14,20 +14,25 @@ from tqdm.auto import tqdm
 
 from ssgan_lite.errors import UserError
 from ssgan_lite.storage import atomic_write, explain
-from ssgan_lite.train.trainer import broke_down
+from ssgan_lite.train.state import broke_down
 
 
 class RunLog:
-    """Averages statistics between two lines of the log, so that reading them from the device is rare."""
+    """Averages statistics between two lines of the log, so that reading them from the device is rare.
 
-    def __init__(self, path: Path, total_images: int, images_seen: int, seconds: float = 0.0, quiet: bool = False,
-                 state: dict | None = None):
+    path=None: nothing is written, but numbers that are not finite stop the run all the same.
+    """
+
+    def __init__(self, path: Path | None, total_images: int, images_seen: int, seconds: float = 0.0, quiet: bool = False,
+                 state: dict | None = None, board: Path | None = None):
         self.path, self.images, self.seconds = path, images_seen, seconds
         self._began = self._last = time.perf_counter()
         self._last_images = images_seen
         state = state or {"sums": {}, "counts": {}}
         self._sums: dict[str, Tensor] = dict(state["sums"])
         self._counts: dict[str, int] = defaultdict(int, state["counts"])
+        # Lines after the checkpoint that a run goes on from are written again: TensorBoard is told to forget them.
+        self._board = board_writer()(str(board), purge_step=images_seen + 1) if board is not None else None
         self.bar = tqdm(total=total_images, initial=images_seen, unit="img", unit_scale=True, disable=quiet,
                         dynamic_ncols=True, mininterval=1.0, smoothing=0.1)
 
@@ -50,7 +55,11 @@ class RunLog:
                        for name, value in means.items()})
         self._sums.clear(), self._counts.clear()
         self._last, self._last_images = now, self.images
-        self._append(json.dumps(line))
+        if self.path is not None:
+            self._append(json.dumps(line))
+        if self._board is not None:
+            for name, value in (means | {"images_per_second": line["images_per_second"]}).items():
+                self._board.add_scalar(name, value, self.images)
         self.bar.set_postfix({k: f"{means[k]:.3g}" for k in ("d_loss", "g_loss", "mask_loss") if k in means})
         bad = [name for name, value in means.items() if not math.isfinite(value)]
         if bad:
@@ -78,6 +87,18 @@ class RunLog:
 
     def close(self) -> None:
         self.bar.close()
+        if self._board is not None:
+            self._board.close()
+
+
+def board_writer() -> type:
+    """TensorBoard's writer; a `UserError` where it is not installed. Nothing else needs it."""
+    try:
+        from torch.utils.tensorboard import SummaryWriter
+    except ImportError:
+        raise UserError("TensorBoard is not installed: `pip install tensorboard`, or leave out --tensorboard. The log "
+                        "is in log.jsonl in any case.") from None
+    return SummaryWriter
 
 
 def read_log(path: str | Path) -> list[dict]:

@@ -7,7 +7,7 @@ from StyleGAN2 (arXiv 1912.04958, section 3.2).
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import NamedTuple
 
 import torch
@@ -74,10 +74,12 @@ def path_lengths(generator: SemanticGenerator, codes: Tensor, *, image_noise: Te
     return gradient.square().sum(dim=2).mean(dim=1).sqrt()
 
 
-def path_penalty(lengths: Tensor, running_mean: Tensor, decay: float = 0.01) -> tuple[Tensor, Tensor]:
+def path_penalty(lengths: Tensor, running_mean: Tensor, decay: float = 0.01,
+                 average: Callable[[Tensor], Tensor] = lambda mean: mean) -> tuple[Tensor, Tensor]:
     """mean (length - mean)^2 and the updated mean.
 
     The mean is updated first, and the gradient flows through its `decay` share of the current lengths, as published.
+    average: makes the mean of all processes from that of this one, where there are several.
     """
-    mean = running_mean + decay * (lengths.mean() - running_mean)
+    mean = running_mean + decay * (average(lengths.mean()) - running_mean)
     return (lengths - mean).square().mean(), mean.detach()

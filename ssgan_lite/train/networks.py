@@ -25,7 +25,8 @@ from ssgan_lite.config import ModelConfig
 from ssgan_lite.errors import UserError, suggest
 from ssgan_lite.storage import atomic_write
 from ssgan_lite.train.recipe import TrainConfig
-from ssgan_lite.train.trainer import NETWORKS, Trainer
+from ssgan_lite.train.state import NETWORKS
+from ssgan_lite.train.trainer import Trainer
 
 FORMAT = "ssgan-lite networks 1"
 FOLDER = "weights/training"          # of the data tree: where networks that ship lie

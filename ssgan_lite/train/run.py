@@ -4,19 +4,21 @@
               /log.jsonl                  a line every `log_every` images
               /samples/000012800.png      always the same sixteen faces, with their masks
               /checkpoint.pt              to go on from (`--resume`)
+              /checkpoints/               the newest few of these, to go back to
               /weights.safetensors, .json the averaged generator, for everything else
               /snapshots/                 the same along the way, in half precision, for curves and time-lapses
 """
 
 from __future__ import annotations
 
+import dataclasses
 import json
 import os
 import signal
 import threading
 import time
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -24,17 +26,19 @@ import torch
 
 from ssgan_lite.config import ModelConfig
 from ssgan_lite.config import preset as model_preset
-from ssgan_lite.data import open_dataset
 from ssgan_lite.errors import UserError
 from ssgan_lite.storage import atomic_write, remove_leftovers
-from ssgan_lite.train.checkpoint import read_checkpoint, resume, save_checkpoint
-from ssgan_lite.train.folder import check_folder, describe
-from ssgan_lite.train.log import RunLog, forget_after
+from ssgan_lite.train.checkpoint import keep_checkpoint, read_checkpoint, resume, save_checkpoint
+from ssgan_lite.train.distributed import ALONE, Processes, join, restarted
+from ssgan_lite.train.folder import check_folder, claim, describe
+from ssgan_lite.train.log import RunLog, board_writer, forget_after
 from ssgan_lite.train.networks import is_networks, load_networks, shipped_networks
 from ssgan_lite.train.recipe import TrainConfig
+from ssgan_lite.train.shared import open_shared
 from ssgan_lite.train.snapshots import Schedule, save_sheet, save_snapshot
 from ssgan_lite.train.speed import Speed
-from ssgan_lite.train.trainer import NETWORKS, Trainer
+from ssgan_lite.train.state import NETWORKS
+from ssgan_lite.train.trainer import Trainer
 from ssgan_lite.weights import load, load_state, save_weights
 
 
@@ -51,17 +55,25 @@ class RunOptions:
     log_every: int = 1_000              # images between two lines of the log
     sample_every: int = 10_000          # images between two sheets of samples
     checkpoint_every: int = 10_000      # images between two checkpoints; a kill costs at most so many
+    keep_checkpoints: int = 2           # the newest so many stay in checkpoints/, to go back to; 0: none
     snapshots: str = "doubling"         # after 0, 500, 1000, 2000, ... images; "none"; or a list "0,1000,5000"
     snapshot_every: int = 0             # images between two more snapshots; 0: no more
     snapshot_networks: bool = False     # snapshots hold both networks too, to train on from (--start-from)
+    tensorboard: bool = False           # the log for TensorBoard too, which must be installed
     quiet: bool = False                 # no progress bar, no closing words
     precision: str = "auto"             # fp32, bf16 or auto: bf16 on a GPU that has it
     compile: bool = False               # torch.compile the networks: minutes at the start, faster steps after that
     minutes: float = 0.0                # stop after so much time, to go on with --resume; 0: no limit
+    patience: float = 10.0              # minutes that processes of one run wait for one another (torchrun)
 
 
-def choose_device(name: str) -> torch.device:
-    """`auto` takes a GPU if there is one; asking for one that is not there is a `UserError`."""
+def choose_device(name: str, processes: Processes = ALONE) -> torch.device:
+    """`auto` takes a GPU if there is one; asking for one that is not there is a `UserError`.
+
+    Of several processes on a machine each takes its own.
+    """
+    if processes.count > 1:
+        return _device_of_its_own(name, processes)
     if name == "auto":
         return torch.device("cuda" if torch.cuda.is_available() else "cpu")
     try:
@@ -80,67 +92,110 @@ def choose_device(name: str) -> torch.device:
     return device
 
 
+def _device_of_its_own(name: str, processes: Processes) -> torch.device:
+    if name == "cpu" or (name == "auto" and not torch.cuda.is_available()):
+        return torch.device("cpu")
+    if name not in ("auto", "cuda"):
+        raise UserError(f"{processes.count} processes cannot all train on {name}. Use --device cuda, which gives each "
+                        "its own GPU, or --device cpu.")
+    choose_device("cuda")
+    if (there := torch.cuda.device_count()) < processes.local_count:
+        raise UserError(f"{processes.local_count} processes were started on a machine with {there} GPU(s). Start one "
+                        f"for each (--nproc-per-node={there}), or use --device cpu.")
+    return torch.device("cuda", processes.local_rank)
+
+
 def train(options: RunOptions, config: TrainConfig, on_log: Callable[[dict], None] | None = None,
           model: ModelConfig | None = None) -> Trainer:
     """Train until `config.images` have been shown; `options.minutes` or Ctrl-C save and leave cleanly before that.
 
     on_log is called with every line of the log; model is the preset's unless another is given (for ablations).
-    Returns the trainer as it ended.
+    Started by torchrun, this is one process of several (`distributed.py`). Returns the trainer as it ended.
     """
     began = time.monotonic()
-    out, device = Path(options.out), choose_device(options.device)
-    schedule = Schedule.parse(options.snapshots, options.snapshot_every)
-    check_folder(out, options)
-    model = model or model_preset(options.preset)
-    speed = Speed(options.precision, compile=options.compile)
-    trainer = Trainer(model, config, open_dataset(options.data, size=model.size), device, speed)
-    seconds, log_state = 0.0, {}
-    if options.start_from:
-        _start_from(trainer, options.start_from)
-    if options.resume:
-        seconds, log_state = resume(trainer, out / "checkpoint.pt")
-        forget_after(out / "log.jsonl", trainer.steps)
-    else:
-        # Before the first step, so that a run that is killed at any time can be resumed.
-        save_checkpoint(trainer, out / "checkpoint.pt")
-    remove_leftovers(out)
-    description = describe(options, config, trainer)
-    with atomic_write(out / "run.json") as temporary:
-        temporary.write_text(json.dumps(description, indent=1) + "\n")
+    with join(options.patience) as processes:
+        out = Path(options.out)
+        if restarted() and (out / "checkpoint.pt").is_file():            # torchrun --max-restarts
+            options = dataclasses.replace(options, resume=True, start_from="")
+        device = choose_device(options.device, processes)
+        schedule = Schedule.parse(options.snapshots, options.snapshot_every)
+        if processes.first:
+            check_folder(out, options)
+            if options.tensorboard:
+                board_writer()
+        processes.wait()
+        processes.connect(device)
+        model = model or model_preset(options.preset)
+        data = open_shared(options.data, model.size, processes)
+        trainer = Trainer(model, config, data, device, Speed(options.precision, compile=options.compile), processes)
+        if options.start_from:
+            _start_from(trainer, options.start_from)
+        with claim(out, options) if processes.first else nullcontext():
+            return _run(trainer, options, schedule, on_log, began)
+
+
+def _run(trainer: Trainer, options: RunOptions, schedule: Schedule, on_log: Callable[[dict], None] | None,
+         began: float) -> Trainer:
+    """The run itself: the loop, and what is written around it. Only the first process writes."""
+    out, config, processes = Path(options.out), trainer.config, trainer.processes
+    seconds, log_state = resume(trainer, out / "checkpoint.pt") if options.resume else (0.0, {})
+    processes.require_same("the data, the recipe or the model", len(trainer.data), trainer.data.images[:4].sum().item(),
+                           config, trainer.model_config)
+    trainer.require_agreement()
+    if processes.first:
+        if options.resume:
+            forget_after(out / "log.jsonl", trainer.steps)
+        else:
+            # Before the first step, so that a run that is killed at any time can be resumed.
+            save_checkpoint(trainer, out / "checkpoint.pt")
+        remove_leftovers(out)
+        keep_checkpoint(out / "checkpoint.pt", trainer.images_seen, options.keep_checkpoints)
+        description = describe(options, config, trainer)
+        with atomic_write(out / "run.json") as temporary:
+            temporary.write_text(json.dumps(description, indent=1) + "\n")
 
     def take_snapshot(before: int) -> None:
-        if schedule.due(before, trainer.images_seen):
+        if processes.first and schedule.due(before, trainer.images_seen):
             save_snapshot(trainer, out / "snapshots", options.snapshot_networks)
+
+    def take_checkpoint() -> None:
+        trainer.require_agreement()
+        if processes.first:
+            save_checkpoint(trainer, out / "checkpoint.pt", log.elapsed, log.state_dict())
+            keep_checkpoint(out / "checkpoint.pt", trainer.images_seen, options.keep_checkpoints)
+
+    def out_of_time() -> bool:
+        return 0 < options.minutes <= (time.monotonic() - began) / 60
 
     if not trainer.steps:                  # also when a run goes on that was killed before its first step
         take_snapshot(-1)
-    log = RunLog(out / "log.jsonl", config.images, trainer.images_seen, seconds, options.quiet, log_state)
+    log = RunLog(out / "log.jsonl" if processes.first else None, config.images, trainer.images_seen, seconds,
+                 options.quiet or not processes.first, log_state,
+                 out / "tensorboard" if options.tensorboard and processes.first else None)
     try:
-        with _stop_requests() as stop_requested:
-            def out_of_time() -> bool:
-                return 0 < options.minutes <= (time.monotonic() - began) / 60
-
-            while trainer.images_seen < config.images and not (stop_requested() or out_of_time()):
+        with _stop_requests(repeated=processes.count == 1) as stop_requested:
+            while (trainer.images_seen < config.images
+                   and not processes.any(stop_requested() or out_of_time())):
                 log.add(trainer.step(), config.batch)
                 if _crossed(trainer, options.log_every):
                     line = log.write(trainer.steps)
-                    if on_log:
+                    if on_log and processes.first:
                         on_log(line)
-                if _crossed(trainer, options.sample_every):
+                if processes.first and _crossed(trainer, options.sample_every):
                     save_sheet(trainer, out / "samples" / f"{trainer.images_seen:09d}.png")
                 take_snapshot(trainer.images_seen - config.batch)
                 if _crossed(trainer, options.checkpoint_every):
-                    save_checkpoint(trainer, out / "checkpoint.pt", log.elapsed, log.state_dict())
+                    take_checkpoint()
             finished = trainer.images_seen >= config.images
-            save_checkpoint(trainer, out / "checkpoint.pt", log.elapsed, log.state_dict())
-            save_sheet(trainer, out / "samples" / f"{trainer.images_seen:09d}.png")
-            trainer.G_ema.update_mean_w()
-            record = {**description, "images": trainer.images_seen,
-                      "seconds": round(log.elapsed)}
-            save_weights(trainer.G_ema, out / "weights", record)
+            take_checkpoint()
+            if processes.first:
+                save_sheet(trainer, out / "samples" / f"{trainer.images_seen:09d}.png")
+                trainer.G_ema.update_mean_w()
+                record = {**description, "images": trainer.images_seen, "seconds": round(log.elapsed)}
+                save_weights(trainer.G_ema, out / "weights", record)
     finally:
         log.close()
-    if not options.quiet:
+    if processes.first and not options.quiet:
         print(f"{'Done' if finished else 'Stopped'} after {trainer.images_seen:,} images; weights in {out}"
               f"{'' if finished else ', --resume goes on from here'}.")
     return trainer
@@ -166,12 +221,16 @@ def _crossed(trainer: Trainer, every: int) -> bool:
 
 
 @contextmanager
-def _stop_requests() -> Iterator[Callable[[], bool]]:
-    """Ctrl-C and SIGTERM ask for a stop after the step in hand; a second Ctrl-C stops at once, without saving."""
+def _stop_requests(repeated: bool = True) -> Iterator[Callable[[], bool]]:
+    """Ctrl-C and SIGTERM ask for a stop after the step in hand; a second Ctrl-C stops at once, without saving.
+
+    repeated=False: a second one is nothing new. torchrun hands on a Ctrl-C that the terminal has sent to everybody
+    already, and kills what has not stopped half a minute later.
+    """
     requests: list[int] = []
 
     def ask(signum, frame):
-        if requests:
+        if requests and repeated:
             raise KeyboardInterrupt
         requests.append(signum)
 

@@ -19,23 +19,15 @@ from ssgan_lite.errors import UserError
 from ssgan_lite.model import DualBranchDiscriminator, GeneratorOutput, build_generator
 from ssgan_lite.train import losses
 from ssgan_lite.train.augment import AdaptiveAugment
+from ssgan_lite.train.distributed import ALONE, Objective, Processes
 from ssgan_lite.train.ema import ema_decay, update_ema
 from ssgan_lite.train.recipe import TrainConfig
 from ssgan_lite.train.speed import Speed, prepare_device
+from ssgan_lite.train.state import TrainingState
 from ssgan_lite.train.streams import derive_seed, shuffled_indices, stream, uniform
-from ssgan_lite.weights import load_state
 
 if TYPE_CHECKING:
     from ssgan_lite.train.networks import Networks
-
-
-NETWORKS = ("G", "D", "G_ema")
-
-
-def broke_down(step: int, quantities: list[str]) -> str:
-    """The sentence for a run whose numbers have left the finite ones."""
-    return (f"Training broke down by step {step}: no longer a finite number: {', '.join(quantities)}. The last good "
-            "checkpoint is kept; begin another run from it (--start-from) with a lower --lr or larger R1 weights.")
 
 
 def lazy_adam(parameters, config: TrainConfig, every: int | None) -> torch.optim.Adam:
@@ -48,17 +40,22 @@ def lazy_adam(parameters, config: TrainConfig, every: int | None) -> torch.optim
     return torch.optim.Adam(parameters, lr=config.lr * c, betas=(0.0, config.beta2**c), fused=True)
 
 
-class Trainer:
-    """The two networks, the average, their optimisers, and `step()`."""
+class Trainer(TrainingState):
+    """The two networks, the average, their optimisers, and `step()`.
+
+    As one of several `processes` it takes its share of every batch; n below counts the samples of the whole batch.
+    """
 
     def __init__(self, model: ModelConfig, config: TrainConfig, data: Dataset, device: str | torch.device = "cpu",
-                 speed: Speed = Speed()):
+                 speed: Speed = Speed(), processes: Processes = ALONE):
         if data.size != model.size:
             raise UserError(f"The model makes {model.size}-pixel images, the data are {data.size} pixels wide. "
                             f"Open them with size={model.size}.")
         if not len(data):
             raise UserError(f"There is nothing to train on: {data.source} holds no faces.")
         data.require_masks("Training")
+        processes.check_batch(config.batch)
+        self.processes = processes
         self.model_config, self.config, self.device = model, config, torch.device(device)
         self.data = data.to(self.device)
         with torch.random.fork_rng(devices=[]):
@@ -73,9 +70,11 @@ class Trainer:
         self.optimizer_g = lazy_adam(self.G.parameters(), config, config.path_every if config.path_weight else None)
         self.optimizer_d = lazy_adam(self.D.parameters(), config, config.r1_every)
         self.path_mean = torch.zeros((), device=self.device)
-        self.augment = AdaptiveAugment(config, self.device)
+        self.augment = AdaptiveAugment(config, self.device, processes)
         # Compiled graphs have no second derivative, so R1 and path length call the networks themselves.
         self._fast_G, self._fast_D = (torch.compile(net) if speed.compile else net for net in (self.G, self.D))
+        self._evaluate = {name: processes.share(network) for name, network in
+                          (("d", self.D), ("r1", self.D), ("g", self.G), ("path", self.G))}
         self.steps = 0
         self.given_average = False         # did the run begin with weights that are worth averaging from the start?
 
@@ -93,11 +92,6 @@ class Trainer:
         trainer.steps = networks.images // config.batch
         return trainer
 
-    def give(self, states: dict[str, dict[str, Tensor]], source: str = "the given weights") -> None:
-        """Replace the weights of G, D and G_ema, or of some of them; what does not fit is a `UserError`."""
-        for name, state in states.items():
-            load_state(getattr(self, name), state, f"{source} ({name})")
-
     @property
     def images_seen(self) -> int:
         return self.steps * self.config.batch
@@ -107,20 +101,25 @@ class Trainer:
         address = (self.config.seed, self.steps, purpose)
         generator = stream(*address, "z", device=self.device)
         z = torch.randn(2, n, self.model_config.style_dim, generator=generator, device=self.device)
+        z = self.processes.mine(z, dim=1)
         if uniform(*address, "mix?") >= self.config.mixing:
             return self.G.mapping(z[0])
         choice = self.G.layout.draw_mixing(n, stream(*address, "mix", device=self.device))
+        choice = self.processes.mine(choice, dim=-1)
         return self.G.layout.mix(self.G.mapping(z[0]), self.G.mapping(z[1]), choice)
 
     def draw_noise(self, n: int, purpose: str) -> list[Tensor]:
         """Fresh noise planes for the render net."""
-        return self.G.render.draw_noise(n, stream(self.config.seed, self.steps, purpose, "noise", device=self.device))
+        planes = self.G.render.draw_noise(n, stream(self.config.seed, self.steps, purpose, "noise",
+                                                    device=self.device))
+        return [self.processes.mine(plane) for plane in planes]
 
     def draw_real(self) -> tuple[Tensor, Tensor]:
         """The next batch of the data: image [N, 3, R, R] and mask [N, P, R, R], both in [-1, 1]."""
         config, n = self.config, self.config.batch
         indices = shuffled_indices(config.seed, len(self.data), self.images_seen, n)
         flip = torch.rand(n, generator=stream(config.seed, self.steps, "flip")) < 0.5
+        indices, flip = self.processes.mine(indices), self.processes.mine(flip)
         # non_blocking: the host goes on at once instead of waiting until the device has done all that it was given.
         indices, flip = (x.to(self.device, non_blocking=True) for x in (indices, flip))
         image, mask = self.data.batch(indices, flip if config.flip else False)
@@ -152,7 +151,10 @@ class Trainer:
         return self.augment(image, mask, self.config.seed, self.steps, purpose)
 
     def step(self) -> dict[str, Tensor]:
-        """One step of everything. Returns detached scalars on the device: reading them costs a synchronisation."""
+        """One step of everything. Returns detached scalars on the device: reading them costs a synchronisation.
+
+        With several processes they are means over all of them, and the same everywhere.
+        """
         stats = {}
         # R1 gets the real images as the critic saw them: already augmented, so nothing is differentiated twice
         # through the resampling, which has no second derivative.
@@ -168,39 +170,50 @@ class Trainer:
         share = math.inf if self.given_average else self.config.ema_share
         decay = ema_decay(self.config.batch, self.images_seen, self.config.ema_images, share)
         update_ema(self.G_ema, self.G, decay)
-        return stats
+        return self.processes.average_stats(stats)
 
     def discriminator_step(self, image: Tensor, mask: Tensor) -> dict[str, Tensor]:
         with torch.no_grad():
             fake = self.fake("d")
-        fake_score, real_score = self.judge(*self.as_seen(fake.image, fake.mask, "d")), self.judge(image, mask)
-        loss = losses.discriminator_loss(real_score, fake_score)
-        self._update(self.optimizer_d, loss)
-        stats = {"d_loss": loss.detach(), "real_score": real_score.detach().mean(),
-                 "fake_score": fake_score.detach().mean(),
-                 # The share of reals that the critic calls real less those it does not: near 1 it has memorised them.
-                 "real_sign": real_score.detach().sign().mean()}
+        shown = self.as_seen(fake.image, fake.mask, "d")
+
+        def objective() -> tuple[Tensor, dict[str, Tensor]]:
+            fake_score, real_score = self.judge(*shown), self.judge(image, mask)
+            loss = losses.discriminator_loss(real_score, fake_score)
+            return loss, {"d_loss": loss.detach(), "real_score": real_score.detach().mean(),
+                          "fake_score": fake_score.detach().mean(),
+                          # The share of reals that the critic calls real less those it does not: near 1 it has
+                          # memorised them.
+                          "real_sign": real_score.detach().sign().mean()}
+
+        stats = self._take("d", self.optimizer_d, objective)
         if self.augment.active(self.images_seen):
-            self.augment.update(stats["real_sign"])
+            self.augment.update(self.processes.average(stats["real_sign"]))
             stats["augment_p"] = self.augment.p
         return stats
 
     def r1_step(self, image: Tensor, mask: Tensor) -> dict[str, Tensor]:
         config = self.config
-        r1 = losses.r1_penalty(self.D, image, mask if self.model_config.mask_branch else None)
-        loss = config.r1_every * (config.r1_image / 2 * r1.image + config.r1_mask / 2 * r1.mask)
-        self._update(self.optimizer_d, loss)
-        return {"r1_image": r1.image.detach(), "r1_mask": r1.mask.detach()}
+
+        def objective() -> tuple[Tensor, dict[str, Tensor]]:
+            r1 = losses.r1_penalty(self.D, image, mask if self.model_config.mask_branch else None)
+            loss = config.r1_every * (config.r1_image / 2 * r1.image + config.r1_mask / 2 * r1.mask)
+            return loss, {"r1_image": r1.image.detach(), "r1_mask": r1.mask.detach()}
+
+        return self._take("r1", self.optimizer_d, objective)
 
     def generator_step(self) -> dict[str, Tensor]:
+        def objective() -> tuple[Tensor, dict[str, Tensor]]:
+            out = self.fake("g")
+            adversarial = losses.generator_loss(self.judge(*self.as_seen(out.image, out.mask, "g")))
+            loss, stats = adversarial, {"g_loss": adversarial.detach()}
+            if out.coarse_mask is not None:           # the monolithic baseline has none
+                mask_loss = losses.mask_consistency(out.coarse_mask, out.mask)
+                loss, stats["mask_loss"] = loss + self.config.mask_weight * mask_loss, mask_loss.detach()
+            return loss, stats
+
         self.D.requires_grad_(False)              # its weights need no gradient here: a third of the work saved
-        out = self.fake("g")
-        adversarial = losses.generator_loss(self.judge(*self.as_seen(out.image, out.mask, "g")))
-        loss, stats = adversarial, {"g_loss": adversarial.detach()}
-        if out.coarse_mask is not None:           # the monolithic baseline has none
-            mask_loss = losses.mask_consistency(out.coarse_mask, out.mask)
-            loss, stats["mask_loss"] = loss + self.config.mask_weight * mask_loss, mask_loss.detach()
-        self._update(self.optimizer_g, loss)
+        stats = self._take("g", self.optimizer_g, objective)
         self.D.requires_grad_(True)
         return stats
 
@@ -209,41 +222,27 @@ class Trainer:
         codes = self.G.layout.expand(self.draw_codes(n, "path"))
         generator = stream(self.config.seed, self.steps, "path", "image noise", device=self.device)
         size = self.model_config.size
-        image_noise = torch.randn(n, 3, size, size, generator=generator, device=self.device) / size
-        lengths = losses.path_lengths(self.G, codes, image_noise=image_noise, noise=self.draw_noise(n, "path"))
-        penalty, self.path_mean = losses.path_penalty(lengths, self.path_mean)
-        self._update(self.optimizer_g, self.config.path_every * self.config.path_weight * penalty)
-        return {"path_penalty": penalty.detach(), "path_length": self.path_mean}
+        image_noise = self.processes.mine(torch.randn(n, 3, size, size, generator=generator, device=self.device))
+        noise = self.draw_noise(n, "path")
+
+        def objective() -> tuple[Tensor, dict[str, Tensor]]:
+            lengths = losses.path_lengths(self.G, codes, image_noise=image_noise / size, noise=noise)
+            penalty, mean = losses.path_penalty(lengths, self.path_mean, average=self.processes.average)
+            loss = self.config.path_every * self.config.path_weight * penalty
+            return loss, {"path_penalty": penalty.detach(), "path_length": mean}
+
+        stats = self._take("path", self.optimizer_g, objective)
+        self.path_mean = stats["path_length"]
+        return stats
+
+    def _take(self, name: str, optimizer: torch.optim.Optimizer, objective: Objective) -> dict[str, Tensor]:
+        """A step down one of the objectives; what it reports."""
+        loss, stats = self._evaluate[name](objective)
+        self._update(optimizer, loss)
+        return stats
 
     @staticmethod
     def _update(optimizer: torch.optim.Optimizer, loss: Tensor) -> None:
         optimizer.zero_grad(set_to_none=True)
         loss.backward()
         optimizer.step()
-
-    def require_finite(self) -> None:
-        """Raise a `UserError` if a weight is no longer a number, which no later step can mend."""
-        bad = [name for name in NETWORKS
-               if not all(weight.isfinite().all() for weight in getattr(self, name).parameters())]
-        if bad:
-            raise UserError(broke_down(self.steps, [f"a weight of {name}" for name in bad]))
-
-    def state_dict(self) -> dict:
-        """Everything needed to go on bit for bit; random numbers follow from seed and step (`streams`)."""
-        return dict(G=self.G.state_dict(), D=self.D.state_dict(), G_ema=self.G_ema.state_dict(),
-                    optimizer_g=self.optimizer_g.state_dict(), optimizer_d=self.optimizer_d.state_dict(),
-                    path_mean=self.path_mean, augment_p=self.augment.p, steps=self.steps,
-                    given_average=self.given_average)
-
-    def load_state_dict(self, state: dict) -> None:
-        for name in (*NETWORKS, "optimizer_g", "optimizer_d"):
-            getattr(self, name).load_state_dict(state[name])
-        for optimizer in (self.optimizer_g, self.optimizer_d):
-            for weight, held in optimizer.state.items():
-                # The fused optimiser walks through memory: its averages must lie as the weights do, in whatever layout
-                # the state was saved.
-                held.update({name: torch.empty_like(weight).copy_(value) for name, value in held.items()
-                             if value.shape == weight.shape and value.stride() != weight.stride()})
-        self.path_mean, self.steps = state["path_mean"].to(self.device), state["steps"]
-        self.given_average = state.get("given_average", False)                       # nor this
-        self.augment.p = state.get("augment_p", torch.zeros(())).to(self.device)     # older checkpoints have none
