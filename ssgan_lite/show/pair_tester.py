@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import io
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 
 import ipywidgets as widgets
 import numpy as np
@@ -46,12 +46,13 @@ def score_beside(critic: Critic, image: Tensor, mask: Tensor, companions: tuple[
 
 
 @torch.no_grad()
-def mean_changes(critic: Critic, faces: Dataset, states: Iterable[tuple[int, int, float]], n: int = 60) -> list[float]:
-    """How much the scores of n faces change, on average, in each state (owner of the mask, dx, noise).
+def mean_changes(critic: Critic, faces: Dataset, states: Sequence[tuple[int, int, float]], n: int = 60) -> list[float]:
+    """How much the scores of n faces (fewer, if there are not so many) change, on average, in each state (owner of the mask, dx, noise).
 
     owner: how many faces further on the mask is taken from. Every face is judged in a group of four with three
     untouched ones, as in `score_beside`: sample k of 4 n shares its group with k + n, k + 2 n and k + 3 n.
     """
+    n = min(n, len(faces) - max(owner for owner, _, _ in states))
     image, ids = faces.image_batch(range(n)), faces.require_masks()
     rest = torch.cat([torch.arange(n).roll(-k) for k in (7, 8, 9)])         # any other faces
     companions = (image[rest], signed_one_hot(ids[rest], len(faces.parts)))
