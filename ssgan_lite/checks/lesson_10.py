@@ -39,12 +39,15 @@ def images_lost(answer):
     """How many images must a killed run see again after it was resumed?"""
     out = answer(2_400, 1_000, 32)                       # checkpoint after 2016
     expect_number(out)
-    expect(not close(out, 2_016), "that is where the last checkpoint was written; how many images have been seen since?")
-    expect(not close(out, 400), "checkpoints are written after whole steps: of batches of 32, none ends at exactly 2,000")
+    expect(not close(out, 2_016), "that is where the last checkpoint was written; how many images have been seen "
+           "since?")
+    expect(not close(out, 400), "checkpoints are written after whole steps: of batches of 32, none ends at exactly "
+           "2,000")
     expect(not close(out, 12), "you count steps; count images")
     expect(not close(out, 2_400 - 1_984), "the step that *reaches* 2,000 ends above it, not below: round up")
     expect(not close(out, 600), "what is lost was done after the last checkpoint; you count up to the next one")
-    expect(close(out, 384), "find the last multiple of `every` that was reached, then the end of the step that reached it")
+    expect(close(out, 384), "find the last multiple of `every` that was reached, then the end of the step that "
+           "reached it")
     expect(close(answer_of(answer, 960, 1_000, 32), 960), "before the first checkpoint (seen=960) everything is lost: "
            "there is only the one of the beginning")
     expect(close(answer_of(answer, 2_048, 1_024, 32), 0), "a run that is killed just when a checkpoint was written "
@@ -73,14 +76,16 @@ def next_bfloat16(answer):
 
 
 @exercise("10.4", title="Four times the batch", minutes=6, level=2, solution_text=(
-    "The square root of 4 is 2, so the learning rate becomes 0.004. 2,048,000 images in batches of 256 are 8,000 steps, "
+    "The square root of 4 is 2, so the learning rate becomes 0.004. 2,048,000 images in batches of 256 are 8,000 "
+    "steps, "
     "a quarter of the 32,000 steps of before: fewer looks, each less noisy."))
 def four_times_the_batch(rate, steps):
     """Learning rate by the square-root rule, and number of steps, after the batch has grown from 64 to 256."""
     expect_number(rate, "the learning rate")
     expect_number(steps, "the number of steps")
     rate, steps = float(rate), float(steps)
-    expect(not close(rate, 0.008, 1e-6), "that is the linear rule; here the rate grows with the square root of the batch")
+    expect(not close(rate, 0.008, 1e-6), "that is the linear rule; here the rate grows with the square root of the "
+           "batch")
     expect(not close(rate, 0.001, 1e-6), "a larger batch has a less noisy gradient, so the step may be longer, not "
            "shorter")
     expect(not close(rate, 0.002, 1e-6), "the rate stays as it is here; that is what one does with the *same* batch on "
@@ -104,7 +109,8 @@ def largest_batch(answer):
     expect(close(out, 20), "subtract the fixed part, divide by what one image takes, round down to a multiple of 4")
     expect(close(answer_of(answer, 10.0, 2.0, 1.0), 8), "with memory 10, fixed 2 and 1 for each image a batch of 8 "
            "just fits")
-    expect(close(answer_of(answer, 2.0, 3.0, 0.5), 0), "where the fixed part alone does not fit, the answer is 0, not a "
+    expect(close(answer_of(answer, 2.0, 3.0, 0.5), 0), "where the fixed part alone does not fit, the answer is 0, not "
+           "a "
            "negative number")
     expect(close(answer_of(answer, 80.0, 1.5, 0.03), math.floor(78.5 / 0.03) // 4 * 4), "for other numbers it does not "
            "come out; did you write one of them down as it is?")

@@ -94,8 +94,8 @@ def largest_batch(memory: float, fixed: float, per_image: float, group: int = ST
 def images_lost(seen: int, every: int, batch: int) -> int:
     """How many images a run that is killed after `seen` of them has to see again.
 
-    A checkpoint is written after the first step that reaches a multiple of `every`; steps have `batch` images, and there
-    is a checkpoint of the beginning.
+    A checkpoint is written after the first step that reaches a multiple of `every`; steps have `batch` images, and
+    there is a checkpoint of the beginning.
     """
     reached = seen // every * every
     return seen - -(-reached // batch) * batch
@@ -163,15 +163,17 @@ def memory_figure(names: Sequence[str] = tuple(PRESETS)) -> Figure:
     return figure
 
 
-def scaling_figure(start: Plan, batches: Sequence[int] = (64, 256, 1024), gpus: Sequence[int] = GPUS) -> Figure:
+def scaling_figure(start: Plan, batches: Sequence[int] = (64, 256, 1024), gpus: Sequence[int] = GPUS,
+                   mark: bool = False) -> Figure:
     """Left the hours, right the GPU-hours, over the number of GPUs, for several sizes of the whole batch.
 
-    A curve ends where its batch can be dealt out no further.
+    A curve ends where its batch can be dealt out no further. mark: a line at the number of GPUs of `start`.
     """
     figure = Figure(figsize=(7.4, 2.7), layout="constrained")
     left, right = figure.subplots(1, 2)
     ideal = replace(start, gpus=1)
-    left.plot(gpus, [ideal.hours / n for n in gpus], ":", color="#999999", linewidth=1.2, label=f"ideal, batch {start.batch}")
+    left.plot(gpus, [ideal.hours / n for n in gpus], ":", color="#999999", linewidth=1.2,
+              label=f"ideal, batch {start.batch}")
     for batch, line, marker, color in zip(batches, ("-", "--", "-."), "os^", (BLUE, ORANGE, INK)):
         plans = [plan for n in gpus if (plan := replace(start, gpus=n, batch=batch)).possible]
         for axis, name in ((left, "hours"), (right, "gpu_hours")):
@@ -182,6 +184,8 @@ def scaling_figure(start: Plan, batches: Sequence[int] = (64, 256, 1024), gpus: 
     for axis, title in ((left, "hours"), (right, "GPU-hours (what you pay)")):
         axis.set_xscale("log", base=2)
         axis.set_xticks(list(gpus), [str(n) for n in gpus])
+        if mark:
+            axis.axvline(start.gpus, color=ORANGE, linestyle="--", linewidth=1.2)
         _quiet(axis, "GPUs", title)
     left.legend(fontsize=8, frameon=False, labelcolor=INK, loc="lower left")
     return figure
@@ -225,20 +229,23 @@ class RunPlanner(widgets.VBox):
         plan = self.plan
         if plan.possible:
             memory = training_bytes(PRESETS[self.preset.value], plan.batch // plan.gpus, self.bits.value) / 1e9
-            told = (f"{_duration(plan.hours)} on {plan.gpus} GPU{'s' * (plan.gpus > 1)}: {plan.gpu_hours:.3g} GPU-hours, "
-                    f"cost {plan.cost:.3g}; {plan.batch // plan.gpus} images a step on each, about {memory:.2g} GB")
+            told = (f"{_duration(plan.hours)} on {plan.gpus} GPU{'s' * (plan.gpus > 1)}: {plan.gpu_hours:.3g} GPU-"
+                    f"hours, cost {plan.cost:.3g}; {plan.batch // plan.gpus} images a step on each, about "
+                    f"{memory:.2g} GB")
         else:
             told = (f"A batch of {plan.batch} cannot be dealt to {plan.gpus} GPUs in groups of {STDDEV_GROUP}: "
                     f"at least {STDDEV_GROUP * plan.gpus} are needed")
         self.caption.value = f"<p aria-live='polite'>{told}.</p>"
         drawn = io.BytesIO()
-        figure = scaling_figure(plan, batches=(plan.batch,))
+        figure = scaling_figure(plan, batches=(plan.batch,), mark=True)
         FigureCanvasAgg(figure).print_figure(drawn, format="png", dpi=100)
         self.picture.value = drawn.getvalue()
 
 
 def _duration(hours: float) -> str:
-    return f"{60 * hours:.0f} minutes" if hours < 1 else f"{hours:.3g} hours" if hours < 48 else f"{hours / 24:.3g} days"
+    if hours < 1:
+        return f"{60 * hours:.0f} minutes"
+    return f"{hours:.3g} hours" if hours < 48 else f"{hours / 24:.3g} days"
 
 
 def _quiet(axis, x: str, y: str) -> None:

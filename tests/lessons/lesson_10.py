@@ -70,7 +70,8 @@ ANSWERS = {
     "10.3": dict(
         stub=..., right=[1.0078125, 1.0078, 1 + 2**-7, torch.tensor(1.0078125)],
         wrong=[(2**-7, "that is the distance"), (1 + 2**-8, "seven stand behind"), (1 + 2**-10, "float16"),
-               (1 + 2**-23, "float32"), (1 + 2**-16, "take nine of them"), (1.1, "2^-b apart"), ("1.0078", "one number")]),
+               (1 + 2**-23, "float32"), (1 + 2**-16, "take nine of them"), (1.1, "2^-b apart"),
+               ("1.0078", "one number")]),
     "10.4": dict(
         stub=(..., ...), right=[(0.004, 8000), (4e-3, 8000.0), (0.002 * math.sqrt(4), 2_048_000 / 256)],
         wrong=[((0.008, 8000), "linear rule"), ((0.001, 8000), "not shorter"), ((0.002, 8000), "stays as it is"),

@@ -1,0 +1,41 @@
+"""Measures of lesson 11 in a few lines each, as one would write them by hand; `ssgan_lite.measure` has them whole."""
+
+from __future__ import annotations
+
+import numpy as np
+from torch import Tensor
+
+
+def frechet_1d(mean_a: float, std_a: float, mean_b: float, std_b: float) -> float:
+    """The Frechet distance of two normal distributions of one number."""
+    return (mean_a - mean_b) ** 2 + (std_a - std_b) ** 2
+
+
+def unbiased_mmd2(x: np.ndarray, y: np.ndarray) -> float:
+    """MMD^2 of x [n, D] and y [m, D] with the kernel (a . b / D + 1)^3, no sample being compared with itself."""
+    def kernel(a, b):
+        return (a @ b.T / a.shape[1] + 1) ** 3
+
+    n, m = len(x), len(y)
+    within_x = (kernel(x, x).sum() - kernel(x, x).trace()) / (n * (n - 1))
+    within_y = (kernel(y, y).sum() - kernel(y, y).trace()) / (m * (m - 1))
+    return within_x + within_y - 2 * kernel(x, y).mean()
+
+
+def part_iou(judged: Tensor, witness: Tensor, part: int) -> float:
+    """IoU of one part, averaged over the images whose `judged` mask has it; NaN where none has. Ids [N, H, W] each."""
+    mine, theirs = judged == part, witness == part
+    both, either = (mine & theirs).flatten(1).sum(1), (mine | theirs).flatten(1).sum(1)
+    present = mine.flatten(1).any(1)
+    return float((both[present] / either[present]).mean())
+
+
+def leak_of(before: Tensor, after: Tensor, region: Tensor) -> Tensor:
+    """Mean absolute change of a pixel outside of the region, divided by that inside: [N].
+
+    before, after: images [N, 3, H, W]; region: bool [N, H, W].
+    """
+    change = (after - before).abs().mean(1)
+    inside = (change * region).sum((1, 2)) / region.sum((1, 2))
+    outside = (change * ~region).sum((1, 2)) / (~region).sum((1, 2))
+    return outside / inside
