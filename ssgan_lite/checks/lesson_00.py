@@ -78,7 +78,7 @@ def solve_unmoved_parts(before, after, names):
     return [name for p, name in enumerate(names) if torch.equal(before.depths[:, p], after.depths[:, p])]
 
 
-@exercise("00.3", title="Who stayed where they were?", solution="ssgan_lite.checks.lesson_00:solve_unmoved_parts",
+@exercise("00.3", title="Who stayed in place", solution="ssgan_lite.checks.lesson_00:solve_unmoved_parts",
           minutes=10, level=2)
 def unmoved_parts(answer):
     """Return the names of the parts whose pseudo-depths are exactly equal before and after an edit."""
