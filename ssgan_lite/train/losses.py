@@ -47,8 +47,9 @@ class R1(NamedTuple):
 def r1_penalty(discriminator: DualBranchDiscriminator, image: Tensor, mask: Tensor | None) -> R1:
     """Mean over the batch of |d D / d x|^2, summed over channels and pixels, for image and mask apart.
 
-    Punishes a slope of the critic at real data, which is what makes the game spiral in instead of around. The sums
-    grow with the number of pixels, so the weights that go with them belong to one picture size.
+    Punishes a slope of the critic at real data, which is what makes the game spiral in instead of around. At twice the
+    size the same critic has a quarter of this sum (four times as many pixels, each with a quarter of the say), so the
+    weights that go with it grow with the square of the size.
     """
     inputs = [image.detach().requires_grad_(True)]
     if mask is not None:
