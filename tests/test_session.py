@@ -13,7 +13,7 @@ from PIL import Image
 import ssgan_lite as sg
 from ssgan_lite.edit import (Session, appearing, between, compare, contact_sheet, fingerprint, frames, save_gif,
                              save_image, save_mp4, save_picture, strip, through, wander)
-from ssgan_lite.edit.backdrop import background_share
+from ssgan_lite.edit.backdrop import background_share, soften, without_islands
 from ssgan_lite.edit.renderer import halo
 from ssgan_lite.edit.state import effective_codes, noise_planes
 from ssgan_lite.errors import UserError
@@ -437,6 +437,26 @@ def test_a_backdrop_shows_where_the_mask_says_background(trained):
     assert (share == 1).float().mean() > 0.1 and (share == 0).float().mean() > 0.1
     assert torch.equal(out.mask, plain.mask)
     assert torch.equal(face.set_backdrop(None).render().image, plain.image)
+
+
+def test_a_speck_of_background_inside_the_face_is_left_alone():
+    share = torch.zeros(1, 64, 64)
+    share[:, :10] = 1                       # the wall, reaching to the edge
+    share[:, 10:20, 5:6] = 1                # a thin bay that hangs together with it
+    share[:, 30:33, 30:33] = 1              # an eye that the mask lost
+    share[:, 45:55, 40:50] = 1              # a hole as wide as an elbow makes
+    share[:, 50:52, 63] = 1                 # a sliver at the edge
+    kept = without_islands(share)
+    expected = share.clone()
+    expected[:, 30:33, 30:33] = 0
+    assert torch.equal(kept, expected)
+    assert torch.equal(without_islands(torch.ones(2, 32, 32)), torch.ones(2, 32, 32))
+
+
+def test_the_border_of_a_stencil_is_softened_by_a_pixel():
+    stencil = torch.zeros(1, 5, 6)
+    stencil[:, :, 3:] = 1
+    assert torch.allclose(soften(stencil), torch.tensor([0, 0, 1, 2, 3, 3]).expand(1, 5, 6) / 3)
 
 
 def test_an_image_as_backdrop_is_cut_to_a_square(trained, tmp_path):

@@ -15,10 +15,9 @@ import numpy as np
 import torch
 from PIL import Image, ImageColor, ImageOps
 from torch import Tensor
+from torch.nn import functional as F
 
 from ssgan_lite.errors import UserError
-
-SOFTNESS = 0.5      # scores lie on the scale of the coarse mask, -1 to 1: the stencil fades over a quarter of it
 
 
 @dataclass(frozen=True, eq=False)
@@ -35,12 +34,35 @@ class Backdrop:
 
 
 def background_share(scores: Tensor) -> Tensor:
-    """1 where the background wins clearly, 0 where another part does, a ramp between. [N, P, R, R] -> [N, R, R]
+    """How much of every pixel is background: 1 on the wall, 0 in the face, thirds along the border. [N, P, R, R] -> [N, R, R]
 
-    Half way lies where the two are equal: that is the border which `scores.argmax(1)` draws.
+    The scores cannot give the shades: they are trained against masks of zeros and ones and jump within a pixel.
     """
-    lead = scores[:, 0] - scores[:, 1:].amax(dim=1)
-    return (0.5 + lead / SOFTNESS).clamp(0, 1)
+    return soften(without_islands((scores.argmax(dim=1) == 0).float()))
+
+
+def soften(stencil: Tensor) -> Tensor:
+    """The mean over every pixel and its eight neighbours; beyond the edge the picture goes on as it is. [N, R, R]"""
+    padded = F.pad(stencil[:, None], (1, 1, 1, 1), mode="replicate")                           # [N, 1, R + 2, R + 2]
+    return F.avg_pool2d(padded, kernel_size=3, stride=1)[:, 0]
+
+
+def without_islands(stencil: Tensor) -> Tensor:
+    """Take out specks of background inside the face, such as an eye that the mask lost. [N, R, R] of zeros and ones
+
+    What touches the edge of the picture, or is wider than a sixteenth of it somewhere, is background; so is all that
+    hangs together with it. (Morphological reconstruction: the sure places grow as far as the stencil reaches.)
+    """
+    r = max(1, stencil.shape[-1] // 32)
+    grow = lambda x, reach: F.max_pool2d(x[:, None], 2 * reach + 1, 1, reach)[:, 0]    # noqa: E731
+    known = 1 - grow(1 - stencil, r)                                        # eroded: what is left of wide places
+    known[:, [0, -1]] = stencil[:, [0, -1]]
+    known[:, :, [0, -1]] = stencil[:, :, [0, -1]]
+    while True:
+        grown = grow(known, 1) * stencil
+        if torch.equal(grown, known):
+            return known
+        known = grown
 
 
 def colour_backdrop(colour: str) -> Backdrop:

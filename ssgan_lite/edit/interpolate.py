@@ -45,7 +45,7 @@ def through(states: Sequence[FaceState], steps: int, closed: bool = False) -> li
         corners = [at(i + j).codes for j in (-1, 0, 1, 2)]
         for step in range(steps):
             share = step / steps
-            way.append(replace(_blend(at(i), at(i + 1), share), codes=_catmull_rom(corners, share)))
+            way.append(replace(_blend(at(i), at(i + 1), share), codes=catmull_rom(corners, share)))
     return way if closed else [*way, states[-1]]
 
 
@@ -83,7 +83,11 @@ def _blend(a: FaceState, b: FaceState, share: float) -> FaceState:
                      near.backdrop, near.noise_seed)
 
 
-def _catmull_rom(corners: Sequence[Tensor], t: float) -> Tensor:
-    """The spline through corners 1 (t = 0) and 2 (t = 1), with corners 0 and 3 as their neighbours."""
+def catmull_rom(corners: Sequence[Tensor], t: float) -> Tensor:
+    """A smooth curve from corner 1 (t = 0) to corner 2 (t = 1), with corners 0 and 3 as their neighbours.
+
+    At each corner it runs parallel to the line between the two neighbours, so pieces join without a kink. Catmull and
+    Rom, "A class of local interpolating splines", 1974.
+    """
     p, a, b, n = corners
     return 0.5 * (2 * a + (b - p) * t + (2 * p - 5 * a + 4 * b - n) * t**2 + (3 * a - p - 3 * b + n) * t**3)

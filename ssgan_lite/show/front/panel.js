@@ -68,6 +68,7 @@ function makePanel({ ask, onDrag }) {
       setIcon(lock, part.locked ? "locked" : "open_lock");
       lock.setAttribute("aria-pressed", String(part.locked));
       lock.title = part.locked ? "Unlock this part (L)" : "Lock this part (L)";
+      lock.setAttribute("aria-label", lock.title);
       setIcon(seen, part.hidden ? "unseen" : "seen");
       seen.setAttribute("aria-pressed", String(part.hidden));
       root.classList.toggle("fe-is-locked", part.locked);
