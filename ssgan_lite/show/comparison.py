@@ -57,7 +57,7 @@ def _json(path: str) -> dict:
 
 
 def models_table(models: Mapping[str, nn.Module], measured: Mapping[str, Mapping[str, float | None]],
-                 seeds: Sequence[int] = range(6), height: float = 0.65) -> Figure:
+                 seeds: Sequence[int] = range(5), height: float = 0.62) -> Figure:
     """One row a model: faces of the same seeds, and behind them the numbers, the best of a column in bold."""
     rows = [faces_of(generator, seeds)[0] for generator in models.values()]
     figure = picture_rows(rows, height=height)
@@ -78,7 +78,7 @@ def models_table(models: Mapping[str, nn.Module], measured: Mapping[str, Mapping
     return figure
 
 
-def edit_of(generator: nn.Module, part: str, faces: int = 6, seed: int = 3) -> tuple[Rendered, Rendered]:
+def edit_of(generator: nn.Module, part: str, faces: int = 4, seed: int = 3) -> tuple[Rendered, Rendered]:
     """Faces before and after an edit of one part's shape and texture, by whatever means the model has.
 
     A semantic model gets the part's codes of another face. A monolithic one is moved by one standard deviation along
