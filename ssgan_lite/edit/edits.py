@@ -79,8 +79,9 @@ class CodeEdits:
     def set_axis(self, part: str | int, kind: str, axis: int, value: float) -> Self:
         """Move a part along one of its axes until its coordinate there is `value`; other coordinates stay."""
         axes = self.axes(part, kind)
+        direction = axes.direction(axis)                                                       # [S]
         here = axes.read(self.state.codes[:, self.generator.layout[part, kind]])[:, axis]      # [N]
-        step = (float(value) - here)[:, None] * axes.direction(axis)                           # [N, S]
+        step = (float(value) - here)[:, None] * direction                                      # [N, S]
         return self._take(self.state.codes + step[:, None], part, kind)
 
     def axes(self, part: str | int, kind: str) -> PartAxes:

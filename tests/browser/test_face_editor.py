@@ -254,8 +254,9 @@ def test_backgrounds(fresh, tmp_path, keep_screenshot):
 
 def downloads(page, n: int, what: str) -> dict[str, bytes]:
     """Open the export menu, press a button in it, and take what the browser saves."""
-    got = []
-    page.page.on("download", got.append)
+    got: list = []
+    keep = lambda file: got.append(file)        # noqa: E731, playwright wants a function of Python's
+    page.page.on("download", keep)
     if not page.root.get_by_label("File name").is_visible():
         page.button("Export").click()
     page.button(what).click()
@@ -263,7 +264,7 @@ def downloads(page, n: int, what: str) -> dict[str, bytes]:
     end = time.monotonic() + 60
     while len(got) < n and time.monotonic() < end:
         page.page.wait_for_timeout(100)
-    page.page.remove_listener("download", got.append)
+    page.page.remove_listener("download", keep)
     return {d.suggested_filename: open(d.path(), "rb").read() for d in got}
 
 
@@ -385,9 +386,10 @@ def test_a_restarted_kernel_is_noticed_and_nothing_is_lost(lab, browser, keep_sc
     keep_screenshot(page.page, "editor_without_a_kernel")
     assert (page.pixels() == edited).all()
     saved = []
-    page.page.on("download", saved.append)
+    page.page.on("download", lambda file: saved.append(file))
     page.button("this face").click()
-    page.page.wait_for_timeout(1500)
+    while not saved:
+        page.page.wait_for_timeout(100)
     content = open(saved[0].path(), "rb").read()
     face = Session.load(sg.load_pretrained("lite64"), content)
     again = face.render().image[0].clamp(-1, 1).add(1).mul(127.5).permute(1, 2, 0).numpy()

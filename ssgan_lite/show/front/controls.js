@@ -43,7 +43,7 @@ function icon(name) {
 
 function button(symbol, label, title, onclick, extra = {}) {
   const text = label ? h("span", {}, label) : null;
-  return h("button", { type: "button", title, "aria-label": label ? null : title, onclick, ...extra,
+  return h("button", { type: "button", title, "aria-label": label || title, onclick, ...extra,
                        class: `fe-button ${extra.class ?? ""}` }, symbol ? icon(symbol) : null, text);
 }
 
