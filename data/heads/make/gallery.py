@@ -60,7 +60,8 @@ def value_groups(name: str, values: np.ndarray) -> list[tuple[str, np.ndarray]]:
     edges = np.quantile(values[rest], np.linspace(0, 1, 4 if groups else 5))
     for low, high in zip(edges, edges[1:]):
         chosen = rest & (values >= low) & ((values < high) | (high == edges[-1]))
-        groups.append((f"{name}\n{low:.3g} to {high:.3g}", chosen))
+        digits = 0 if edges[-1] - edges[0] > 40 else 1 if edges[-1] - edges[0] > 4 else 2
+        groups.append((f"{name}\n{low:.{digits}f} to {high:.{digits}f}", chosen))
     return groups
 
 
