@@ -171,6 +171,7 @@ def test_a_time_lapse_shows_the_same_faces_in_every_row(run: Path) -> None:
     again = timelapse.time_lapse({20: load_weights(find_snapshots(run)[20])}, seeds=[2, 0])
     alone = timelapse.time_lapse({20: load_weights(find_snapshots(run)[20])}, seeds=[0])
     assert np.array_equal(np.asarray(again[20])[:, 34:66], np.asarray(alone[20]))
+    assert list(timelapse.choose(dict.fromkeys((0, 1000, 2000, 2100)), 9)) == [0, 1000, 2100]
     strip = timelapse.strip(rows)
     assert strip.height == 3 * 32 + 2 * 2 and strip.width > 3 * 34
     row = np.asarray(strip)[34:66, strip.width - rows[12].width:]
@@ -211,7 +212,7 @@ def test_what_ships_of_a_run(ship, run: Path, tmp_path: Path, monkeypatch, capsy
     monkeypatch.setattr(sys, "argv", words)
     assert ship.main() == 0, capsys.readouterr()
     names = {path.relative_to(root).as_posix() for path in root.rglob("*") if path.is_file()}
-    assert names == {"manifest.json", *(f"weights/tiny{end}" for end in (".safetensors", ".json", ".png", "-lapse.png")),
+    assert names == {"manifest.json", "weights/README.md", *(f"weights/tiny{end}" for end in (".safetensors", ".json", ".png", "-lapse.png")),
                      *(f"weights/training/tiny-early{end}" for end in (".safetensors", ".json")),
                      *(f"weights/snapshots/tiny/{images:09d}{end}" for images in (0, 12, 24)
                        for end in (".safetensors", ".json"))}
@@ -224,6 +225,12 @@ def test_what_ships_of_a_run(ship, run: Path, tmp_path: Path, monkeypatch, capsy
         load_networks("tiny-eraly")
     assert main(["sample", "--weights", "tiny-early", "--out", str(tmp_path / "x.png")]) == 2      # no generator alone
     assert 'No weights called "tiny-early"' in capsys.readouterr().err
+
+
+def test_the_page_says_what_the_records_say(ship) -> None:
+    """data/weights/README.md is written from the .json files beside it: `python tools/weights_page.py`."""
+    import weights_page
+    assert (weights_page.FOLDER / "README.md").read_text(encoding="utf-8") == weights_page.page(weights_page.FOLDER)
 
 
 def test_an_early_snapshot_needs_networks(ship, run: Path, tmp_path: Path) -> None:

@@ -3,8 +3,8 @@
     python tools/ship.py RUN NAME [--note "what a reader should know"] [--early IMAGES] [--snapshots N] [--lapse N]
 
 writes data/weights/NAME.safetensors, NAME.json (configuration and record: on what, how long, with which recipe, the
-curve of the losses) and NAME.png (sixteen faces, no truncation), and brings the manifest up to date. Besides, from the
-snapshots of the run:
+curve of the losses) and NAME.png (sixteen faces, no truncation), and brings README.md and the manifest up to date.
+Besides, from the snapshots of the run:
 
     --early IMAGES     training/NAME-early.safetensors, .json: generator, discriminator and average at the snapshot next
                        to so many images, to train on from (the run must have been given --snapshot-networks)
@@ -24,6 +24,7 @@ from pathlib import Path
 
 import torch
 
+import weights_page
 from curve import draw, kid_curve
 from ssgan_lite import assets
 from ssgan_lite.cli import ABLATIONS
@@ -74,6 +75,7 @@ def main() -> int:
         if options.kid:
             print(ship_kid(run, name, folder, options.kid, options.device))
         if (folder.parent / assets.MANIFEST).exists():
+            weights_page.write(folder)
             assets.write_manifest(folder.parent)
     except UserError as error:
         print(f"ship: {error}", file=sys.stderr)
@@ -102,6 +104,8 @@ def ship(run: Path, name: str, folder: Path, note: str = "") -> str:
               "command": f"ssgan-lite train --preset {described['preset']} --out runs/{name} {flags}",
               "curve": thinned([line for line in lines if line["images"] <= images])}
     path = folder / f"{name}.safetensors"
+    for end in ("-lapse.png", "-kid.png"):                 # of the weights that these replace
+        (folder / f"{name}{end}").unlink(missing_ok=True)
     save_weights(generator, path, record, torch.float16)
     with atomic_write(path.with_suffix(".png")) as temporary:
         sample_sheet(load_weights(path), SAMPLE_SEEDS, scale=max(1, 128 // generator.config.size)).save(

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import hashlib
 import json
 import os
 import platform
@@ -12,6 +13,7 @@ from pathlib import Path
 
 import torch
 
+from ssgan_lite import assets
 from ssgan_lite.config import ModelConfig
 from ssgan_lite.errors import UserError
 from ssgan_lite.storage import explain, leftovers
@@ -114,6 +116,16 @@ def recorded_model(out: str | os.PathLike, preset: str) -> ModelConfig | None:
         return None
 
 
+def data_sum(name: str) -> str | None:
+    """Twelve digits that tell one version of a shipped data set from another; None for the user's own data."""
+    try:
+        entries = assets.read_manifest(assets.root_folder())
+    except UserError:
+        return None
+    sums = [entry["sha256"] for path, entry in sorted(entries.items()) if Path(path).match(f"{name}/*.npz")]
+    return hashlib.sha256("".join(sums).encode()).hexdigest()[:12] if sums else None
+
+
 def describe(options, config: TrainConfig, trainer: Trainer) -> dict:
     """What a reader needs to repeat the run."""
     device, start_from = trainer.device, Path(options.start_from).name or None
@@ -122,11 +134,14 @@ def describe(options, config: TrainConfig, trainer: Trainer) -> dict:
             start_from = json.loads((Path(options.out) / "run.json").read_text(encoding="utf-8")).get("start_from")
         except (OSError, ValueError):
             pass
+    threads = torch.get_num_threads()
     return dict(
         preset=options.preset, model=trainer.model_config.to_dict(), data=options.data, faces=len(trainer.data),
+        data_sum=data_sum(options.data),
         recipe=dataclasses.asdict(config),
         start_from=start_from,
-        device=torch.cuda.get_device_name(device) if device.type == "cuda" else f"cpu, {torch.get_num_threads()} threads",
+        device=(torch.cuda.get_device_name(device) if device.type == "cuda"
+                else f"cpu, {threads} thread{'s' * (threads > 1)}"),
         processes=trainer.processes.count, precision="bf16" if trainer.bf16 else "fp32", compiled=options.compile,
         torch=torch.__version__, python=platform.python_version(), checkpoint_format=CHECKPOINT_FORMAT)
 

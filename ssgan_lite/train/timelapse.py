@@ -32,10 +32,15 @@ def time_lapse(generators: dict[int, SemanticGenerator], seeds: Sequence[int] = 
 
 
 def choose(snapshots: dict[int, Path], count: int) -> dict[int, Path]:
-    """At most `count` of them, the first and the last among them, evenly spread over their order."""
+    """At most `count` of them, the first and the last among them, evenly spread over their order.
+
+    A run may end soon after its last snapshot: one that has seen as much as the last but a tenth is left out.
+    """
     if count < 2:
         raise UserError(f"A time-lapse needs at least 2 snapshots, not {count}.")
     images = list(snapshots)
+    if len(images) > 2 and images[-2] > 0.9 * images[-1]:
+        del images[-2]
     kept = np.linspace(0, len(images) - 1, min(count, len(images))).round().astype(int)
     return {images[i]: snapshots[images[i]] for i in kept}
 

@@ -1,0 +1,126 @@
+"""Write data/weights/README.md from the records of the weights that are there: `python tools/weights_page.py`.
+
+`tools/ship.py` does it too, so the page always says what the .json files say.
+"""
+
+from __future__ import annotations
+
+import json
+import sys
+from pathlib import Path
+
+from ssgan_lite.storage import atomic_write
+
+FOLDER = Path(__file__).parent.parent / "data" / "weights"
+HEAD = """# The weights that ship, and how each was made
+
+This page is written by `tools/weights_page.py` from the records in the `.json` files, which say more: the whole recipe,
+the versions, the curve of the losses. A name is what `ssgan_lite.load_pretrained` takes. Distances are kernel distances
+times 1000 on the features that the record names, of so many generated faces to as many heads that the model was trained
+on; two halves of the heads are about 0 apart. They compare only with the same extractor and number. The data are told
+apart by twelve digits of a sum over the pack (`ssgan_lite.train.folder.data_sum`), where the record has one.
+"""
+TAIL = """## Making them again
+
+    python tools/train_all.py --out runs/shipped --minutes 60 --parallel 3      # everything, on one good GPU
+    python tools/ship.py runs/shipped/lite128 lite128 --lapse 12 --kid 512      # one of them into this folder
+
+Each command in the list above makes one of them alone. On the same machine with the same versions a run gives the same
+weights bit for bit; elsewhere it gives others that are as good. How long it takes is told by "time": seconds of the
+device named, other work beside it included.
+"""
+
+
+def page(folder: Path) -> str:
+    """The text of README.md."""
+    generators = {path.stem: json.loads(path.read_text(encoding="utf-8")) for path in sorted(folder.glob("*.json"))}
+    parts = [HEAD, "## Generators\n", _table(generators), _details(folder, generators)]
+    networks = {path.stem: json.loads(path.read_text(encoding="utf-8"))
+                for path in sorted((folder / "training").glob("*.json"))}
+    if networks:
+        parts += ["## To train on from\n", "`training/` holds generator, discriminator and average in half precision, for "
+                  "`ssgan_lite.train.load_networks`\nand `ssgan-lite train --start-from`.\n", _networks(networks)]
+    series = sorted(path for path in (folder / "snapshots").glob("*") if path.is_dir())
+    if series:
+        parts += ["## Along the way\n", "`snapshots/` holds averaged generators of one run, for "
+                  "`ssgan_lite.train.open_snapshots`.\n", _snapshots(series)]
+    return "\n".join([*parts, TAIL])
+
+
+def _table(generators: dict[str, dict]) -> str:
+    lines = ["| name | size | model | images seen | time | device | trained on | distance |",
+             "|---|---|---|---|---|---|---|---|"]
+    for name, description in generators.items():
+        record = description["record"]
+        lines.append(f"| `{name}` | {description['config']['size']} px | {_kind(description['config'])} | "
+                     f"{record['images']:,} | {_time(record['seconds'])} | {record['device']} | {_data(record)} | "
+                     f"{_distance(record)} |")
+    return "\n".join(lines) + "\n"
+
+
+def _details(folder: Path, generators: dict[str, dict]) -> str:
+    out = []
+    for name, description in generators.items():
+        record = description["record"]
+        out += [f"### {name}\n", f"    {record['command']}\n"]
+        if record.get("processes", 1) > 1:
+            out.append(f"In {record['processes']} processes.\n")
+        if record.get("note"):
+            out.append(record["note"] + "\n")
+        pictures = [f"[{what}]({name}{end})" for end, what in
+                    ((".png", "sixteen faces, no truncation"), ("-lapse.png", "along the way"),
+                     ("-kid.png", "distance against images"), (".measure.txt", "all measures"))
+                    if (folder / f"{name}{end}").exists() and (end != ".measure.txt" or "measured" in record)]
+        out.append(", ".join(pictures) + "\n")
+    return "\n".join(out)
+
+
+def _networks(networks: dict[str, dict]) -> str:
+    lines = ["| name | images seen | device | trained on |", "|---|---|---|---|"]
+    lines += [f"| `{name}` | {about['images']:,} | {about['record'].get('device', '')} | {_data(about['record'])} |"
+              for name, about in networks.items()]
+    return "\n".join(lines) + "\n"
+
+
+def _snapshots(series: list[Path]) -> str:
+    lines = ["| name | after so many images |", "|---|---|"]
+    for folder in series:
+        images = [f"{int(path.stem):,}" for path in sorted(folder.glob("*.safetensors"))]
+        lines.append(f"| `{folder.name}` | {'; '.join(images)} |")
+    return "\n".join(lines) + "\n"
+
+
+def _kind(config: dict) -> str:
+    """What is not the paper's model."""
+    found = [text for field, usual, text in (
+        ("architecture", "semantic", "monolithic baseline"), ("mask_branch", True, "no mask branch"),
+        ("fusion", "soft", "hard fusion"), ("base_layers", 2, "no base codes")) if config.get(field, usual) != usual]
+    if config.get("fourier_bands") == 0:
+        found.append("no Fourier features")
+    return ", ".join(found) or "the paper's model"
+
+
+def _time(seconds: float) -> str:
+    return f"{seconds / 3600:.1f} h" if seconds >= 5400 else f"{seconds / 60:.0f} min"
+
+
+def _data(record: dict) -> str:
+    pack = f" (pack {record['data_sum']})" if record.get("data_sum") else ""
+    return f"{record['faces']:,} {record['data']}{pack}"
+
+
+def _distance(record: dict) -> str:
+    if "kid" in record:
+        return f"{record['kid']['kernel'][-1]:.1f} (n = {record['kid']['n']})"
+    if "measured" in record:
+        return f"{record['measured']['kernel_x1000']:.1f} (n = 512)"
+    return ""
+
+
+def write(folder: Path = FOLDER) -> None:
+    with atomic_write(folder / "README.md") as temporary:
+        temporary.write_text(page(folder), encoding="utf-8", newline="\n")
+
+
+if __name__ == "__main__":
+    sys.exit(write())
