@@ -57,16 +57,21 @@ def test_by_hand_is_what_the_library_does():
 
 def test_family_and_stored_numbers(tmp_path, monkeypatch, model):
     weights = tmp_path / "weights"
-    for name, record in (("nano32", {"measured": {"kernel_x1000": 9.0}}), ("nano32-no-base", {}), ("lite64", {})):
+    for name, record in (("nano32", {"measured": {"kernel_x1000": 9.0}}), ("nano32-no-base", {}), ("lite64", {}),
+                         ("nano32-monolithic", {})):
         save_weights(model, weights / name, record)
     result = dict(real=dict(kernel=-0.1), models=[dict(
-        name="nano32-no-base", distances=dict(kernel=12.5), leak_summary=None,
+        name="runs/nano32-no-base.safetensors", distances=dict(kernel=12.5), leak_summary=None,
         agreement=dict(parser=dict(large=0.8, small=None)))])
     (weights / "nano32-no-base.measure.json").write_text(json.dumps(result))
+    rival = dict(name="nano32-monolithic", distances=None, agreement=None, leak_summary=dict(
+        shape=dict(median=0.7), texture=dict(median=0.9)))
+    (weights / "nano32.measure.json").write_text(json.dumps(result | dict(models=[rival])))
     assets.write_manifest(tmp_path)
     monkeypatch.setenv("SSGAN_DATA", str(tmp_path))
-    assert comparison.family("nano32") == ["nano32", "nano32-no-base"]
-    first, second = map(comparison.read_measured, comparison.family("nano32"))
+    assert comparison.family("nano32") == ["nano32", "nano32-monolithic", "nano32-no-base"]
+    first, rival, second = map(comparison.read_measured, comparison.family("nano32"))
+    assert (rival["leak_shape"], rival["leak_texture"], rival["kernel_x1000"]) == (0.7, 0.9, None)
     assert first["kernel_x1000"] == 9.0 and first["miou_large"] is None
     assert (second["kernel_x1000"], second["kernel_real_halves"], second["miou_large"]) == (12.5, -0.1, 0.8)
     assert second["miou_small"] is None and second["leak_shape"] is None

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping, Sequence
+from pathlib import Path
 
 import numpy as np
 import torch
@@ -34,15 +35,24 @@ def family(name: str) -> list[str]:
 def read_measured(name: str) -> dict[str, float | None]:
     """The numbers of `COLUMNS` (and `kernel_real_halves`) as they were stored with shipped weights; None: not known.
 
-    They are taken from NAME.measure.json, the result of `ssgan-lite measure`, or from the summary in the record.
+    They are taken from the result of `ssgan-lite measure`, NAME.measure.json or that of the family's first model, which
+    holds a baseline as well; or else from the summary in the record.
     """
     record = _json(f"weights/{name}.json").get("record", {})
     found = {key: record.get("measured", {}).get(key) for key in (*COLUMNS, "kernel_real_halves")}
-    try:
-        result = _json(f"weights/{name}.measure.json")
-    except UserError:
-        return found
-    model = next(m for m in result["models"] if m["name"].split("/")[-1].removesuffix(".safetensors") == name)
+    for place in (name, name.split("-")[0]):
+        try:
+            result = _json(f"weights/{place}.measure.json")
+        except UserError:
+            continue
+        if models := [m for m in result["models"] if Path(m["name"]).name.removesuffix(".safetensors") == name]:
+            return found | _summary(result, models[0])
+    return found
+
+
+def _summary(result: dict, model: dict) -> dict[str, float | None]:
+    """Of one model of a `measure.json`; what was left out there is left out here."""
+    found: dict[str, float | None] = {}
     if model["distances"]:
         found |= {"kernel_x1000": model["distances"]["kernel"], "kernel_real_halves": result["real"]["kernel"]}
     if model["agreement"]:
