@@ -75,7 +75,7 @@ function render({ model, el }) {
       newFace, variety.root, backdrop.root, h("span", { class: "fe-space" }), compare,
       h("span", { class: "fe-group" }, undo, redo, reset), open, exporter.root),
     h("div", { class: "fe-body" },
-      h("div", { class: "fe-left" }, picture.root, meter, chips, said, rescue), panel.root));
+      h("div", { class: "fe-left" }, picture.root, rescue, meter, said, chips), panel.root));
   el.append(root);
 
   // --- keyboard
@@ -131,6 +131,7 @@ function render({ model, el }) {
     picture.update({ size, labels: readRuns(bytesOf(model, "labels"), size * size), parts: view.parts, chosen: view.part,
                      now: bytesOf(model, "pixels"), original: bytesOf(model, "original"), newMark: view.mark !== mark });
     mark = view.mark;
+    root.classList.toggle("fe-large", size >= 256);
     panel.update(view, galleryBytes());
     drawChips(view);
     variety.set(view.psi);
@@ -149,6 +150,7 @@ function render({ model, el }) {
   }
 
   const link = makeLink(model, {
+    patience: model.get("size") > 256 ? 4 : 1,
     onWait: on => root.classList.toggle("fe-waiting", on),
     onSilence: on => { rescue.hidden = !on; },
     onBusy: on => { root.dataset.busy = on ? "yes" : "no"; },

@@ -3,7 +3,7 @@
 
 const SLOW = 1500, SILENT = 20000;      // milliseconds until the page says that it waits, and that nobody answers
 
-function makeLink(model, { onWait, onSilence, onBusy }) {
+function makeLink(model, { onWait, onSilence, onBusy, patience = 1 }) {
   const me = Math.random().toString(36).slice(2);      // two views of one widget must not take each other's answers
   let count = 0, waiting = null, wishes = [], timers = [], stopped = false;
 
@@ -23,7 +23,7 @@ function makeLink(model, { onWait, onSilence, onBusy }) {
     wishes = [];
     onBusy(true);
     waiting = `${me}-${++count}`;
-    timers = [setTimeout(() => onWait(true), SLOW), setTimeout(silence, SILENT)];
+    timers = [setTimeout(() => onWait(true), SLOW), setTimeout(silence, patience * SILENT)];
     try {
       model.send({ id: waiting, actions }, undefined, buffers);
     } catch (error) {
