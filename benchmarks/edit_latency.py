@@ -10,7 +10,8 @@ session runs the render net and, of the rest, what the edit changed; the promise
 
 Shipped weights are used where there are any, new ones of the same shape otherwise (the time does not depend on them).
 All numbers are medians over edits that go round all parts; each kind of measurement takes its turn within a repeat, so
-that a busy machine slows all of them alike. On a very busy one, `--cpu --threads 1` counts the processor's time instead.
+that a busy machine slows all of them alike. On a very busy one, `--cpu --threads 1` counts the processor's time
+instead.
 """
 
 from __future__ import annotations

@@ -165,7 +165,8 @@ def test_export_to_the_browser_and_to_the_folder(editor, G, tmp_path):
     assert not list(tmp_path.iterdir())
     assert ask(editor, {"do": "export", "what": "face", "name": "me", "to_folder": True}) == "Saved: me.safetensors."
     assert "exists already" in ask(editor, {"do": "export", "what": "face", "name": "me", "to_folder": True})
-    assert "not a folder" in ask(editor, {"do": "export", "what": "film", "name": "me.safetensors/x", "to_folder": True})
+    below_a_file = {"do": "export", "what": "film", "name": "me.safetensors/x", "to_folder": True}
+    assert "not a folder" in ask(editor, below_a_file)
     ask(editor, {"do": "export", "what": "picture", "name": "../../evil"})
     assert "evil.png" in editor.files, "a download has a name, not a path"
 

@@ -35,8 +35,8 @@ def curve_without_kinks(answer):
     p, a, b, n = corners
     start, end, middle = answer(corners, 0.0), answer(corners, 1.0), answer(corners, 0.25)
     expect_shape(start, [1, 5, 3])
-    expect(not close(start, p), "at t = 0 you are at corner 0; the curve leads from corner 1 to corner 2, the outer two "
-           "only say where it comes from and goes to")
+    expect(not close(start, p), "at t = 0 you are at corner 0; the curve leads from corner 1 to corner 2, the outer "
+           "two only say where it comes from and goes to")
     expect_close(start, a, "at t = 0 the curve must be at corner 1", atol=1e-5)
     expect_close(end, b, "at t = 1 the curve must be at corner 2", atol=1e-5)
     expect(not close(middle, torch.lerp(a, b, 0.25)), "that is a straight line from corner 1 to corner 2: it passes "
@@ -45,8 +45,8 @@ def curve_without_kinks(answer):
     slope = (answer([x.double() for x in corners], step) - answer([x.double() for x in corners], 0.0)) / step
     expect(not close(slope.float(), b - p, atol=0.05, rtol=0.02), "at the start it is twice too fast: the slope at "
            "corner 1 is half of corner 2 minus corner 0, for between them lie two steps")
-    expect(not close(slope.float(), torch.zeros_like(a), atol=0.05), "your curve stops at every corner (its slope there "
-           "is 0); it should run on, parallel to the line between the neighbours")
+    expect(not close(slope.float(), torch.zeros_like(a), atol=0.05), "your curve stops at every corner (its slope "
+           "there is 0); it should run on, parallel to the line between the neighbours")
     expect_close(slope.float(), (b - p) / 2, "the slope at corner 1 should be half of corner 2 minus corner 0",
                  atol=0.05, rtol=0.02)
     expect_close(middle, catmull_rom(corners, 0.25), "both ends and the slope at the start are right, but not the way "
@@ -55,7 +55,8 @@ def curve_without_kinks(answer):
 
 @exercise("12.3", title="A face made to order", minutes=10, level=2, solution_text=(
     "face.lock('eyes'); face.randomize('all', seed=8); face.unlock(); face.set_axis('hair', 'shape', 0, -2.0); "
-    "face.hide('hat'); face.set_backdrop('white'); all of it in a block `with face.stroke():`, so that it is one step."))
+    "face.hide('hat'); face.set_backdrop('white'); all of it in a block `with face.stroke():`, which makes one "
+    "step of it."))
 def order_a_face(answer):
     """Carry an order out on a session: whose face, whose eyes, which hair, no hat, white behind, all as one step."""
     G = _small_model()
@@ -68,14 +69,14 @@ def order_a_face(answer):
     other = wanted.codes_of(8)
     eyes, hair = layout["eyes"], layout["hair", "shape"]
     expect(now is not start, "nothing has been done to the face yet")
-    expect(not close(now.codes[:, eyes], other[:, eyes]), "the eyes should have stayed those of seed 5; lock them before "
-           "you change everything else")
+    expect(not close(now.codes[:, eyes], other[:, eyes]), "the eyes should have stayed those of seed 5; lock them "
+           "before you change everything else")
     expect_close(now.codes[:, eyes], start.codes[:, eyes], "the eyes should be those of the face as it was given")
     expect_close(now.codes[:, layout["mouth"]], other[:, layout["mouth"]], "everything else should come from seed 8: "
                  "`face.randomize(\"all\", seed=8)` takes the codes of that seed")
     there = float(face.axes("hair", "shape").read(now.codes[:, hair])[0, 0])
-    expect(not close(there, float(face.axes("hair", "shape").read(other[:, hair])[0, 0])), "the hair still has the shape "
-           "that seed 8 gave it; `set_axis` moves it along one of its axes")
+    expect(not close(there, float(face.axes("hair", "shape").read(other[:, hair])[0, 0])), "the hair still has the "
+           "shape that seed 8 gave it; `set_axis` moves it along one of its axes")
     expect(close(there, -2.0, atol=1e-2), f"the hair's first shape coordinate is {there:.2f}, not -2; `nudge` adds to "
            "it, `set_axis` sets it, and what you do afterwards may change it again")
     expect(G.config.part_id("hat") in now.hidden, "the hat has not been taken off: `hide` switches a part off")

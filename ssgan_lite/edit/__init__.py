@@ -8,6 +8,6 @@ from ssgan_lite.edit.session import Session
 from ssgan_lite.edit.state import FaceState
 from ssgan_lite.edit.store import fingerprint
 
-__all__ = ["Change", "FaceState", "PartAxes", "Session", "appearing", "between", "catmull_rom", "compare", "contact_sheet",
-           "fingerprint", "frames", "gif_bytes", "part_axes", "save_gif", "save_image", "save_mp4", "save_picture",
-           "strip", "through", "wander"]
+__all__ = ["Change", "FaceState", "PartAxes", "Session", "appearing", "between", "catmull_rom", "compare",
+           "contact_sheet", "fingerprint", "frames", "gif_bytes", "part_axes", "save_gif", "save_image", "save_mp4",
+           "save_picture", "strip", "through", "wander"]

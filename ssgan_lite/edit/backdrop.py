@@ -34,7 +34,7 @@ class Backdrop:
 
 
 def background_share(scores: Tensor) -> Tensor:
-    """How much of every pixel is background: 1 on the wall, 0 in the face, thirds along the border. [N, P, R, R] -> [N, R, R]
+    """How much of every pixel is background: 1 on the wall, 0 in the face, shades between. [N, P, R, R] -> [N, R, R]
 
     The scores cannot give the shades: they are trained against masks of zeros and ones and jump within a pixel.
     """
@@ -75,7 +75,7 @@ def colour_backdrop(colour: str) -> Backdrop:
 
 
 def image_backdrop(source: str | os.PathLike | bytes | Image.Image | np.ndarray, size: int) -> Backdrop:
-    """From an image file (or its bytes, a Pillow image, an array): cut to a square about its centre, [3, size, size]."""
+    """From an image file (its bytes, a Pillow image, an array), cut to a square about its centre: [3, size, size]."""
     name = Path(source).name if isinstance(source, (str, os.PathLike)) else "a picture"
     try:
         if isinstance(source, np.ndarray):

@@ -88,7 +88,7 @@ class CodeEdits:
         """The main directions of a part's shape or texture codes; see `PartAxes`."""
         return part_axes(self.generator, part, kind)
 
-    # --- inside ----------------------------------------------------------------------------------------------------------
+    # --- inside -------------------------------------------------------------------------------------------------------
 
     def _codes_of_another(self, other: CodeEdits) -> Tensor:
         """[N, n_latent, S]; the other face may be a single one."""

@@ -133,7 +133,8 @@ class Renderer:
         known, (n, p, n_layers, _), depth_layers = self._known, codes.shape, self.generator.config.depth_layers
         if known is None or len(known.codes) != n:
             maps = codes.new_zeros(n, p, *self._plain.shape)
-            known = self._known = _Known(codes, dict(places), maps, maps.clone(), maps[:, :, 0].clone(), frozenset(), [])
+            known = self._known = _Known(codes, dict(places), maps, maps.clone(), maps[:, :, 0].clone(),
+                                                 frozenset(), [])
             changed, first = [[True] * n_layers] * p, True
         else:
             first = False

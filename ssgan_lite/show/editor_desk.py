@@ -183,7 +183,8 @@ class Desk:
             raise UserError(f'There is nothing called "{what}" to export.')
         if to_folder:
             target = self.folder / name
-            write = {"picture": lambda: save_picture(self.face, target), "film": lambda: [save_gif(self._film(), target)],
+            write = {"picture": lambda: save_picture(self.face, target),
+                     "film": lambda: [save_gif(self._film(), target)],
                      "face": lambda: [self.face.save(target)]}[what]
             self.said = f"Saved: {', '.join(path.name for path in write())}."
             return

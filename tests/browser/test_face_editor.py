@@ -405,7 +405,8 @@ def test_a_restarted_kernel_is_noticed_and_nothing_is_lost(lab, browser, keep_sc
 
 def test_on_a_dark_theme_the_editor_is_dark(fresh, keep_screenshot):
     theme = "name => window.jupyterapp.commands.execute('apputils:change-theme', { theme: name })"
-    colour = "() => getComputedStyle(document.querySelector('.fe')).backgroundColor.match(/[0-9]+/g).slice(0, 3).map(Number)"
+    colour = ("() => getComputedStyle(document.querySelector('.fe')).backgroundColor"
+              ".match(/[0-9]+/g).slice(0, 3).map(Number)")
     assert min(fresh.page.evaluate(colour)) > 200
     fresh.page.evaluate(theme, "JupyterLab Dark")
     fresh.page.wait_for_function(f"() => Math.max(...({colour})()) < 90")

@@ -94,10 +94,12 @@ ANSWERS = {
     "12.3": dict(right=[order, order_step_by_step], stub=order_stub, wrong=[
         (lambda face: Session(face.generator, 8), "not on a new one"), (lambda face: 3, "return face"),
         (lambda face: face, "nothing has been done"), (lambda face: order(face, lock=False), "lock them before"),
-        (lambda face: order(face, seed=0), "come from seed 8"), (lambda face: order(face, hair=False), "still has the shape"),
+        (lambda face: order(face, seed=0), "come from seed 8"),
+        (lambda face: order(face, hair=False), "still has the shape"),
         (lambda face: order(face, hair="nudge"), "not -2"), (lambda face: order(face, hat=False), "taken off"),
         (lambda face: order(face, extra=["nose"]), "more is switched off"),
-        (lambda face: order(face, backdrop=None), "model's own"), (lambda face: order(face, backdrop="black"), "not white"),
+        (lambda face: order(face, backdrop=None), "model's own"),
+        (lambda face: order(face, backdrop="black"), "not white"),
         (lambda face: order(face, unlock=False).unlock().lock("nose"), "still locked"),
         (lambda face: order(face, stroke=False), "one undo")]),
     "12.4": dict(right=[(2, 0), (2.0, 0.0)], stub=(..., ...), wrong=[
@@ -106,5 +108,6 @@ ANSWERS = {
 }
 
 DEFINITIONS = [
-    dict(name="soften", library="ssgan_lite.edit.backdrop:soften", inputs=lambda: ((torch.rand(2, 5, 6) > 0.5).float(),)),
+    dict(name="soften", library="ssgan_lite.edit.backdrop:soften",
+         inputs=lambda: ((torch.rand(2, 5, 6) > 0.5).float(),)),
 ]

@@ -26,7 +26,8 @@ function render({ model, el }) {
   const reset = button("reset", "", "Back to the original face", () => ask({ do: "reset" }));
 
   const behind = colour => ask({ do: "backdrop", colour });
-  const own = h("input", { type: "color", value: "#7aa6c2", title: "A colour of your own", "aria-label": "A colour of your own" });
+  const own = h("input", { type: "color", value: "#7aa6c2", title: "A colour of your own",
+                           "aria-label": "A colour of your own" });
   own.addEventListener("change", () => behind(own.value));
   const backdrop = menu("backdrop", "Background", "What is behind the face",
     h("div", { class: "fe-row" },
@@ -58,13 +59,15 @@ function render({ model, el }) {
     changes.setAttribute("aria-pressed", String(on));
     picture.show(on ? "changes" : "now");
   }, { "aria-pressed": "false" });
-  const meter = h("div", { class: "fe-meter", role: "group", "aria-label": "How much has changed since this part was chosen" },
+  const meter = h("div", {
+    class: "fe-meter", role: "group", "aria-label": "How much has changed since this part was chosen" },
     insideName, h("div", { class: "fe-bar" }, inside), insideText,
     h("span", {}, "elsewhere"), h("div", { class: "fe-bar fe-else" }, outside), outsideText, changes);
   const chips = h("div", { class: "fe-chips", role: "radiogroup", "aria-label": "Parts of the face" });
   const said = h("p", { class: "fe-said", role: "status", "aria-live": "polite" });
   const rescue = h("div", { class: "fe-rescue", role: "alert", hidden: true },
-    h("p", {}, "The kernel does not answer: it is busy, or it was restarted. Run the cell again to go on. Your face is not lost:"),
+    h("p", {}, "The kernel does not answer: it is busy, or it was restarted. Run the cell again to go on. "
+               + "Your face is not lost:"),
     h("div", { class: "fe-row" },
       button("save", "this picture", "Save the picture as you see it", () => picture.save("face.png")),
       button("save", "this face", "Save the face; open it again in a new editor", () =>
@@ -97,7 +100,10 @@ function render({ model, el }) {
     if (key === "c") { if (!event.repeat) hold(true); return; }
     if (KEYS[key] && !event.repeat) { ask(KEYS[key]); event.preventDefault(); }
   });
-  root.addEventListener("keyup", event => { event.stopPropagation(); if (event.key.toLowerCase() === "c") hold(false); });
+  root.addEventListener("keyup", event => {
+    event.stopPropagation();
+    if (event.key.toLowerCase() === "c") hold(false);
+  });
   const elsewhere = event => { for (const m of [backdrop, exporter]) if (m.isOpen) m.closeIfOutside(event.target); };
   document.addEventListener("pointerdown", elsewhere, true);
 
@@ -108,7 +114,8 @@ function render({ model, el }) {
     if (names !== chipNames) {
       chipNames = names;
       chips.replaceChildren(...view.parts.map((part, i) => h("button", {
-        type: "button", role: "radio", class: "fe-chip", "data-part": part.name, onclick: () => ask({ do: "select", part: i }) },
+        type: "button", role: "radio", class: "fe-chip", "data-part": part.name,
+        onclick: () => ask({ do: "select", part: i }) },
         h("i", { class: "fe-swatch", style: `background:rgb(${part.color})` }), part.name, icon("locked"))));
     }
     const focused = chips.contains(document.activeElement);
@@ -128,8 +135,9 @@ function render({ model, el }) {
   function update() {
     const view = model.get("view"), size = model.get("size");
     if (!view.parts) return;
-    picture.update({ size, labels: readRuns(bytesOf(model, "labels"), size * size), parts: view.parts, chosen: view.part,
-                     now: bytesOf(model, "pixels"), original: bytesOf(model, "original"), newMark: view.mark !== mark });
+    picture.update({ size, parts: view.parts, chosen: view.part, newMark: view.mark !== mark,
+                     labels: readRuns(bytesOf(model, "labels"), size * size),
+                     now: bytesOf(model, "pixels"), original: bytesOf(model, "original") });
     mark = view.mark;
     root.classList.toggle("fe-large", size >= 256);
     panel.update(view, galleryBytes());

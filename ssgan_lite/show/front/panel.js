@@ -18,19 +18,20 @@ function makePanel({ ask, onDrag }) {
       onmove: (value, stroke) => { onDrag(true); ask({ do: "slide", kind, axis, value, stroke }); },
       onrest: () => onDrag(false),
     }));
-    groups.append(h("fieldset", { class: `fe-${kind}` }, h("legend", {}, KINDS[kind]), ...sliders[kind].map(s => s.root)));
+    groups.append(h("fieldset", { class: `fe-${kind}` }, h("legend", {}, KINDS[kind]),
+                    ...sliders[kind].map(s => s.root)));
   }
   const place = { dx: 0, dy: 0, zoom: 1 };
   const moved = (key, value, stroke) => { place[key] = value; onDrag(true); ask({ do: "place", ...place, stroke }); };
+  const placer = (key, label, title, min, max) => slider(label, {
+    min, max, step: 0.02, title, onmove: (value, stroke) => moved(key, value, stroke), onrest: () => onDrag(false) });
   const placing = {
-    dx: slider("across", { min: -1, max: 1, step: 0.02, title: "Move left or right", onmove: (v, s) => moved("dx", v, s),
-                           onrest: () => onDrag(false) }),
-    dy: slider("down", { min: -1, max: 1, step: 0.02, title: "Move up or down", onmove: (v, s) => moved("dy", v, s),
-                         onrest: () => onDrag(false) }),
-    zoom: slider("size", { min: 0.5, max: 2, step: 0.02, title: "Size", onmove: (v, s) => moved("zoom", v, s),
-                           onrest: () => onDrag(false) }),
+    dx: placer("dx", "across", "Move left or right", -1, 1),
+    dy: placer("dy", "down", "Move up or down", -1, 1),
+    zoom: placer("zoom", "size", "Size", 0.5, 2),
   };
-  const putBack = button("reset", "put back", "Back to its own place", () => ask({ do: "place", dx: 0, dy: 0, zoom: 1 }));
+  const putBack = button("reset", "put back", "Back to its own place",
+                         () => ask({ do: "place", dx: 0, dy: 0, zoom: 1 }));
   const where = h("details", { class: "fe-place" }, h("summary", {}, "Place and size"),
                   placing.dx.root, placing.dy.root, placing.zoom.root, putBack);
   const faces = h("div", { class: "fe-faces" });

@@ -1,0 +1,138 @@
+"""How long the face editor takes from a slider to the picture, in a real browser.
+
+    python benchmarks/editor_browser.py                             # the shipped lite64, and lite128
+    python benchmarks/editor_browser.py --models paper512 --moves 8
+
+A Voila page with the editor is opened in headless Chromium, and one slider after another is moved, as a drag moves it.
+Measured within the page: from the slider's event to the moment at which the answer has been painted, so kernel, socket
+and drawing are all in it. Models without shipped weights are new ones of the same shape; the time is the same.
+
+Also told: how long the page takes to load with a kernel kept warm, as `make demo` keeps one, and the kernel's memory.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import os
+import shutil
+import socket
+import statistics
+import subprocess
+import sys
+import tempfile
+import time
+import urllib.request
+from pathlib import Path
+
+import nbformat
+from playwright.sync_api import sync_playwright
+
+ROOT = Path(__file__).resolve().parent.parent
+CELL = """
+import os, resource, torch, ssgan_lite as sg
+from ssgan_lite.show import FaceEditor
+from ssgan_lite.weights import shipped
+torch.manual_seed(0)
+torch.set_num_threads({threads})
+name = {name!r}
+G = sg.load_pretrained(name) if name in shipped() else sg.SemanticGenerator(sg.preset(name))
+editor = FaceEditor(G)
+peak = lambda: str(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss)
+editor.observe(lambda _: open({memory!r}, 'w').write(peak()), 'answered')
+editor
+"""
+MOVE = """([label, value]) => new Promise(done => {
+  const root = document.querySelector('.fe'), input = root.querySelector(`input[aria-label="${label}"]`);
+  const began = performance.now();
+  const watch = new MutationObserver(() => {
+    if (root.dataset.busy === 'no') {
+      watch.disconnect();
+      requestAnimationFrame(() => done(performance.now() - began));
+    }
+  });
+  watch.observe(root, { attributes: true, attributeFilter: ['data-busy'] });
+  input.value = value;
+  input.dispatchEvent(new Event('input', { bubbles: true }));
+})"""
+
+
+def measure(name: str, moves: int, threads: int, chromium: str) -> dict:
+    """Milliseconds of every move, seconds to load, peak megabytes of the kernel."""
+    with tempfile.TemporaryDirectory() as folder:
+        folder = Path(folder)
+        memory = folder / "memory"
+        notebook = nbformat.v4.new_notebook(cells=[nbformat.v4.new_code_cell(
+            CELL.format(name=name, threads=threads, memory=str(memory)))])
+        notebook.metadata.kernelspec = {"name": "python3", "display_name": "Python 3", "language": "python"}
+        nbformat.write(notebook, folder / "editor.ipynb")
+        with socket.socket() as probe:
+            probe.bind(("127.0.0.1", 0))
+            port = probe.getsockname()[1]
+        environment = dict(os.environ, JUPYTER_PATH=str(ROOT / "demo"), PYTHONPATH=str(ROOT), OMP_WAIT_POLICY="PASSIVE",
+                           JUPYTER_CONFIG_DIR=str(folder / "config"), JUPYTER_RUNTIME_DIR=str(folder / "runtime"))
+        server = subprocess.Popen(
+            [sys.executable, "-m", "voila", str(folder / "editor.ipynb"), "--template=face_editor", f"--port={port}",
+             "--VoilaConfiguration.preheat_kernel=True", "--pool_size=1", "--no-browser"], env=environment,
+            stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+        try:
+            return _drive(f"http://127.0.0.1:{port}", moves, chromium, memory)
+        finally:
+            server.terminate()
+            server.wait(20)
+
+
+def _drive(url: str, moves: int, chromium: str, memory: Path) -> dict:
+    end = time.monotonic() + 120
+    while time.monotonic() < end:
+        try:
+            urllib.request.urlopen(f"{url}/voila/static/voila.js", timeout=5).close()
+            break
+        except OSError:
+            time.sleep(0.2)
+    time.sleep(20)                                          # until the kernel is warm
+    with sync_playwright() as p:
+        browser = p.chromium.launch(executable_path=chromium, args=["--no-sandbox", "--disable-gpu",
+                                                                    "--disable-dev-shm-usage"])
+        page = browser.new_page(viewport={"width": 1100, "height": 900})
+        page.set_default_timeout(300_000)
+        began = time.monotonic()
+        page.goto(url)
+        page.locator(".fe .fe-chip").first.wait_for()
+        loaded = time.monotonic() - began
+        ready = "() => document.querySelector('.fe').dataset.busy === 'no'"
+        page.wait_for_function(ready)
+        page.wait_for_timeout(1500)
+        page.wait_for_function(ready)
+        times = []
+        for i in range(moves + 4):
+            label = ("Shape 1", "Texture 1", "Shape 2", "Texture 2")[i % 4]
+            times.append(page.evaluate(MOVE, [label, str(round(-2.5 + 5 * ((7 * i) % 20) / 20, 2))]))
+        browser.close()
+    return dict(times=times[4:], loaded=loaded, memory=int(memory.read_text()) / 1024)
+
+
+def main() -> int:
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("--models", nargs="+", default=["lite64", "lite128"])
+    parser.add_argument("--moves", type=int, default=40)
+    parser.add_argument("--threads", type=int, default=os.cpu_count() or 1)
+    parser.add_argument("--json", action="store_true", help="all numbers, for further use")
+    options = parser.parse_args()
+    chromium = os.environ.get("CHROMIUM") or shutil.which("chromium") or shutil.which("google-chrome")
+    if chromium is None:
+        print("No Chromium here (Debian and Ubuntu: apt install chromium).", file=sys.stderr)
+        return 2
+    for name in options.models:
+        result = measure(name, options.moves, options.threads, chromium)
+        times = sorted(result["times"])
+        print(f"{name:9s} slider to picture: median {statistics.median(times):.0f} ms, 9 of 10 below "
+              f"{times[int(0.9 * len(times))]:.0f} ms ({len(times)} moves, {options.threads} threads); page there "
+              f"after {result['loaded']:.1f} s; kernel {result['memory']:.0f} MB", flush=True)
+        if options.json:
+            print(json.dumps({name: result}))
+    return 0
+
+
+if __name__ == "__main__":
+    raise SystemExit(main())
