@@ -157,6 +157,7 @@ class Desk:
 
     def do_backdrop(self, colour: str | None = None, content: bytes | None = None) -> None:
         self.face.set_backdrop(content if content is not None else colour)
+        self._set_mark()
 
     def do_undo(self) -> None:
         self.face.undo()
