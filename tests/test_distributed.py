@@ -19,7 +19,7 @@ from ssgan_lite.data import open_dataset
 from ssgan_lite.errors import UserError
 from ssgan_lite.train import RunOptions, Trainer, recipe, train
 from ssgan_lite.train.checkpoint import read_checkpoint
-from ssgan_lite.train.distributed import ALONE, Processes, join, launched, restarted
+from ssgan_lite.train.distributed import ALONE, Processes, _meet, join, launched, restarted
 from ssgan_lite.train.folder import claim
 from ssgan_lite.train.log import read_log
 from ssgan_lite.train.run import choose_device
@@ -274,6 +274,42 @@ def test_a_folder_that_holds_a_run(two: Path, tmp_path: Path, tiny_data: Path) -
     assert finish(running) == [2, 2]
     assert "".join(spoken(tmp_path / "words")).count("already holds a run. Add --resume") == 1
     assert {path: path.stat().st_mtime_ns for path in two.rglob("*")} == before
+
+
+def only_one_of_two(out: str, port: int) -> int:
+    os.environ |= {"RANK": "0", "WORLD_SIZE": "2", "MASTER_ADDR": "127.0.0.1", "MASTER_PORT": str(port),
+                   "TORCHELASTIC_USE_AGENT_STORE": "True"}
+    return command(*WORDS, "--quiet", "--out", out, "--patience", "0.03")
+
+
+def test_a_process_whose_other_never_came(tmp_path: Path, tiny_data: Path) -> None:
+    from torch.distributed import TCPStore
+    store = TCPStore("127.0.0.1", 0, is_master=True, wait_for_workers=False)
+    running = start(only_one_of_two, str(tmp_path / "run"), store.port, data=tiny_data, words=tmp_path / "words")
+    assert finish(running) == [2]
+    assert "The 2 processes of this run did not find one another" in (tmp_path / "words.0").read_text()
+    assert not (tmp_path / "run").exists()
+
+
+def guest(port: int, rank: int) -> None:
+    """Meets another process in a store."""
+    import datetime
+
+    from torch.distributed import TCPStore
+    part = _meet(TCPStore("127.0.0.1", port, is_master=False), rank, 2, datetime.timedelta(seconds=60))
+    assert part.add("ended", 1) <= 2                       # nothing of an earlier attempt is there
+
+
+def test_what_an_earlier_attempt_left_is_not_taken_for_news(tmp_path: Path, tiny_data: Path) -> None:
+    """The store outlives an attempt in which one process died before it had met the other, and one that was whole."""
+    from torch.distributed import TCPStore
+    store = TCPStore("127.0.0.1", 0, is_master=True, wait_for_workers=False)
+    store.set("guest 1", "stale")
+    store.set("meeting", "dead stale")
+    for _ in range(3):
+        running = start(guest, store.port, 0, data=tiny_data, words=tmp_path / "first")
+        running += start(guest, store.port, 1, data=tiny_data, words=tmp_path / "second")
+        assert finish(running) == [0, 0], (tmp_path / "first.0").read_text() + (tmp_path / "second.0").read_text()
 
 
 def different_data(out: str) -> int:

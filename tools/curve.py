@@ -62,7 +62,7 @@ def draw(curve: dict, path: Path, title: str = "") -> None:
     axes.fill_between(x, [max(b - d, 1e-3) for b, d in zip(y, s)], [b + d for b, d in zip(y, s)], color=PALE, lw=0)
     axes.plot(x, y, "o-", color=LINE, ms=3, lw=1.2)
     axes.axhline(max(curve["real"] + curve["real_std"], 1e-3), color=INK, ls="--", lw=0.8)
-    axes.annotate("heads against heads", (x[0], max(curve["real"] + curve["real_std"], 1e-3)), (2, 3),
+    axes.annotate("heads against heads (with their error)", (x[0], max(curve["real"] + curve["real_std"], 1e-3)), (2, 3),
                   textcoords="offset points", color=INK)
     axes.set(xscale="log", yscale="log", xlabel="images seen", ylabel=f"kernel distance x 1000, n = {curve['n']}",
              title=title)

@@ -19,6 +19,8 @@ from __future__ import annotations
 import datetime
 import os
 import re
+import secrets
+import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 
@@ -193,8 +195,14 @@ def join(patience: float) -> Iterator[Processes]:
     if not 0 < patience < 1e6:
         raise UserError(f"patience is a time in minutes, above 0, not {patience}.")
     limit = datetime.timedelta(minutes=patience)
-    store, rank, count = next(dist.rendezvous("env://", timeout=limit))
-    dist.init_process_group("gloo", store=dist.PrefixStore("gloo", store), rank=rank, world_size=count, timeout=limit)
+    try:
+        store, rank, count = next(dist.rendezvous("env://", timeout=limit))
+        store = _meet(store, rank, count, limit)
+        dist.init_process_group("gloo", store=dist.PrefixStore("gloo", store), rank=rank, world_size=count,
+                                timeout=limit)
+    except RuntimeError as error:
+        raise UserError(f"The {os.environ['WORLD_SIZE']} processes of this run did not find one another "
+                        f"({_gist(error)}). Was each of them started, with the same address?") from None
     local_rank, local_count = (int(os.environ.get(name, default)) for name, default in
                                (("LOCAL_RANK", rank), ("LOCAL_WORLD_SIZE", count)))
     processes = Processes(rank, count, local_rank, local_count, store)
@@ -219,6 +227,29 @@ def join(patience: float) -> Iterator[Processes]:
     else:
         processes.group = None
         dist.destroy_process_group()
+
+
+def _meet(store: dist.Store, rank: int, count: int, limit: datetime.timedelta) -> dist.Store:
+    """A part of the store that belongs to this attempt alone.
+
+    torchrun keeps its store when it starts the processes again; what those before them left there, addresses for
+    example, must not be taken for news. So everybody leaves a random number, the first process puts all of them up
+    together, and whoever finds its own among them signs below. What all have signed is new.
+    """
+    mine, deadline = secrets.token_hex(8), time.monotonic() + limit.total_seconds()
+    store.set(f"guest {rank}", mine)
+    guests = [f"guest {i}" for i in range(count)]
+    while time.monotonic() < deadline:
+        if rank == 0 and store.check(guests):
+            store.set("meeting", " ".join(store.get(guest).decode() for guest in guests))
+        if store.check(["meeting"]) and mine in (meeting := store.get("meeting").decode()).split():
+            part = dist.PrefixStore(f"meeting of {derive_seed(meeting)}", store)
+            part.set(str(rank), "signed")
+            if part.check([str(i) for i in range(count)]):
+                return part
+        time.sleep(0.02)
+    raise UserError(f"The {count} processes of this run did not find one another within {limit}. Was each of them "
+                    "started, with the same address?")
 
 
 def _is_lost(error: RuntimeError) -> bool:
