@@ -228,7 +228,7 @@ class CountLayers:
         run, render = face._renderer._run_layers, face.generator.render.forward
 
         def count_layers(part, begin, codes, x):
-            self.layers += [(part, begin + i) for i in range(codes.shape[1])]
+            self.layers += [(part, layer) for layer in range(begin, codes.shape[1])]
             return run(part, begin, codes, x)
 
         def count_render(*arguments):

@@ -78,16 +78,17 @@ class Renderer:
         self._plain = generator.embedding().flatten(1)                                         # [C, M]
         self._index = torch.tensor(self.order, device=generator.device)
         self._inverse = self._index.argsort()
-        self._group_of = torch.tensor([i for i, group in enumerate(self.groups) for _ in range(*group.indices(1000))],
-                                      device=generator.device)                                 # [P]
-        self._member = F.one_hot(self._group_of).T.float()                   # [groups, P]
+        self._member = torch.zeros(len(self.groups), len(self.order), device=generator.device)
+        for i, group in enumerate(self.groups):
+            self._member[i, group] = 1                                                         # [groups, P]
         scale = math.sqrt(bank.weight.shape[-1])
         heads = (bank.feature_weight * (bank.feature_modulation / scale)[:, None])[self._index]
         self._heads = [heads[group].transpose(0, 1).flatten(1) for group in self.groups]       # [O, parts C]
         self._head_bias = [bank.feature_bias[self._index][group].T for group in self.groups]   # [O, parts]
         self._depth_heads = F.pad(bank.depth_weight * bank.depth_modulation / scale, (0, 0, 1, 0))     # [P, C]
         self._depth_bias = F.pad(bank.depth_bias, (1, 0))                                      # [P]
-        self._bias = (SQRT2 * bank.bias)[..., None]                                            # [P, L, C, 1]
+        self._bias = [part.unbind(0) for part in (SQRT2 * bank.bias)[..., None].unbind(0)]     # P lists of L of [C, 1]
+        self._weight, self._style_scale = bank.weight / scale, math.sqrt(bank.style_weight.shape[-1])
 
     @torch.no_grad()
     def __call__(self, state: FaceState) -> GeneratorOutput:
@@ -149,9 +150,11 @@ class Renderer:
                 continue
             own = codes[:1, part] if alike[part] else codes[:, part]                           # [n, L, S]
             if new_shape:
-                known.middle[:, i], known.depths[:, i] = self._shape(part, own, self._embedding(places.get(part)))
-            middle = known.middle[:len(own), i]
-            known.hidden[:, i] = self._run_layers(part, depth_layers, own[:, depth_layers:], middle)
+                middle, hidden = self._run_layers(part, 0, own, self._embedding(places.get(part))[None])
+                known.middle[:, i], known.depths[:, i] = middle, self._depth(part, middle)
+            else:
+                _, hidden = self._run_layers(part, depth_layers, own, known.middle[:len(own), i])
+            known.hidden[:, i] = hidden
         known.codes, known.places = codes, dict(places)
         return fresh
 
@@ -159,29 +162,30 @@ class Renderer:
     def run_part(self, part: int, codes: Tensor, places: Tensor) -> tuple[Tensor, Tensor]:
         """One part alone at m of the M positions: hidden features [n, C, m] and depth [n, m]. codes: [n, L, S]"""
         self._notice_new_weights()
-        middle, depth = self._shape(part, codes, self._plain[:, places])
-        depth_layers = self.generator.config.depth_layers
-        return self._run_layers(part, depth_layers, codes[:, depth_layers:], middle), depth
+        middle, hidden = self._run_layers(part, 0, codes, self._plain[None, :, places])
+        return hidden, self._depth(part, middle)
 
-    def _shape(self, part: int, codes: Tensor, embedding: Tensor) -> tuple[Tensor, Tensor]:
-        """The layers up to the depth head, and what it reads: [n, C, m] and [n, m]. embedding: [C, m]"""
-        depth_layers = self.generator.config.depth_layers
-        x = self._run_layers(part, 0, codes[:, :depth_layers], embedding.expand(len(codes), -1, -1))
-        if part == 0 or depth_layers == 0:                                 # no head, or one that is never read
-            return x, x.new_zeros(len(x), x.shape[2])
-        return x, torch.matmul(self._depth_heads[part], x) + self._depth_bias[part]
+    def _run_layers(self, part: int, begin: int, codes: Tensor, x: Tensor) -> tuple[Tensor, Tensor]:
+        """The layers of one part from `begin` on, as in `LocalBank`. codes: [n, L, S]; x: [n or 1, C, m]
 
-    def _run_layers(self, part: int, begin: int, codes: Tensor, x: Tensor) -> Tensor:
-        """Some modulated layers of one part, as in `LocalBank`. codes: [n, layers, S]; x: [n, C, m] -> [n, C, m]"""
-        if not codes.shape[1]:
-            return x
-        bank, (n, c), layers = self.generator.local, x.shape[:2], slice(begin, begin + codes.shape[1])
-        style = torch.einsum("nls,lcs->nlc", codes, bank.style_weight[part, layers]) / math.sqrt(codes.shape[-1])
-        style = (style + bank.style_bias[part, layers]) / math.sqrt(c)
-        weights = SQRT2 * demodulate(bank.weight[part, layers] * style[:, :, None], dims=(-1,))        # [n, l, C, C]
-        for weight, bias in zip(weights.unbind(1), self._bias[part, layers]):
-            x = F.leaky_relu_(torch.baddbmm(bias.expand(n, c, 1), weight, x), 0.2)
-        return x
+        Returns the features after the layer whose depth is read (or x, if that lies behind) and after the last one.
+        """
+        bank, layers = self.generator.local, slice(begin, None)
+        style = (codes[:, layers, None] / self._style_scale) @ bank.style_weight[part, layers].mT      # [n, l, 1, C]
+        weights = self._weight[part, layers] * (style + bank.style_bias[part, layers, None])           # [n, l, C, C]
+        weights = SQRT2 * demodulate(weights, dims=(-1,))
+        middle = x = x.expand(len(codes), -1, -1)
+        for layer, weight in enumerate(weights.unbind(1), begin):
+            x = F.leaky_relu_(torch.baddbmm(self._bias[part][layer], weight, x), 0.2)
+            if layer == self.generator.config.depth_layers - 1:
+                middle = x
+        return middle, x
+
+    def _depth(self, part: int, middle: Tensor) -> Tensor:
+        """What the depth head reads: [n, C, m] -> [n, m]. Without layers before it, the head is never read."""
+        if part == 0 or self.generator.config.depth_layers == 0:
+            return middle.new_zeros(len(middle), middle.shape[2])
+        return torch.matmul(self._depth_heads[part], middle) + self._depth_bias[part]
 
     def _embedding(self, place: tuple | None) -> Tensor:
         """The position embedding of the plain grid, or of a moved one. [C, M]"""
