@@ -119,6 +119,17 @@ class Page:
         self.page.mouse.up()
         self.settle()
 
+    def choose_file(self, chooser, path):
+        """Give a file to an <input>, and wait for what comes of it: the browser reads the file before it asks."""
+        self.page.evaluate('''() => {
+            window.asked = 0;
+            new MutationObserver(() => { window.asked += 1; })
+                .observe(document.querySelector('.fe'), { attributes: true, attributeFilter: ['data-busy'] });
+        }''')
+        chooser.set_input_files(path)
+        self.page.wait_for_function("() => window.asked > 0")
+        self.settle()
+
     def said(self) -> str:
         return self.page.locator(".fe-said").first.text_content()
 
@@ -247,13 +258,11 @@ def test_backgrounds(fresh, tmp_path, keep_screenshot):
     front = ~behind & ~(fresh.names() == "background")
     assert np.median(np.abs(after[front] - before[front]).mean(1)) < 2, "the face in front stays"
     Image.fromarray(np.dstack([np.full((50, 90), v, np.uint8) for v in (200, 180, 20)])).save(tmp_path / "mine.png")
-    fresh.root.locator("input[type=file][accept='image/*']").set_input_files(tmp_path / "mine.png")
-    fresh.settle()
+    fresh.choose_file(fresh.root.locator("input[type=file][accept='image/*']"), tmp_path / "mine.png")
     assert (np.abs(fresh.pixels()[behind] - [200, 180, 20]).mean(1) < 12).mean() > 0.8
     keep_screenshot(fresh.page, "editor_own_background")
     (tmp_path / "notes.png").write_text("not a picture")
-    fresh.root.locator("input[type=file][accept='image/*']").set_input_files(tmp_path / "notes.png")
-    fresh.settle()
+    fresh.choose_file(fresh.root.locator("input[type=file][accept='image/*']"), tmp_path / "notes.png")
     assert "not an image" in fresh.said()
     assert (np.abs(fresh.pixels()[behind] - [200, 180, 20]).mean(1) < 12).mean() > 0.8, "nothing was lost"
 
@@ -304,15 +313,12 @@ def test_export_and_open_again(fresh, lab, keep_screenshot):
     fresh.press("New face")
     (lab.root / "saved.safetensors").write_bytes(saved)
     choose = fresh.root.locator("input[type=file][accept='.safetensors']")
-    choose.set_input_files(lab.root / "saved.safetensors")
-    fresh.settle()
+    fresh.choose_file(choose, lab.root / "saved.safetensors")
     assert (fresh.pixels() == edited).all() and "open" in fresh.said()
     face = Session(sg.load_pretrained("nano32"), 1).save(lab.root / "other.safetensors")
-    choose.set_input_files(face)
-    fresh.settle()
+    fresh.choose_file(choose, face)
     assert "another model" in fresh.said() and (fresh.pixels() == edited).all()
-    choose.set_input_files(lab.root / "face.png")
-    fresh.settle()
+    fresh.choose_file(choose, lab.root / "face.png")
     assert "not a saved face" in fresh.said() and (fresh.pixels() == edited).all()
 
 
