@@ -33,7 +33,9 @@ device named, other work beside it included.
 
 def page(folder: Path) -> str:
     """The text of README.md."""
-    generators = {path.stem: json.loads(path.read_text(encoding="utf-8")) for path in sorted(folder.glob("*.json"))}
+    # Beside a description there may be a NAME.measure.json, so the tensors say which generators there are.
+    generators = {path.stem: json.loads(path.with_suffix(".json").read_text(encoding="utf-8"))
+                  for path in sorted(folder.glob("*.safetensors"))}
     parts = [HEAD, "## Generators\n", _table(generators), _details(folder, generators)]
     networks = {path.stem: json.loads(path.read_text(encoding="utf-8"))
                 for path in sorted((folder / "training").glob("*.json"))}
