@@ -33,7 +33,8 @@ sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
 
 from ssgan_lite.config import preset as model_preset  # noqa: E402, found through the line above
 from ssgan_lite.train import Trainer, recipe  # noqa: E402
-from ssgan_lite.train.distributed import ALONE, Processes, _evaluate, join  # noqa: E402
+from ssgan_lite.train.distributed import ALONE, Processes, _evaluate  # noqa: E402
+from ssgan_lite.train.launch import join  # noqa: E402
 from ssgan_lite.train.run import choose_device  # noqa: E402
 from train_step import random_faces  # noqa: E402
 

@@ -29,8 +29,9 @@ from ssgan_lite.config import preset as model_preset
 from ssgan_lite.errors import UserError
 from ssgan_lite.storage import atomic_write, remove_leftovers
 from ssgan_lite.train.checkpoint import keep_checkpoint, read_checkpoint, resume, save_checkpoint
-from ssgan_lite.train.distributed import ALONE, Processes, join, restarted
+from ssgan_lite.train.distributed import ALONE, Processes
 from ssgan_lite.train.folder import check_folder, claim, describe
+from ssgan_lite.train.launch import join, restarted
 from ssgan_lite.train.log import RunLog, board_writer, forget_after
 from ssgan_lite.train.networks import is_networks, load_networks, shipped_networks
 from ssgan_lite.train.recipe import TrainConfig
