@@ -200,6 +200,24 @@ def test_mixing_happens_in_its_share_of_the_batches() -> None:
     assert all(new_trainer(mixing=share).draw_codes(2, "g").ndim == n for share, n in ((0.0, 2), (1.0, 3)))
 
 
+@pytest.mark.parametrize("architecture", ["semantic", "monolithic"])
+def test_two_threads_give_the_same_bits_every_time(architecture: str) -> None:
+    """Sums that are added up in the order in which the threads come differ from run to run, in the last bits."""
+    threads = torch.get_num_threads()
+    torch.set_num_threads(2)
+    try:
+        model = preset("nano32").replace(architecture=architecture)
+        runs = [Trainer(model, CONFIG.replace(batch=8), open_dataset("heads", 32)) for _ in range(3)]
+        for trainer in runs:
+            for _ in range(3):
+                trainer.step()
+        for trainer in runs[1:]:
+            assert_identical(dict(trainer.G.state_dict()), dict(runs[0].G.state_dict()))
+            assert_identical(dict(trainer.D.state_dict()), dict(runs[0].D.state_dict()))
+    finally:
+        torch.set_num_threads(threads)
+
+
 def test_the_average_is_what_its_weights_say_after_it_was_used() -> None:
     """Weights prepared for speed must not outlive the next step."""
     trainer = new_trainer()

@@ -79,7 +79,8 @@ class LatentLayout:
             return w
         if w.device not in self._on_device:      # copied once: a GPU would have to be waited for every time
             self._on_device[w.device] = self._expansion.to(w.device)
-        return self.to_w_plus(w)[:, self._on_device[w.device]]
+        # Not by indexing: its gradient is summed in whatever order the threads of a CPU come.
+        return self.to_w_plus(w).index_select(1, self._on_device[w.device])
 
     def _check(self, w: Tensor) -> None:
         n_expanded, s = len(self._expansion), self.config.style_dim
