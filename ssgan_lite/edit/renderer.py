@@ -4,11 +4,11 @@ The model invites it: a part's hidden features and depth depend on its own codes
 parts can be kept. What is left are three things that see all parts:
 
 - *fusion weights*: a softmax over P maps, cheap;
-- *feature heads*: f = sum_p w_p (F_p x_p + b_p). Written as sum_g W_g f_g over groups g of about sqrt(P) parts, with
+- *feature heads*: f = sum_p w_p (F_p x_p + b_p). Written as sum_g W_g f_g over pairs g of parts, with
   W_g = sum_{p in g} w_p and f_g = sum_{p in g} (w_p / W_g) (F_p x_p + b_p), an edit of one part changes f_g of its own
-  group only: by the softmax, w_p / W_g depends on the depths in the group alone. (Transparent parts have a group of
-  their own, for they are not normalised together with the solid ones. Hard fusion has no such ratios; there all groups
-  are computed anew);
+  pair only: by the softmax, w_p / W_g depends on the depths in the pair alone. (Transparent parts have groups of their
+  own, for they are not normalised together with the solid ones. Hard fusion has no such ratios; there all groups are
+  computed anew.) Larger groups cost more products, smaller ones more memory and sums;
 - the *render net*, which is run in full. Cutting it down to the changed region would be exact only with a margin as
   wide as its receptive field, `halo` below: 21 pixels of 64 or 128, 93 of 512, on every side. Nearly every part's
   region with such a margin is most of the picture, so nothing would be won.
@@ -18,7 +18,6 @@ Against a full forward pass the result differs by rounding alone (tests/test_ses
 
 from __future__ import annotations
 
-import itertools
 import math
 from collections import deque
 from collections.abc import Mapping
@@ -40,15 +39,15 @@ KEPT_OUTPUTS = 4            # pictures at hand for undo, redo and comparison
 
 @dataclass
 class _Known:
-    """What was computed for the state before. Parts are in `Renderer.order`; M = Hc * Hc; N faces."""
+    """What was computed for the state before. M = Hc * Hc; N faces; n is N, or 1 where all faces agree on a part."""
 
     codes: Tensor                                   # [N, P, L, S]
     places: dict[int, tuple[float, float, float]]
-    middle: Tensor                                  # [N, P, C, M], after the layer whose depth is read
-    hidden: Tensor                                  # [N, P, C, M], after the last layer
     depths: Tensor                                  # [N, P, M]
+    middle: list[Tensor]                            # P times [n, C, M], after the layer whose depth is read
+    hidden: list[Tensor]                            # P times [n, C + 1, M], after the last layer; ones for the bias
     hidden_parts: frozenset[int]
-    combined: list[Tensor]                          # [N, O, M] for every group, its features
+    combined: list[Tensor]                          # [N, M, O] for every group, its features
 
 
 class Renderer:
@@ -58,13 +57,8 @@ class Renderer:
         self.generator = generator
         config = generator.config
         solid = [part for part in range(config.n_parts) if part not in config.transparent_ids]
-        size = math.ceil(math.sqrt(config.n_parts))
-        groups = [solid[start:start + size] for start in range(0, len(solid), size)] + [list(config.transparent_ids)]
-        # Inside, parts are kept group by group, so that a group is a slice.
-        groups = [group for group in groups if group]
-        self.order = [part for group in groups for part in group]
-        ends = list(itertools.accumulate(map(len, groups)))
-        self.groups = [slice(end - len(group), end) for end, group in zip(ends, groups)]
+        self.groups = [parts[start:start + 2] for parts in (solid, list(config.transparent_ids))
+                       for start in range(0, len(parts), 2)]
         self._watched: list[Tensor] = []
         self._versions: list[int] | None = None
 
@@ -76,15 +70,13 @@ class Renderer:
         self._outputs: deque[tuple[FaceState, GeneratorOutput]] = deque(maxlen=KEPT_OUTPUTS)
         self._known: _Known | None = None
         self._plain = generator.embedding().flatten(1)                                         # [C, M]
-        self._index = torch.tensor(self.order, device=generator.device)
-        self._inverse = self._index.argsort()
-        self._member = torch.zeros(len(self.groups), len(self.order), device=generator.device)
+        self._member = torch.zeros(len(self.groups), generator.config.n_parts, device=generator.device)
         for i, group in enumerate(self.groups):
             self._member[i, group] = 1                                                         # [groups, P]
         scale = math.sqrt(bank.weight.shape[-1])
-        heads = (bank.feature_weight * (bank.feature_modulation / scale)[:, None])[self._index]
-        self._heads = [heads[group].transpose(0, 1).flatten(1) for group in self.groups]       # [O, parts C]
-        self._head_bias = [bank.feature_bias[self._index][group].T for group in self.groups]   # [O, parts]
+        heads = bank.feature_weight * (bank.feature_modulation / scale)[:, None]
+        heads = torch.cat((heads, bank.feature_bias[..., None]), 2).mT.contiguous()            # [P, C + 1, O]
+        self._heads = [heads[group].flatten(0, 1) for group in self.groups]                    # [parts (C + 1), O]
         self._depth_heads = F.pad(bank.depth_weight * bank.depth_modulation / scale, (0, 0, 1, 0))     # [P, C]
         self._depth_bias = F.pad(bank.depth_bias, (1, 0))                                      # [P]
         self._bias = [part.unbind(0) for part in (SQRT2 * bank.bias)[..., None].unbind(0)]     # P lists of L of [C, 1]
@@ -110,7 +102,7 @@ class Renderer:
         generator, config = self.generator, self.generator.config
         codes = effective_codes(generator, state)                                              # [N, P, L, S]
         fresh = self._update(codes, state.placement)
-        depths = self._known.depths[:, self._inverse].unflatten(2, (config.coarse_size, config.coarse_size))
+        depths = self._known.depths.clone().unflatten(2, (config.coarse_size, config.coarse_size))
         present = None
         if state.hidden:
             present = generator.present([part for part in range(config.n_parts) if part not in state.hidden])
@@ -121,40 +113,39 @@ class Renderer:
             weights = fusion_weights(mask, config.transparent_ids)
         if state.hidden != self._known.hidden_parts:
             self._known.hidden_parts, self._known.combined = state.hidden, []
-        features = self._compose(weights.flatten(2)[:, self._index], fresh, present)           # [N, O, M]
+        features = self._compose(weights.flatten(2), fresh, present)           # [N, M, O]
         coarse_mask = to_coarse_mask(mask)
-        image, scores = generator.render(features.unflatten(2, depths.shape[2:]), coarse_mask,
+        image, scores = generator.render(features.mT.unflatten(2, depths.shape[2:]), coarse_mask,
                                          noise_planes(generator, state.noise_seed))
         return GeneratorOutput(image, scores, coarse_mask, depths, codes.flatten(1, 2))
 
     # --- one part at a time -------------------------------------------------------------------------------------------
 
     def _update(self, codes: Tensor, places: Mapping[int, tuple]) -> list[bool]:
-        """Bring all parts up to date; which of them, in `order`, have new features? codes: [N, P, L, S]"""
+        """Bring all parts up to date; which of them have new features? codes: [N, P, L, S]"""
         known, (n, p, n_layers, _), depth_layers = self._known, codes.shape, self.generator.config.depth_layers
-        if known is None or len(known.codes) != n:
-            maps = codes.new_zeros(n, p, *self._plain.shape)
-            known = self._known = _Known(codes, dict(places), maps, maps.clone(), maps[:, :, 0].clone(),
-                                                 frozenset(), [])
-            changed, first = [[True] * n_layers] * p, True
+        first = known is None or len(known.codes) != n
+        if first:
+            known = self._known = _Known(codes, dict(places), codes.new_zeros(n, p, self._plain.shape[1]), [codes] * p,
+                                         [codes] * p, frozenset(), [])
+            changed = [[True] * n_layers] * p
         else:
-            first = False
             changed = (codes != known.codes).any(3).any(0).tolist()                            # P lists of L
         # Where all faces agree on a part's codes, it is computed once.
         alike = (codes == codes[:1]).flatten(2).all(2).all(0).tolist() if n > 1 else [True] * p
         fresh = []
-        for i, part in enumerate(self.order):
+        for part in range(p):
             new_shape = first or any(changed[part][:depth_layers]) or known.places.get(part) != places.get(part)
             fresh.append(new_shape or any(changed[part]))
-            if not fresh[i]:
+            if not fresh[part]:
                 continue
             own = codes[:1, part] if alike[part] else codes[:, part]                           # [n, L, S]
             if new_shape:
                 middle, hidden = self._run_layers(part, 0, own, self._embedding(places.get(part))[None])
-                known.middle[:, i], known.depths[:, i] = middle, self._depth(part, middle)
+                known.middle[part], known.depths[:, part] = middle, self._depth(part, middle)
             else:
-                _, hidden = self._run_layers(part, depth_layers, own, known.middle[:len(own), i])
-            known.hidden[:, i] = hidden
+                _, hidden = self._run_layers(part, depth_layers, own, known.middle[part][:len(own)])
+            known.hidden[part] = F.pad(hidden, (0, 0, 0, 1), value=1.0)
         known.codes, known.places = codes, dict(places)
         return fresh
 
@@ -195,20 +186,22 @@ class Renderer:
     # --- all parts together -------------------------------------------------------------------------------------------
 
     def _compose(self, weights: Tensor, fresh: list[bool], present: Tensor | None) -> Tensor:
-        """Weighted sum of all parts' features, group by group. weights: [N, P, M], in `order` -> [N, O, M]"""
+        """Weighted sum of all parts' features, group by group, with the channels last, as the render net wants them.
+
+        weights: [N, P, M] -> [N, M, O]
+        """
         known, hard = self._known, self.generator.config.fusion == "hard"
-        totals, features = self._member @ weights, None                                        # [N, groups, M]
+        totals, features = (self._member @ weights)[..., None], None                           # [N, groups, M, 1]
         for i, group in enumerate(self.groups):
-            total = totals[:, i:i + 1]
-            if hard or not known.combined[i:] or any(fresh[group]):
+            total = totals[:, i]                                                               # [N, M, 1]
+            if hard or not known.combined[i:] or any(fresh[part] for part in group):
                 if hard:
-                    ratios = weights[:, group] / (total + 1e-30)
+                    ratios = weights[:, group] / (total.mT + 1e-30)
                 else:       # from the depths, not by division: a group far behind may have no weight left to divide
-                    ratios = soft_mask(known.depths[:, group, :, None],
-                                       None if present is None else present[self._index[group]])[..., 0]
-                bias = self._head_bias[i] @ ratios                                             # [N, O, M]
-                hidden = (known.hidden[:, group] * ratios[:, :, None]).flatten(1, 2)           # [N, parts C, M]
-                known.combined[i:i + 1] = [torch.baddbmm(bias, self._heads[i].expand(len(bias), -1, -1), hidden)]
+                    ratios = soft_mask(known.depths[:, group, :, None], None if present is None else present[group])
+                hidden = torch.cat([known.hidden[part] * ratio.flatten(1)[:, None]
+                                    for part, ratio in zip(group, ratios.unbind(1))], 1)       # [N, parts (C + 1), M]
+                known.combined[i:i + 1] = [hidden.mT @ self._heads[i]]
             features = known.combined[i] * total if i == 0 else features.addcmul_(known.combined[i], total)
         return features
 

@@ -65,7 +65,10 @@ class RenderNet(nn.Module):
     def prepare(self) -> None:
         """Compute the convolutions' weights once and keep them: no latent enters them. Undone by `train()`."""
         with torch.no_grad():
-            self._prepared = [conv.prepare() for stage in self.stages for conv in (stage.up, stage.conv)]
+            self._prepared = []
+            for stage in self.stages:       # laid out in memory as the two kinds of convolution will read them
+                self._prepared += [channels_last_on_cpu(stage.up.prepare().transpose(0, 1)).transpose(0, 1),
+                                   channels_last_on_cpu(stage.conv.prepare())]
 
     @property
     def is_prepared(self) -> bool:
