@@ -227,6 +227,18 @@ def test_what_ships_of_a_run(ship, run: Path, tmp_path: Path, monkeypatch, capsy
     assert 'No weights called "tiny-early"' in capsys.readouterr().err
 
 
+def test_weights_of_a_snapshot_ship_as_themselves(ship, run: Path, tmp_path: Path) -> None:
+    images, path = list(find_snapshots(run).items())[1]
+    (tmp_path / "weights").mkdir()
+    line = ship.ship(run, "half", tmp_path / "weights", at=images + 1)
+    assert line.endswith(f"{images:,} images")
+    ours, theirs = load_weights(tmp_path / "weights" / "half.safetensors"), load_weights(path)
+    assert ours.record["images"] == images and f"--images {images} " in ours.record["command"] + " "
+    assert all(images >= seen for seen in ours.record["curve"]["images"])
+    for name, weights in ours.state_dict().items():
+        assert torch.allclose(weights, theirs.state_dict()[name], atol=1e-2, rtol=1e-3), name
+
+
 def test_the_page_says_what_the_records_say(ship) -> None:
     """data/weights/README.md is written from the .json files beside it: `python tools/weights_page.py`."""
     import weights_page

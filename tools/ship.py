@@ -4,7 +4,8 @@
 
 writes data/weights/NAME.safetensors, NAME.json (configuration and record: on what, how long, with which recipe, the
 curve of the losses) and NAME.png (sixteen faces, no truncation), and brings README.md and the manifest up to date.
-Besides, from the snapshots of the run:
+With --at IMAGES these are the weights of the snapshot next to so many images, instead of the last ones. Besides, from
+the snapshots of the run:
 
     --early IMAGES     training/NAME-early.safetensors, .json: generator, discriminator and average at the snapshot next
                        to so many images, to train on from (the run must have been given --snapshot-networks)
@@ -56,6 +57,7 @@ def main() -> int:
     parser.add_argument("run", type=Path)
     parser.add_argument("name")
     parser.add_argument("--note", default="")
+    parser.add_argument("--at", type=int, metavar="IMAGES")
     parser.add_argument("--early", type=int, metavar="IMAGES")
     parser.add_argument("--snapshots", type=int, default=0, metavar="N")
     parser.add_argument("--lapse", type=int, default=0, metavar="N")
@@ -65,7 +67,7 @@ def main() -> int:
     options = parser.parse_args()
     run, name, folder = options.run, options.name, options.folder
     try:
-        print(ship(run, name, folder, options.note))
+        print(ship(run, name, folder, options.note, options.at))
         if options.early is not None:
             print(ship_early(run, f"{name}-early", folder, options.early))
         if options.snapshots:
@@ -83,15 +85,22 @@ def main() -> int:
     return 0
 
 
-def ship(run: Path, name: str, folder: Path, note: str = "") -> str:
-    """Write NAME.safetensors, .json and .png from the last checkpoint of a run, which may be going on; returns a line
-    that says what was written."""
-    state = read_checkpoint(run / "checkpoint.pt")
-    model = ModelConfig.from_dict(state["model"])
-    generator = build_generator(model).eval()
-    generator.load_state_dict(state["G_ema"])
-    generator.update_mean_w()
-    images = state["steps"] * state["recipe"]["batch"]
+def ship(run: Path, name: str, folder: Path, note: str = "", at: int | None = None) -> str:
+    """Write NAME.safetensors, .json and .png from the last checkpoint of a run, which may be going on, or from the
+    snapshot next to `at` images; returns a line that says what was written."""
+    lines = read_log(run / "log.jsonl") if (run / "log.jsonl").exists() else []
+    if at is None:
+        state = read_checkpoint(run / "checkpoint.pt")
+        generator = build_generator(ModelConfig.from_dict(state["model"])).eval()
+        generator.load_state_dict(state["G_ema"])
+        generator.update_mean_w()
+        images, seconds = state["steps"] * state["recipe"]["batch"], state["seconds"]
+    else:
+        found = find_snapshots(run)
+        images = min(found, key=lambda n: abs(n - at))
+        generator = load_weights(found[images])
+        seconds = max((line["seconds"] for line in lines if line["images"] <= images), default=0)
+    model = generator.config
     described = json.loads((run / "run.json").read_text())
     changes = {k: v for k, v in described["recipe"].items() if k in ("batch", "r1_image", "r1_mask", "images")}
     changes["images"] = images                     # how far it got, whatever was planned
@@ -99,8 +108,9 @@ def ship(run: Path, name: str, folder: Path, note: str = "") -> str:
                 if getattr(model, field) != getattr(preset(described["preset"]), field)}
     flags = " ".join(f"--no-{field.replace('_', '-')}" if value is False else f"--{field.replace('_', '-')} {value}"
                      for field, value in changes.items())
-    lines = read_log(run / "log.jsonl") if (run / "log.jsonl").exists() else []
-    record = {**described, "images": images, "seconds": round(state["seconds"]), "note": note,
+    flags += f" --precision {described['precision']}" if described.get("precision", "fp32") != "fp32" else ""
+    flags += f" --start-from {described['start_from']}" if described.get("start_from") else ""
+    record = {**described, "images": images, "seconds": round(seconds), "note": note,
               "command": f"ssgan-lite train --preset {described['preset']} --out runs/{name} {flags}",
               "curve": thinned([line for line in lines if line["images"] <= images])}
     path = folder / f"{name}.safetensors"
