@@ -220,6 +220,42 @@ def test_a_drawn_face_equals_a_full_forward_pass_after_any_edits(name, n_edits, 
                 assert float((a - b).abs().max()) <= 1e-5 * scale, f"edit {i}, {what}: {output}"
 
 
+@pytest.mark.parametrize("fusion", ["soft", "hard"])
+def test_few_parts_alone_equal_a_full_forward_pass(fusion):
+    """Where a part that is switched off stands far in front, what is left must still get its whole weight."""
+    G = sg.load_pretrained("nano32")
+    if fusion == "hard":
+        hard = sg.SemanticGenerator(G.config.replace(fusion="hard")).eval()
+        hard.load_state_dict(G.state_dict())
+        G = hard
+    with torch.no_grad():
+        G.local.depth_weight *= 3               # farther apart than in any trained model
+    draw = random.Random(1)
+    for seed in range(20):
+        face = Session(G, seed, psi=0.9).show_only(*draw.sample(range(G.config.n_parts), draw.randint(1, 4)))
+        ours, full = face.render(), from_scratch(G, face)
+        difference, scale = (ours.image - full.image).abs(), max(1.0, float(full.image.abs().max()))
+        assert (difference > 1e-5 * scale).float().mean() <= (0.02 if fusion == "hard" else 0)
+
+
+def test_a_drawing_that_was_interrupted_leaves_nothing_half_done(monkeypatch):
+    G = sg.load_pretrained("nano32")
+    face = Session(G, seed=3)
+    face.render()
+    face.randomize("all")
+
+    def stop(*arguments):
+        raise KeyboardInterrupt
+
+    for where in ("_compose", "_depth"):
+        with monkeypatch.context() as patch:
+            patch.setattr(face._renderer, where, stop)
+            with pytest.raises(KeyboardInterrupt):
+                face.render()
+        assert torch.equal(face.render().image, Session(G, seed=3).render(face.state).image)
+        face.randomize("all")
+
+
 class CountLayers:
     """Counts the layers of local generators and the runs of the render net."""
 

@@ -89,7 +89,11 @@ class Renderer:
         for known, output in self._outputs:
             if known.looks_like(state):
                 return output
-        output = self._draw(state)
+        try:
+            output = self._draw(state)
+        except BaseException:           # out of memory, or Ctrl-C: what is half brought up to date is of no use
+            self._known = None
+            raise
         self._outputs.append((state, output))
         return output
 
@@ -198,12 +202,23 @@ class Renderer:
                 if hard:
                     ratios = weights[:, group] / (total.mT + 1e-30)
                 else:       # from the depths, not by division: a group far behind may have no weight left to divide
-                    ratios = soft_mask(known.depths[:, group, :, None], None if present is None else present[group])
-                hidden = torch.cat([known.hidden[part] * ratio.flatten(1)[:, None]
+                    ratios = _shares(known.depths[:, group], None if present is None else present[group])
+                hidden = torch.cat([known.hidden[part] * ratio[:, None]
                                     for part, ratio in zip(group, ratios.unbind(1))], 1)       # [N, parts (C + 1), M]
                 known.combined[i:i + 1] = [hidden.mT @ self._heads[i]]
             features = known.combined[i] * total if i == 0 else features.addcmul_(known.combined[i], total)
         return features
+
+
+def _shares(depths: Tensor, present: Tensor | None) -> Tensor:
+    """Softmax over the parts of a group that are switched on; whatever they are, a group without any weighs nothing.
+
+    `soft_mask` will not do: it adds a small number below the line, which counts where a part that is switched off
+    stands far in front of the others. depths: [N, parts, M], present: [parts] of 0 and 1 -> [N, parts, M]
+    """
+    if present is not None and present.any():
+        depths = depths.masked_fill(present[:, None] == 0, -torch.inf)
+    return torch.softmax(depths, dim=1)
 
 
 def halo(config: ModelConfig) -> int:
