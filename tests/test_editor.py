@@ -180,6 +180,59 @@ def test_export_to_the_browser_and_to_the_folder(editor, G, tmp_path):
     assert "not a saved face" in ask(editor, {"do": "open", "buffer": 0}, buffers=[b"12345678abc"])
 
 
+def test_what_was_on_the_desk_comes_back_after_another_face_was_opened(editor, G):
+    ask(editor, {"do": "dice"})
+    mine, other = editor.pixels, Session(G, 8, psi=0.7)
+    from ssgan_lite.edit.store import face_to_bytes
+    ask(editor, {"do": "open", "buffer": 0}, buffers=[face_to_bytes(other)])
+    assert (pixels(editor) == to_image(other.render().image)[0]).all() and not editor.view["can_reset"]
+    ask(editor, {"do": "undo"})
+    assert editor.pixels == mine
+    ask(editor, {"do": "undo"}, {"do": "redo"}, {"do": "redo"})
+    assert (pixels(editor) == to_image(other.render().image)[0]).all() and editor.view["can_undo"]
+
+
+@pytest.mark.parametrize("name, words", [
+    ("x" * 300, "too long"), ("a\0b", "no file name"), ("/proc/face", "written"), ("..", "")])
+@pytest.mark.parametrize("what", ["picture", "film", "face"])
+def test_names_that_no_file_may_have_are_explained(editor, what, name, words):
+    said = ask(editor, {"do": "export", "what": what, "name": name, "to_folder": True})
+    assert words in said.lower() and "went wrong" not in said
+
+
+@pytest.mark.parametrize("damage", [
+    dict(psi=float("nan")), dict(psi=99.0), dict(hidden=list(range(13))), dict(noise_seed="five"), dict(hidden=[77]),
+    dict(placement={"7": [0, 0, 0]}), dict(placement={"7": [float("inf"), 0, 1]}), dict(part_psi={"3": "much"})])
+def test_a_damaged_face_is_refused_before_it_is_on_the_desk(editor, G, damage):
+    import json
+
+    from safetensors.torch import load, save
+
+    from ssgan_lite.edit.store import FORMAT, face_to_bytes, fingerprint
+    content, state = face_to_bytes(Session(G, 8)), editor.face.state
+    described = json.loads(json.loads(content[8:8 + int.from_bytes(content[:8], "little")])["__metadata__"]["face"])
+    described["now"].update(damage)
+    header = dict(format=FORMAT, model=fingerprint(G), face=json.dumps(described))
+    assert "damaged" in ask(editor, {"do": "open", "buffer": 0}, buffers=[save(load(content), header)])
+    assert editor.face.state is state
+
+
+@pytest.mark.parametrize("format", ["PNG", "JPEG", "GIF", "TIFF", "WEBP", "DDS", "ICO"])
+def test_broken_pictures_as_background_are_refused(editor, format):
+    """Cut short, and with bytes of the header overwritten: a sentence, or some picture, but no error of ours."""
+    import random
+
+    draw, whole = random.Random(0), io.BytesIO()
+    Image.fromarray(np.random.default_rng(0).integers(0, 255, (40, 50, 3), np.uint8)).save(whole, format)
+    for content in (b"", whole.getvalue()[:20], whole.getvalue()[:-30]):
+        ask(editor, {"do": "backdrop", "buffer": 0}, buffers=[content])
+    for _ in range(30):
+        damaged = bytearray(whole.getvalue())
+        for _ in range(8):
+            damaged[draw.randrange(min(len(damaged), 150))] = draw.randrange(256)
+        ask(editor, {"do": "backdrop", "buffer": 0}, buffers=[bytes(damaged)])
+
+
 def test_without_a_folder_nothing_is_written(G, tmp_path, monkeypatch):
     from ssgan_lite.show import FaceEditor
 

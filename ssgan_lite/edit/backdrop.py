@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import io
 import os
+import warnings
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -78,16 +79,17 @@ def image_backdrop(source: str | os.PathLike | bytes | Image.Image | np.ndarray,
     """From an image file (its bytes, a Pillow image, an array), cut to a square about its centre: [3, size, size]."""
     name = Path(source).name if isinstance(source, (str, os.PathLike)) else "a picture"
     try:
-        if isinstance(source, np.ndarray):
-            picture = Image.fromarray(source)
-        elif isinstance(source, Image.Image):
-            picture = source
-        else:
-            picture = Image.open(io.BytesIO(source) if isinstance(source, bytes) else source)
-        picture = ImageOps.exif_transpose(picture).convert("RGB")
+        with warnings.catch_warnings(action="ignore"):          # of damaged files; the picture itself is seen at once
+            if isinstance(source, np.ndarray):
+                picture = Image.fromarray(source)
+            elif isinstance(source, Image.Image):
+                picture = source
+            else:
+                picture = Image.open(io.BytesIO(source) if isinstance(source, bytes) else source)
+            picture = ImageOps.exif_transpose(picture).convert("RGB")
     except FileNotFoundError:
         raise UserError(f'There is no file "{source}".') from None
-    except (OSError, ValueError, TypeError, SyntaxError, Image.DecompressionBombError):
+    except Exception:       # decoders of damaged files raise errors of many kinds
         what = f'"{name}"' if name != "a picture" else "This file"
         raise UserError(f"{what} is not an image that can be read. PNG, JPEG and WebP can.") from None
     picture = ImageOps.fit(picture, (size, size), Image.Resampling.LANCZOS)

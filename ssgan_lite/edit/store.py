@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import math
 import os
 import weakref
 from pathlib import Path
@@ -22,7 +23,7 @@ from ssgan_lite.edit.session import Session
 from ssgan_lite.edit.state import FaceState
 from ssgan_lite.errors import UserError
 from ssgan_lite.model import SemanticGenerator
-from ssgan_lite.storage import atomic_write
+from ssgan_lite.storage import atomic_write, explain
 
 FORMAT = "ssgan-lite face 1"
 
@@ -88,7 +89,7 @@ def load_face(generator: SemanticGenerator, source: str | os.PathLike | bytes) -
         tensors, described = load_bytes(content), json.loads(header["face"])
         states = {key: _state(generator, key, tensors, described[key]) for key in ("now", "first")}
         seed, locked = int(described["seed"]), [generator.config.part_id(int(p)) for p in described["locked"]]
-    except (SafetensorError, KeyError, TypeError, ValueError, AttributeError):
+    except (SafetensorError, KeyError, TypeError, ValueError, AttributeError, OverflowError, UserError):
         raise UserError(f"{name} is damaged: parts of the face are missing or do not fit.") from None
     face = Session(generator, seed)
     face.history = History(states["first"])
@@ -99,26 +100,40 @@ def load_face(generator: SemanticGenerator, source: str | os.PathLike | bytes) -
 
 def refuse_existing(path: Path, overwrite: bool) -> None:
     """A file that is there already is somebody's work."""
-    if path.exists() and not overwrite:
+    try:
+        there = path.exists()
+    except OSError as error:            # such as a name that is too long
+        raise UserError(explain(error, path)) from None
+    if "\0" in str(path):
+        raise UserError("The name holds a character that no file name may hold.")
+    if there and not overwrite:
         raise UserError(f'"{path}" exists already. Choose another name; it was left as it is.')
 
 
 def _state(generator: SemanticGenerator, key: str, tensors: dict, described: dict) -> FaceState:
     config, codes = generator.config, tensors[f"{key}.codes"]
-    if codes.ndim != 3 or codes.shape[1:] != (config.n_latent, config.style_dim) or not codes.isfinite().all():
+    if codes.ndim != 3 or codes.shape[1:] != (config.n_latent, config.style_dim) or not _sound(codes):
         raise ValueError("codes")
     backdrop = None
     if described["backdrop"] is not None:
         backdrop = Backdrop(tensors[f"{key}.backdrop"], str(described["backdrop"]))
-        if backdrop.pixels.shape not in ((3, 1, 1), (3, config.size, config.size)):
+        if backdrop.pixels.shape not in ((3, 1, 1), (3, config.size, config.size)) or not _sound(backdrop.pixels):
             raise ValueError("backdrop")
-    return FaceState(
-        codes.to(generator.device), float(described["psi"]), frozenset(config.part_id(int(p)) for p in
-                                                                     described["hidden"]),
-        {config.part_id(int(p)): (float(x), float(y), float(zoom)) for p, (x, y, zoom) in
-         described["placement"].items()},
-        {int(p): float(psi) for p, psi in described["part_psi"].items() if -1 <= int(p) < config.n_parts},
-        backdrop, described["noise_seed"])
+    hidden = frozenset(config.part_id(int(p)) for p in described["hidden"])
+    placement = {config.part_id(int(p)): (float(x), float(y), float(zoom)) for p, (x, y, zoom) in
+                 described["placement"].items()}
+    part_psi = {int(p): float(psi) for p, psi in described["part_psi"].items() if -1 <= int(p) < config.n_parts}
+    psi, noise_seed = float(described["psi"]), described["noise_seed"]
+    if (len(hidden) == config.n_parts or not all(-4 <= x <= 4 for x in (psi, *part_psi.values()))
+            or not all(math.isfinite(x) for how in placement.values() for x in how)
+            or not all(zoom > 0 for _, _, zoom in placement.values())
+            or not (noise_seed is None or type(noise_seed) is int and abs(noise_seed) < 2**63)):
+        raise ValueError("state")
+    return FaceState(codes.to(generator.device), psi, hidden, placement, part_psi, backdrop, noise_seed)
+
+
+def _sound(values: torch.Tensor) -> bool:
+    return values.dtype == torch.float32 and bool(values.isfinite().all())
 
 
 def _read(path: Path) -> bytes:

@@ -171,6 +171,8 @@ class Desk:
 
     def do_open(self, content: bytes) -> None:
         opened = Session.load(self.face.generator, content)
+        # What was on the desk stays behind it in the history: undo brings it back.
+        opened.history.past = [*self.face.history.past, self.face.state, *opened.history.past]
         self.face.history, self.face.locked, self.face.seed = opened.history, opened.locked, opened.seed
         self._set_mark()
         self.said = "The saved face is open."
