@@ -32,7 +32,8 @@ __all__ = ["Exercise", "NotStarted", "Result", "WrongAnswer", "answer_of", "clos
 
 GENERIC = "The check cannot work with this answer"
 EXERCISES: dict[str, Exercise] = {}         # by id, "03.2"
-RESERVED = {"core", "exercises", "expectations", "forget", "progress", "reader", "record", "reveal", "verdicts"}
+RESERVED = {"core", "exercises", "expectations", "forget", "progress", "reader", "record", "reveal", "verdicts",
+            "watch"}
 
 
 @dataclass(frozen=True)

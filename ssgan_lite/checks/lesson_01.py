@@ -56,7 +56,13 @@ def planted_correlation(correlation):
     expect(not close(correlation, 0.05, atol=1e-4), "0.05 is how often they disagree")
     expect(not close(correlation, 0.475, atol=1e-4), "0.475 is the share of faces in which both are true")
     expect(not close(correlation, 0.81, atol=5e-3), "you squared it: that is the share of variance explained")
-    expect(abs(correlation - 0.9) < 0.005, "write each thing as +1 (true) or -1 (false): both have mean 0 and variance 1, "
+    expect(not close(correlation, 0.9025, atol=4e-4),
+           "0.95 squared comes close by accident; a correlation is the mean of a product, not a chance that two things "
+           "happen")
+    expect(not close(correlation, 0.45, atol=1e-4), "0.45 is how far above one half they agree; two things that always "
+                                                    "agree have correlation 1, not 0.5")
+    expect(abs(correlation) <= 1, "a correlation lies between -1 and 1")
+    expect(abs(correlation - 0.9) < 0.002, "write each thing as +1 (true) or -1 (false): both have mean 0 and variance 1, "
                                            "so the correlation is the mean of their product")
 
 
@@ -79,6 +85,7 @@ def part_statistics(answer):
     each = torch.stack([(masks == part).float().mean((1, 2)) for part in range(parts)])        # [P, N]
     has = each > 0
     right_share, right_area = has.float().mean(1), each.sum(1) / has.sum(1).clamp(min=1)
+    expect(not close(area, right_share), "the other way round: the share of the faces first, then the area")
     expect(not close(share, has.sum(1)), "you count the faces; divide by how many there are")
     expect(not close(share, each.mean(1)), "your share is of the pixels; count the *faces* that have any pixel of the "
                                            "part")
@@ -135,8 +142,8 @@ def leak_of_edit(answer):
     inside, outside = (delta * region).sum((1, 2)), (delta * ~region).sum((1, 2))
     wanted = (outside / rest) / (inside / size)
     expect(not close(out, 1 / wanted), "upside down: outside divided by inside")
-    expect(not close(out, outside / inside), "you divide sums; the region and its surroundings are not equally large: "
-                                             "divide means")
+    expect(not close(out, outside / inside), "you divide sums, or means over the whole picture; divide each sum by the "
+                                             "number of its *own* pixels first")
     signed = (after - before).mean(1)
     expect(not close(out, ((signed * ~region).sum((1, 2)) / rest) / ((signed * region).sum((1, 2)) / size)),
            "brighter and darker cancel in your means: take absolute values first")

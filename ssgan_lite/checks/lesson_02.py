@@ -8,6 +8,7 @@ import torch
 
 from ssgan_lite.checks.core import (close, exercise, expect, expect_close, expect_number, expect_same_gradients,
                                     expect_shape)
+from ssgan_lite.checks.watch import Watch
 from ssgan_lite.config import preset
 from ssgan_lite.model.latents import LatentLayout
 from ssgan_lite.model.layers import demodulate
@@ -28,7 +29,9 @@ def first_adam_step(share):
                                                                 "of their size is step divided by size")
     expect(not close(share, 0.002 * 512, atol=1e-2), "512 is the variance's divisor; the size (standard deviation) "
                                                      "of the weights is 1 / sqrt(512)")
-    expect(abs(share - wanted) < 0.0015, "divide how far a weight moves (Adam's first step: the learning rate) by how "
+    expect(not close(share, 1 / math.sqrt(512), atol=4e-4), "that is how large the weights are; what share of it is "
+                                                            "one step?")
+    expect(abs(share - wanted) < 0.0006, "divide how far a weight moves (Adam's first step: the learning rate) by how "
                                          "large it is (its standard deviation)")
 
 
@@ -116,6 +119,11 @@ def modulated_product(answer):
                                                 "W[o, i]^2)", atol=1e-4)
     expect(torch.isfinite(answer(x, weight, torch.zeros_like(style))).all(),
            "a style of zeros should give zeros; add 1e-8 under the root")
+    with Watch() as watch:
+        answer(torch.randn(16, 32), torch.randn(24, 32), torch.randn(16, 32))
+    expect(watch.largest < 16 * 24 * 32, "the output is right, but on the way you build the weights of every sample, "
+                                         "[N, out, in]; scale x by the style, multiply with the shared weight, then "
+                                         "scale the outputs")
     expect_same_gradients(answer, wanted, [x, weight, style], "the values are right, their gradients are not")
 
 

@@ -61,6 +61,10 @@ def fourier_features(answer):
     apart = torch.cat([x, *(f(s * x) for s in speeds for f in (torch.sin, torch.cos)),
                        y, *(f(s * y) for s in speeds for f in (torch.sin, torch.cos))], dim=1)
     expect(not close(out, apart), "everything of x comes before everything of y in your result; x and y alternate")
+    in_turn = [f(s * axis) for s in speeds for axis in (x, y) for f in (torch.sin, torch.cos)]
+    expect(not close(out, torch.cat([grid, *in_turn], dim=1)),
+           "you write sin x, cos x, sin y, cos y; the sines of both coordinates come first, then the cosines of both: "
+           "sin x, sin y, cos x, cos y")
     expect(out.ndim == 4 and out.shape[0] == 4,
            f"the channels of [..., 2, H, W] are the third axis from the end; joined along another one, your result is "
            f"{list(out.shape)} instead of {list(wanted.shape)}")
@@ -116,6 +120,8 @@ def aliased_frequencies(answer):
         expect(of(size, 9) == _too_fast(limit, 9),
                "the ends of the grid are included: n positions have n - 1 steps between them")
     expect(of(128, 5) == [] and of(16, 0) == [], "where every frequency can be carried, the list is empty")
+    expect(of(2, 3) != [4], "you compare with the number of positions; the limit is half a turn, pi, divided by the "
+                            "step of the grid")
     expect(of(2, 3) == [2, 4], "a grid of two positions has one step of length 2; its limit is pi / 2")
 
 
@@ -164,7 +170,8 @@ def shift_that_keeps(answer):
     """Find the (dx, dy) with which a part at (cx, cy) becomes `zoom` times larger and keeps its centre."""
     def of(cx: float, cy: float, zoom: float) -> Tensor:
         out = answer(cx, cy, zoom)
-        expect(isinstance(out, (tuple, list, Tensor)) and len(out) == 2, "return two numbers, (dx, dy)")
+        expect(hasattr(out, "__len__") and getattr(out, "ndim", 1) == 1 and len(out) == 2,
+               "return two numbers, (dx, dy)")
         return torch.stack([torch.as_tensor(value, dtype=torch.float64).reshape(()) for value in out])
 
     centre, zoom = torch.tensor([0.2, -0.6], dtype=torch.float64), 1.5

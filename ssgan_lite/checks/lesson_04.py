@@ -7,11 +7,10 @@ import math
 import torch
 from torch import Tensor
 from torch.nn import functional as F
-from torch.utils._python_dispatch import TorchDispatchMode
-from torch.utils._pytree import tree_leaves
 
 from ssgan_lite.checks.core import (close, describe, exercise, expect, expect_choice, expect_close, expect_number,
                                     expect_same_gradients, expect_shape)
+from ssgan_lite.checks.watch import Watch
 
 SQRT2 = math.sqrt(2.0)
 
@@ -65,6 +64,7 @@ def run_one_part(answer):
     expect(isinstance(out, (tuple, list)) and len(out) == 2,
            f"return two tensors, hidden and depth; you return {describe(out)}")
     hidden, depth = out
+    expect([getattr(item, "ndim", None) for item in out] != [1, 2], "the right way round is hidden first, then depth")
     expect_shape(hidden, [4, 7], "the hidden features")
     wanted, wanted_depth = one_part(*given, 3)
     expect(not close(hidden, one_part(*given, 3, gain=1.0)[0]), "the factor sqrt(2) of the activation is missing")
@@ -106,22 +106,6 @@ def run_one_part(answer):
 
 def all_parts(x: Tensor, weights: Tensor, bias: Tensor, gain: float = SQRT2, slope: float = 0.2) -> Tensor:
     return gain * F.leaky_relu(weights @ x + bias[..., None], slope)
-
-
-class Watch(TorchDispatchMode):
-    """Notes the sizes of all tensors that are made, and how many operations it takes."""
-
-    def __init__(self) -> None:
-        super().__init__()
-        self.largest, self.operations = 0, 0
-
-    def __torch_dispatch__(self, function, types, args=(), kwargs=None):
-        out = function(*args, **(kwargs or {}))
-        self.operations += 1
-        # An expanded tensor has many entries and little memory: what counts is the memory.
-        self.largest = max([self.largest, *(leaf.untyped_storage().nbytes() // leaf.element_size()
-                                            for leaf in tree_leaves(out) if isinstance(leaf, Tensor))])
-        return out
 
 
 @exercise("04.3", title="A layer of all parts", minutes=15, level=2,

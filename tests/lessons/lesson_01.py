@@ -16,6 +16,11 @@ def zero_one(mask, n_parts):
     return torch.stack([(mask == part).float() for part in range(n_parts)], dim=1)
 
 
+def scattered(mask, n_parts):
+    out = torch.full((len(mask), n_parts, *mask.shape[1:]), -1.0, dtype=torch.float64)
+    return out.scatter_(1, mask.long()[:, None], 1.0)
+
+
 def areas(masks, n_parts):
     return torch.stack([(masks == part).float().mean(dim=(1, 2)) for part in range(n_parts)])
 
@@ -106,7 +111,7 @@ ANSWERS = {
         (52, "number of channels"),
         (1000, "how many of the 13 channels"),
     ]),
-    "01.2": dict(right=[signed_one_hot, lambda mask, n: 2 * zero_one(mask, n) - 1], stub=stub, wrong=[
+    "01.2": dict(right=[signed_one_hot, lambda mask, n: 2 * zero_one(mask, n) - 1, scattered], stub=stub, wrong=[
         (zero_one, "0 and 1"),
         (lambda mask, n: 2.0 * F.one_hot(mask.long(), n) - 1, "yours come last"),
         (lambda mask, n: (2 * zero_one(mask, n) - 1).transpose(0, 1), "yours are second"),
@@ -115,15 +120,19 @@ ANSWERS = {
         (lambda mask, n: 1 - 2 * zero_one(mask, n), "wrong way round"),
         (lambda mask, n: zero_one(mask, n) - 1, "-1 and 0"),
     ]),
-    "01.3": dict(right=[0.9, 0.902], stub=..., wrong=[
+    "01.3": dict(right=[0.9, 0.9 + 1e-7, torch.tensor(0.9)], stub=..., wrong=[
         (0.95, "how often they agree"),
         (0.05, "how often they disagree"),
         (0.475, "share of faces in which both are true"),
         (0.81, "you squared it"),
+        (0.95 ** 2, "comes close by accident"),
+        (0.95 - 0.5, "how far above one half"),
+        (90, "between -1 and 1"),
         (0.5, "mean of their product"),
     ]),
     "01.4": dict(right=[statistics, statistics_in_a_loop], stub=stub, wrong=[
         (lambda m, p: areas(m, p).mean(1), "return two tensors"),
+        (lambda m, p: statistics(m, p)[::-1], "the other way round"),
         (changed(share=lambda s, m: s * len(m)), "count the faces"),
         (changed(share=lambda s, m: areas(m, len(s)).mean(1)), "share is of the pixels"),
         (nan_area, "divides 0 by 0"),

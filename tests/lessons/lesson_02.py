@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import torch
+from torch.nn import functional as F
 
 from ssgan_lite.model.layers import demodulate
 from ssgan_lite.model.mapping import normalize_second_moment
@@ -101,10 +102,12 @@ ANSWERS = {
         (4.5, "not in percent"),
         (0.002, "stored at size 1"),
         (0.002 / 512**0.5, "step divided by size"),
+        (512**-0.5, "how large the weights are"),
         (1.024, "the variance's divisor"),
         (0.5, "divide how far a weight moves"),
     ]),
-    "02.2": dict(right=[normalize_second_moment, loop_norm], stub=stub, wrong=[
+    "02.2": dict(right=[normalize_second_moment, loop_norm,
+                        lambda z: z / (z.square().mean(1, keepdim=True).sqrt() + 1e-8)], stub=stub, wrong=[
         (lambda z: z / z.norm(dim=1, keepdim=True), "rows have length 1"),
         (lambda z: z * torch.rsqrt(z.square().mean(0, keepdim=True) + 1e-8), "mean over the samples"),
         (lambda z: z * torch.rsqrt(z.square().mean() + 1e-8), "one mean over the whole batch"),
@@ -114,7 +117,8 @@ ANSWERS = {
         (lambda z: z / z.square().mean(1, keepdim=True).sqrt(), "row of zeros should stay zeros"),
         (lambda z: normalize_second_moment(z.detach()), "no gradient"),
     ]),
-    "02.3": dict(right=[loop_weights, lambda w, s: demodulate(modulated(w, s), dims=(-1,))], stub=stub, wrong=[
+    "02.3": dict(right=[loop_weights, lambda w, s: demodulate(modulated(w, s), dims=(-1,)),
+                        lambda w, s: F.normalize(torch.einsum("oi,ni->noi", w, s), dim=2)], stub=stub, wrong=[
         (lambda w, s: demodulate(modulated(w, s), dims=(1,)), "over the output axis"),
         (modulated, "not demodulated"),
         (lambda w, s: demodulate(modulated(w, s), dims=(1, 2)), "whole matrix by one length"),
@@ -124,13 +128,16 @@ ANSWERS = {
         (lambda w, s: modulated(w, s) / modulated(w, s).norm(dim=2, keepdim=True), "1e-8 under the root"),
     ]),
     "02.4": dict(right=[lambda x, w, s: product(x, w, s) * lengths(w, s),
-                        lambda x, w, s: torch.einsum("noi,ni->no", loop_weights(w, s), x)], stub=stub, wrong=[
+                        lambda x, w, s: F.linear(x * s, w) / torch.sqrt(F.linear(s**2, w**2) + 1e-8)], stub=stub, wrong=[
         (product, "not demodulated yet"),
         (lambda x, w, s: product(x, w, s) * torch.rsqrt(w.square().sum(1)), "rows of W"),
         (lambda x, w, s: product(x, w, s) * torch.rsqrt(s.square().sum(1, keepdim=True)), "length of the style alone"),
         (lambda x, w, s: x @ w.T * lengths(w, s), "inputs are not"),
         (lambda x, w, s: product(x, w, s) / product(x, w, s).norm(dim=0), "measure the outputs"),
         (lambda x, w, s: product(x, w, s) * lengths(w, s) ** 2, "square root is missing"),
+        (lambda x, w, s: torch.einsum("noi,ni->no", loop_weights(w, s), x), "weights of every sample"),
+        (lambda x, w, s: product(x, w, s) / (product(x, w, s).square().mean(1, keepdim=True) + 1e-8).sqrt(),
+         "sum_i W[o, i] s[n, i] x[n, i]"),
     ]),
     "02.5": dict(right=[code], stub=stub, wrong=[
         (wrong_background, "takes no base codes"),
@@ -146,6 +153,7 @@ ANSWERS = {
         (lambda c, m, p, k: torch.where(kept(c, k), c, c + p * (c - m)), "begin at the mean"),
         (lambda c, m, p, k: torch.where(kept(c, k), c, c + p * (m - c)), "the opposite"),
         (truncated_in_place, "changes a tensor"),
+        (lambda c, m, p, k: torch.where(kept(c, k[:1]), c, m + p * (c - m)), "codes not in `keep`"),
     ]),
     "02.7": dict(right=[mix], stub=stub, wrong=[
         (base_from_b, "base codes always come from a"),

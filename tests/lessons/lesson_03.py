@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 
+import numpy as np
 import torch
 
 from ssgan_lite.model import fourier
@@ -37,6 +38,12 @@ def x_before_y(grid, bands):
         return torch.cat([axis, *waves], dim=-3)
     x, y = grid.split(1, dim=-3)
     return torch.cat([of(x), of(y)], dim=-3)
+
+
+def x_before_y_in_each_band(grid, bands):
+    x, y = grid.split(1, dim=-3)
+    return torch.cat([grid, *(wave(2.0**k * axis) for k in range(bands) for axis in (x, y)
+                              for wave in (torch.sin, torch.cos))], dim=-3)
 
 
 def waves_before_coordinates(grid, bands):
@@ -106,6 +113,7 @@ ANSWERS = {
                (lambda grid, bands: features(grid, order=(torch.cos, torch.sin), bands=bands), "the sine is first"),
                (sines_before_cosines, "stand beside each other"),
                (x_before_y, "x and y alternate"),
+               (x_before_y_in_each_band, "sin x, sin y, cos x, cos y"),
                (lambda grid, bands: features(grid, dim=0, bands=bands), "third axis from the end"),
                (lambda grid, bands: features(grid.abs(), bands=bands), "yours hold other values"),
                (right_for_four_axes_only, "a grid of shape [2, 3, 7] with 6"),
@@ -120,6 +128,7 @@ ANSWERS = {
                (lambda size, bands: aliased(size, bands, turn=2 * math.pi), "the length 2, not 1"),
                (lambda size, bands: aliased(size, bands, factor=math.pi), "a factor pi too many"),
                (lambda size, bands: [2**k for k in range(bands) if 2**k > size / 2], "half the number of positions"),
+               (lambda size, bands: [2**k for k in range(bands) if 2**k > size], "with the number of positions"),
                (lambda size, bands: aliased(size, bands, points=lambda n: n), "the ends of the grid are included"),
                (lambda size, bands: [512], "your list is not right"),
                (lambda size, bands: len(aliased(size, bands)), "return a list")]),
@@ -138,7 +147,8 @@ ANSWERS = {
                 (fourier.coordinate_grid(grid.shape[-1]) - shift(dx, dy, grid)) / zoom, "it should have [2, 3, 6]")]),
     "03.5": dict(
         stub=keep_stub, right=[lambda cx, cy, zoom: (cx * (1 - zoom), cy * (1 - zoom)),
-                               lambda cx, cy, zoom: torch.tensor([cx, cy]) * (1 - zoom)],
+                               lambda cx, cy, zoom: torch.tensor([cx, cy]) * (1 - zoom),
+                               lambda cx, cy, zoom: np.array([cx, cy]) * (1 - zoom)],
         wrong=[(lambda cx, cy, zoom: (cx, cy), "it already is there"),
                (lambda cx, cy, zoom: (cx * (zoom - 1), cy * (zoom - 1)), "the sign is wrong"),
                (lambda cx, cy, zoom: (cx * (1 - 1 / zoom), cy * (1 - 1 / zoom)), "subtracts the shift first"),

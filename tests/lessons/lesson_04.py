@@ -52,6 +52,11 @@ def layer_by_baddbmm(x, weights, bias):
     return SQRT2 * F.leaky_relu(y, 0.2).view(n, p, c, m)
 
 
+def layer_by_einsum(x, weights, bias):
+    y = torch.einsum("npoi,npim->npom", weights, x) + bias[None, :, :, None]
+    return torch.where(y > 0, y, 0.2 * y) * SQRT2
+
+
 def layer_by_loop(x, weights, bias):
     rows = [[SQRT2 * F.leaky_relu(weights[i, p] @ x[i, p] + bias[p][:, None], 0.2) for p in range(x.shape[1])]
             for i in range(len(x))]
@@ -73,6 +78,14 @@ def compose_by_matrix(heads, biases, hidden, weights):
     tall = (hidden * weights[:, :, None]).reshape(n, p * c, -1)
     wide = heads.transpose(0, 1).reshape(o, p * c)
     return (wide @ tall + biases.T @ weights.flatten(2)).unflatten(2, size)
+
+
+def compose_one_after_another(heads, biases, hidden, weights):
+    total = 0.0
+    for p, head in enumerate(heads):
+        a = weights[:, p, None]
+        total = total + torch.einsum("oc,nchw->nohw", head, a * hidden[:, p]) + a * biases[p][:, None, None]
+    return total
 
 
 def compose_literally(heads, biases, hidden, weights):
@@ -128,10 +141,11 @@ ANSWERS = {
                (activated_depth, "no activation"),
                (depth_of_input, "times the features after"),
                (lambda *a: one_part(*a)[0], "return two tensors"),
+               (lambda *a: one_part(*a)[::-1], "hidden first"),
                (lambda *a: one_part(*a[:4], 3 if len(a[1]) > 3 else a[4]), "4 layers and the depth after 4"),
                (detached_depth, "gradients")]),
     "04.3": dict(
-        stub=layer_stub, right=[layer_by_baddbmm, all_parts],
+        stub=layer_stub, right=[layer_by_baddbmm, all_parts, layer_by_einsum],
         wrong=[(lambda x, w, b: w @ x + b[..., None], "the activation is missing"),
                (lambda x, w, b: all_parts(x, w, b, gain=1.0), "the factor sqrt(2) of the activation"),
                (lambda x, w, b: F.leaky_relu(SQRT2 * w @ x + b[..., None], 0.2), "not into the bias"),
@@ -144,7 +158,7 @@ ANSWERS = {
                (layer_by_loop, "in a loop"),
                (lambda x, w, b: all_parts(x, w, b.detach()), "gradients")]),
     "04.4": dict(
-        stub=compose_stub, right=[compose_by_matrix, composed],
+        stub=compose_stub, right=[compose_by_matrix, composed, compose_one_after_another],
         wrong=[(lambda h, b, x, a: composed(h, 0 * b, x, a), "the biases are missing"),
                (compose_with_all_of_bias, "added in full"),
                (compose_with_mean_bias, "you average"),
