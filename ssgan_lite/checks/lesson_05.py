@@ -69,15 +69,22 @@ def fusion_weights(answer):
     everything = shared + clear
     expect(not close(out, everything / everything.sum(dim=1, keepdim=True)),
            "you divided by the sum of all weights in the end; leave it out, the total may be more than one")
+    expect(not close(out, solid / solid.sum() + clear), "you divide by one sum over everything, as in the example of one "
+           "pixel; here each pixel has a sum of its own, over dim=1")
     expect(not close(out, solid / (solid.sum(dim=(1, 2, 3), keepdim=True) + 1e-8) + clear),
            "sum over the parts (dim=1) only, so that every pixel has a total of its own")
+    expect(not close(out, solid + clear / (clear.sum(dim=1, keepdim=True) + 1e-8)), "the roles are exchanged: it is the "
+           "solid parts that share 1, and the transparent ones that keep their weight")
     expect_close(out, wanted, "solid parts: their weight divided by the sum over the solid parts; transparent parts: "
                  "their weight as it is")
     expect_close(answer(mask, ()), mask, "with no transparent part at all the weights are the mask itself", atol=1e-6)
     buried = torch.zeros(1, 3, 1, 1)
     buried[:, 1] = 1
-    expect_close(answer(buried, (1,)), buried, "where a transparent part has the whole pixel, the solid parts sum to 0 "
-                 "and you divide by it: add a small number such as 1e-8 below the line")
+    hidden = answer(buried, (1,))
+    hint = ("where a transparent part has the whole pixel, the solid parts sum to 0 and you divide by it: add a small "
+            "number such as 1e-8 below the line")
+    expect(not torch.as_tensor(hidden).isnan().any(), hint)
+    expect_close(hidden, buried, hint)
     expect_same_gradients(lambda m: answer(m, glass), lambda m: fusion.fusion_weights(m, glass), (mask,), "the values "
                           "are right, but the gradients are not: let them flow through the sum below the line, too")
 
@@ -92,6 +99,8 @@ def lift(answer):
     expect_shape(out, [2, 3, 5])
     own, others = depths[:, 2], depths[:, [0, 1, 3]]
     odds = torch.logit(torch.tensor(0.9))
+    expect(not close(out, wanted - 2 * odds), "the odds are upside down: a part with 9/10 of a pixel has 9 times what all "
+           "others have together, so the weight goes above the line and 1 - weight below")
     expect(not close(out, -wanted), "the right size, the wrong sign: what you return is to be *added* to the depth")
     expect(not close(out, wanted + own), "that is the depth that the part must *have*; by how much must it be lifted "
            "from where it is?")
@@ -106,8 +115,11 @@ def lift(answer):
     expect_close(torch.softmax(lifted, dim=1)[:, 0], torch.full((2, 3, 5), 0.25),
                  "with part 0 and the weight 0.25 it does not come out; did you fix a part or a weight?", atol=1e-4)
     deep = torch.tensor([100.0, -100.0]).view(1, 2, 1, 1)
-    expect_close(answer(deep, 1, 0.5), torch.full((1, 1, 1), 200.0), "it breaks for depths as large as 100, which "
-                 "occur: e^100 is too much for float32; work with logsumexp instead of exp and log", atol=1e-3)
+    high, hint = answer(deep, 1, 0.5), ("it breaks for depths as large as 100, which occur: e^100 is too much for "
+                                        "float32; work with logsumexp instead of exp and log")
+    expect(torch.as_tensor(high).isfinite().all(), hint)
+    expect_close(high, torch.full((1, 1, 1), 200.0), "depths may be as large as 100: from -100 to a tie with 100 a part "
+                 "must be lifted by 200", atol=1e-3)
 
 
 @exercise("05.5", title="A hard choice that learns", minutes=15, level=3,
@@ -130,7 +142,9 @@ def straight_through(answer):
            "Add the mask and subtract it again, so that only the gradient of one of the two is left")
     factor = torch.randn(mask.shape, generator=generator)
     (gradient,) = torch.autograd.grad((result * factor).sum(), leaf, allow_unused=True)
-    expect(gradient is not None and gradient.abs().sum() > 0, "mask - mask has the gradient 0: detach *one* of the "
+    expect(gradient is not None, "a gradient flows, but not to the mask: requires_grad_() on your zeros and ones makes a "
+           "new beginning; the mask itself has to be part of the sum")
+    expect(gradient.abs().sum() > 0, "mask - mask has the gradient 0: detach *one* of the "
            "two, the one that is subtracted")
     expect(not close(gradient, -factor), "the gradient has the wrong sign: detach the mask that is subtracted, not "
            "the one that is added")

@@ -52,6 +52,13 @@ def upsample_twice(answer):
            "the channels are mixed: each channel is filtered by itself (groups = number of channels)")
     expect(not close(out, F.interpolate(x, scale_factor=2, mode="bilinear", align_corners=False)),
            "inside the picture this is right, but at its border you repeat the last pixel; the filter sees zeros there")
+    expect(not close(out, 4 * wanted, 1e-4), "the picture has become four times brighter: of 16 weights that sum to 16 "
+           "only four meet a value, and those are to sum to 1, so the kernel must sum to 4")
+    expect(not close(out, 16 * wanted, 1e-3), "the taps are used as they are; scale the kernel so that it sums to 4")
+    expect(not close(out, F.conv2d(F.pad(spread.roll((1, 1), (2, 3)), (2, 1, 2, 1)), kernel, groups=3)),
+           "the values stand at the odd positions; they belong at the even ones, 0, 2, 4, ...")
+    expect(not close(out, F.conv2d(F.pad(spread, (2, 1, 0, 0)), kernel.sum(2, keepdim=True) / 2, groups=3)),
+           "only the rows are filtered; do the same along the columns")
     expect_close(out, wanted, "put the values at the even positions, pad (2, 1), and convolve with the outer product of "
                  "[1, 3, 3, 1] with itself, scaled to sum to 4")
     one = torch.randn(1, 1, 1, 1, generator=torch.Generator().manual_seed(2))
@@ -68,12 +75,18 @@ def skip_chain(answer):
         sizes = [first * 2**i for i in range(3)]
         outputs = [torch.randn(2, 5, s, s, generator=generator) for s in sizes]
         coarse = torch.rand(2, 5, sizes[coarse_at], sizes[coarse_at], generator=generator) * 2 - 1
-        out, wanted = answer(outputs, coarse, up), _chain(outputs, coarse, up)
+        given = [y.clone() for y in outputs]           # the reader's own list, to be taken apart at will
+        items = list(given)
+        wanted, out = _chain(outputs, coarse, up), answer(given, coarse, up)
+        expect(all(torch.equal(y, item) for y, item in zip(outputs, items)), "your function changes the tensors in the "
+               "list that it was given; write `total = total + ...`, not `total += ...`")
         expect_tensor(out)
         bare, part = _chain(outputs, None, up), coarse
         while part.shape[-1] < sizes[-1]:
             part = up(part)
-        expect(not close(out, bare), "the coarse mask is missing from the sum")
+        expect(not close(out, bare), "the coarse mask is missing from the sum" if coarse_at < 2 else
+               "the coarse mask is missing when it has the size of the *last* output: add it after the head's output, "
+               "at each stage, not only before enlarging")
         expect(not close(out, outputs[-1]), "only the last head's output is there; those before it are to be enlarged "
                "and added")
         expect(not close(out, outputs[-1] + up(outputs[-2])) and not close(out, outputs[-1] + up(outputs[-2]) + part),
@@ -88,7 +101,7 @@ def skip_chain(answer):
         expect_shape(out, [2, 5, sizes[-1], sizes[-1]])
         expect_close(out, wanted, "at each stage: the head's output plus the enlarged sum so far; plus the coarse mask "
                      "where the sizes agree", atol=1e-4)
-    expect_same_gradients(lambda c: answer(outputs, c, up), lambda c: _chain(outputs, c, up), (coarse,),
+    expect_same_gradients(lambda c: answer(list(outputs), c, up), lambda c: _chain(outputs, c, up), (coarse,),
                           "the values are right, but the gradient does not reach the coarse mask as it should")
 
 
@@ -154,8 +167,12 @@ def who_influences(answer):
     expect_close(out, wanted, "the absolute gradient of the output's pixel, summed over the input's samples and "
                  "channels", atol=1e-4)
     expect(not out.requires_grad, "the map still hangs on the graph; `torch.autograd.grad` gives one that does not")
-    marked = x.clone().requires_grad_()
-    again = answer_of(answer, function, marked, 2, 5)
+    marked = x.detach().clone().requires_grad_()
+    try:
+        again = answer_of(answer, function, marked, 2, 5)
+    except (AttributeError, RuntimeError):
+        expect(False, "it fails when x itself already wants gradients: a clone of such an x is no leaf and gets no "
+               "`.grad`; begin with x.detach().clone()")
     expect(marked.grad is None, "the x that was handed to you has a `.grad` now; work on `x.detach().clone()`, or use "
            "torch.autograd.grad")
     expect_close(again, wanted, "it fails when x itself already wants gradients", atol=1e-4)

@@ -71,6 +71,11 @@ def with_deviation(answer):
            "take the root of every pixel's variance first and average afterwards; you averaged first")
     expect(not close(out, _append(h, variance.add(1e-8).sqrt().mean((1, 2, 3)).repeat_interleave(4))),
            "the numbers are right, but they went to the wrong samples: group g is given to samples g, g + N/G, ...")
+    expect(not close(out, _append(h, (h.var((1, 2, 3), unbiased=False) + 1e-8).sqrt()), 1e-4),
+           "this is how much the pixels of one sample differ from each other; compare the same pixel of the samples in a "
+           "group")
+    expect(not close(out, _append(h, (variance + 1e-8).sqrt().mean().expand(8))), "every sample of the batch gets the "
+           "same number; each group is to have its own")
     expect_close(out, wanted, "the new channel is the mean over channels and pixels of the deviation within the group")
     copies = torch.ones(4, 2, 3, 3, requires_grad=True)
     same = answer(copies)
@@ -120,8 +125,14 @@ def halve(answer):
     expect_shape(out, [2, 3, 4, 6])
     expect(not close(out, F.avg_pool2d(F.pad(x, (1, 1, 1, 1)), 4, 2)),
            "all four taps weigh the same in your filter; they are 1, 3, 3, 1")
-    edges = FIRFilter(down=2)(F.pad(x, (1, 1, 1, 1), mode="replicate"))
-    expect(not close(out, edges), "beyond the edge there are zeros here, not a copy of the edge")
+    inside = (..., slice(1, -1), slice(1, -1))
+    expect(not close(out[inside], wanted[inside]) or close(out, wanted), "inside the picture this is right, but not along "
+           "its edge: beyond the edge there are zeros here, not a copy or a mirror image")
+    for pad in ((2, 0), (0, 2), (2, 1)):
+        expect(not close(out, FIRFilter(down=2)(F.pad(x, (*pad, *pad)))[..., :4, :6]), "everything is shifted by a pixel: "
+               "pad with one zero on *each* side")
+    expect(not close(out, wanted.sum(1, keepdim=True).expand_as(wanted)), "the channels are mixed: every channel is "
+           "filtered alone (groups = number of channels)")
     expect_close(out, wanted, "the kernel is the outer product of [1, 3, 3, 1] with itself, divided by 64, moving by two")
     for shape in ((1, 1, 2, 2), (3, 5, 6, 4)):
         x = torch.randn(shape)
@@ -160,8 +171,12 @@ def who_decides(answer):
     """List, in order, all samples of a batch whose pixels have an influence on the score of sample n."""
     def ask(critic, size, n):
         found = answer(critic, torch.randn(size, 3, 4, 4), torch.randn(size, 2, 4, 4), n)
-        found = found.tolist() if isinstance(found, Tensor) else found
+        found = found.tolist() if hasattr(found, "tolist") else found
         expect(isinstance(found, (list, tuple)), f"return a list of sample numbers; this is {describe(found)}")
+        expect(not any(isinstance(sample, (list, tuple)) for sample in found), "return a flat list of sample numbers, "
+               "like [1, 3]; yours holds lists (`nonzero()` gives one for each place it finds: add `.flatten()`)")
+        expect(not any(isinstance(sample, bool) for sample in found), "return the numbers of the samples, not a True or "
+               "False for each of them")
         return [int(sample) for sample in found]
 
     deviation = _Groups(4)
@@ -212,6 +227,9 @@ def agreement_weights(answer):
         expect(not close(score(a, b), 0.8 / 1.2 * wanted, 1e-4),
                "the slope below zero is 0.2, and it is subtracted: lrelu(d) + lrelu(-d) is not 1.2 |d|")
         one_sided = score(b, a)
+        expect(not score(a, b).abs().max() < 1e-4, "every score is 0, whatever a and b are; v must not be zero")
+        expect(not close(score(a, b), -one_sided, 1e-4), "the score changes its sign when a and b are exchanged: all of v "
+               "must have the same sign, or lrelu(d) and lrelu(-d) are subtracted")
         expect(close(score(a, b), one_sided, 1e-4), "your score is not the same when a and b are exchanged; you need "
                "both a - b and b - a")
         expect(close(score(a, b), wanted, 1e-4), f"with K = {K} the score is not -sum |a - b|; each a[k] is to be "

@@ -79,7 +79,7 @@ def r1_of_images(answer):
     same = all(close(0 * p if a is None else a, 0 * p if b is None else b) for p, a, b in zip(parameters, theirs, ours))
     expect(same, "the value is right, but its gradient with respect to the critic's weights is not: the slope must "
            "stay connected (create_graph=True, and nothing detached)")
-    expect(not image.requires_grad, "you switched requires_grad on for the reader's own tensor; make a copy first "
+    expect(not image.requires_grad, "you switched requires_grad on for the very tensor that you were given; make a copy first "
            "with image.detach()")
     image = torch.randn(3, 3, 2, 2)
     critic = _Critic(2)
@@ -225,7 +225,7 @@ def _slopes(f: nn.Module, codes: Tensor, y: Tensor) -> Tensor:
 @exercise("08.8", title="Measure the steps", minutes=20, level=3, solution="ssgan_lite.train.losses:path_lengths")
 def measure_steps(answer):
     """Path lengths [N] of f at codes [N, K, S] in the random direction y."""
-    k, s = 4, 3
+    k, s = 6, 3                                            # 6 codes, so that nothing is mixed up with the 4 pixels
     f, y = _Maker(k, s), torch.randn(5, 3, 2, 2)
     base = torch.randn(5, k, s, requires_grad=True)
     codes = 1.5 * base                                     # made by something that must get no gradient
@@ -242,7 +242,10 @@ def measure_steps(answer):
     expect(not close(out, slope.square().sum(2).sqrt().mean(1)), "you take the root for every code; first the mean over "
            "the codes, then the root")
     expect(not close(out, wanted.mean()), "you return the mean; there should be one length for each sample")
+    expect(not close(out, wanted / math.sqrt(k), 1e-6), "the mean over the codes is taken of the squares, inside the root; "
+           "you divide by K outside of it")
     expect(not close(out, wanted / math.sqrt(4), 1e-6), "y has its scale already: do not divide by the root of the pixels")
+    expect(not close(out, wanted / y.numel(), 1e-7), "you take the mean of picture times y; take the sum")
     plain = _slopes(f, codes, torch.ones_like(y)).square().sum(2).mean(1).sqrt()
     expect(not close(out, plain), "y is not used: multiply the picture with it before you sum")
     expect(out.ndim == 1 and len(out) == 5, f"there should be one length for each of the 5 samples; your result has the "

@@ -24,6 +24,23 @@ def weights_stub(mask, transparent=()):
     ...  # your lines here
 
 
+def weights_by_einsum(mask, transparent=()):
+    solid = torch.ones(mask.shape[1])
+    solid[list(transparent)] = 0
+    total = torch.einsum("nphw,p->nhw", mask, solid)[:, None].clamp_min(1e-8)
+    return torch.where(solid.view(1, -1, 1, 1) > 0, mask / total, mask)
+
+
+def over_the_batch(mask, transparent=()):
+    solid, clear = split(mask, transparent)
+    return solid / solid.sum() + clear
+
+
+def roles_exchanged(mask, transparent=()):
+    solid, clear = split(mask, transparent)
+    return solid + clear / (clear.sum(dim=1, keepdim=True) + 1e-8)
+
+
 def no_transparent(mask, transparent=()):
     solid, _ = split(mask, transparent)
     return solid / (solid.sum(dim=1, keepdim=True) + 1e-8)
@@ -79,6 +96,11 @@ def lift_with_exp(depths, part, weight):
     return math.log(weight / (1 - weight)) + others(depths, part).exp().sum(dim=1).log() - depths[:, part]
 
 
+def lift_by_hiding(depths, part, weight):
+    rest = depths.index_fill(1, torch.tensor([part]), -math.inf)
+    return torch.logit(torch.tensor(weight)) + rest.logsumexp(dim=1) - depths[:, part]
+
+
 def one_hot_stub(mask):
     ...  # your lines here
 
@@ -89,6 +111,16 @@ def one_hot(mask):
 
 def straight_through(mask):
     return mask + (one_hot(mask) - mask).detach()
+
+
+class StraightThrough(torch.autograd.Function):
+    @staticmethod
+    def forward(ctx, mask):
+        return one_hot(mask)
+
+    @staticmethod
+    def backward(ctx, gradient):
+        return gradient
 
 
 ANSWERS = {
@@ -104,32 +136,35 @@ ANSWERS = {
         wrong=[(0.25, "not yet renormalised"), (0.875, "does not go to the face alone"), (0.5625, "equal halves"),
                (1 / 3, "the background's weight"), (0.4, "divide by their sum"), ("two thirds", "one number")]),
     "05.3": dict(
-        stub=weights_stub, right=[weights_in_a_loop],
+        stub=weights_stub, right=[weights_in_a_loop, weights_by_einsum],
         wrong=[(lambda mask, transparent=(): mask * 1, "the mask as it is"),
                (no_transparent, "transparent parts are missing"),
                (transparent_renormalised, "renormalised the transparent parts"),
                (all_renormalised, "sum of all weights in the end"), (over_everything, "a total of its own"),
-               (over_the_width, "divided by the sum over the solid parts"),
+               (over_the_width, "divided by the sum over the solid parts"), (over_the_batch, "one sum over everything"),
+               (roles_exchanged, "roles are exchanged"),
                (lambda mask, transparent=(): weights_in_a_loop(mask, transparent).sum(dim=1), "has the shape"),
-               (always_the_last, "no transparent part at all"), (without_epsilon, "not numbers"),
+               (always_the_last, "no transparent part at all"), (without_epsilon, "add a small number"),
                (sum_detached, "the gradients are not")]),
     "05.4": dict(
-        stub=lift_stub, right=[lift],
+        stub=lift_stub, right=[lift, lift_by_hiding],
         wrong=[(lambda d, p, w: -lift(d, p, w), "wrong sign"),
                (lambda d, p, w: lift(d, p, w) + d[:, p], "that the part must *have*"),
                (lambda d, p, w: math.log(w / (1 - w)) + d.logsumexp(dim=1) - d[:, p], "leave its own exponential out"),
                (lambda d, p, w: math.log(w / (1 - w)) + others(d, p).amax(dim=1) - d[:, p], "only the nearest"),
+               (lambda d, p, w: math.log((1 - w) / w) + others(d, p).logsumexp(dim=1) - d[:, p], "upside down"),
                (lambda d, p, w: w - torch.softmax(d, dim=1)[:, p], "solve for d"),
                (lambda d, p, w: lift(d, 2, 0.9), "fix a part or a weight"),
-               (lift_with_exp, "not numbers"),
+               (lift_with_exp, "work with logsumexp"),
                (lambda d, p, w: lift(d, p, w).mean(), "has the shape"),
-               (lambda d, p, w: lift(d, p, w).clamp(-150, 150), "as large as 100")]),
+               (lambda d, p, w: lift(d, p, w).clamp(-150, 150), "lifted by 200")]),
     "05.5": dict(
-        stub=one_hot_stub, right=[straight_through],
+        stub=one_hot_stub, right=[straight_through, StraightThrough.apply],
         wrong=[(lambda mask: mask.argmax(dim=1), "the number of the winner"),
                (lambda mask: mask + 0, "still gives the soft mask"),
                (lambda mask: torch.zeros_like(mask).scatter_(3, mask.argmax(3, keepdim=True), 1.0), "along the width"),
                (lambda mask: (mask > 0.5).float() + mask - mask.detach(), "exactly one 1"),
+               (lambda mask: one_hot(mask).requires_grad_(), "but not to the mask"),
                (one_hot, "no gradient comes back"), (lambda mask: one_hot(mask) + mask - mask, "detach *one*"),
                (lambda mask: one_hot(mask) - mask + mask.detach(), "wrong sign"),
                (lambda mask: one_hot(mask) + 2 * (mask - mask.detach()), "handed on unchanged")]),

@@ -36,6 +36,22 @@ def separable(x):
     return F.conv2d(padded, taps.view(1, 1, 4, 1).expand(c, 1, 4, 1), groups=c)
 
 
+def by_stamps(x):
+    """Right: a transposed convolution puts the zeros in between by itself."""
+    return F.conv_transpose2d(x, fir_kernel(4.0).expand(x.shape[1], 1, 4, 4), stride=2, padding=1, groups=x.shape[1])
+
+
+def at_odd_places(x):
+    wide = torch.zeros_like(spread(x))
+    wide[..., 1::2, 1::2] = x
+    return F.conv2d(F.pad(wide, (2, 1, 2, 1)), fir_kernel(4.0).expand(x.shape[1], 1, 4, 4), groups=x.shape[1])
+
+
+def rows_only(x):
+    taps = (torch.tensor([1.0, 3, 3, 1]) / 4).view(1, 1, 1, 4).expand(x.shape[1], 1, 1, 4)
+    return F.conv2d(F.pad(spread(x), (2, 1, 0, 0)), taps, groups=x.shape[1])
+
+
 def channels_mixed(x):
     return F.conv2d(F.pad(spread(x), (2, 1, 2, 1)), fir_kernel(4.0).expand(x.shape[1], x.shape[1], 4, 4))
 
@@ -86,6 +102,30 @@ def chain_from_its_size_on(outputs, coarse_mask, upsample):
     return total
 
 
+def chain_by_popping(outputs, coarse_mask, upsample):
+    total = 0
+    while outputs:
+        y = outputs.pop(0)
+        total = y + (upsample(total) if torch.is_tensor(total) else 0)
+        total = total + coarse_mask if total.shape == coarse_mask.shape else total
+    return total
+
+
+def chain_in_place(outputs, coarse_mask, upsample):
+    total = None
+    for y in outputs:
+        y += 0 if total is None else upsample(total)
+        total = y + coarse_mask if y.shape == coarse_mask.shape else y
+    return total
+
+
+def chain_before_enlarging(outputs, coarse_mask, upsample):
+    total = outputs[0]
+    for y in outputs[1:]:
+        total = y + upsample(total + coarse_mask if total.shape == coarse_mask.shape else total)
+    return total
+
+
 def chain_repeated(outputs, coarse_mask, upsample):
     return chain_without(outputs, coarse_mask, upsample) + F.interpolate(coarse_mask, size=outputs[-1].shape[-1])
 
@@ -116,6 +156,17 @@ def seen_in_place(function, x, row, column):
     return x.grad.abs().sum(dim=(0, 1))
 
 
+def seen_of_a_clone(function, x, row, column):
+    leaf = x.clone().requires_grad_()
+    function(leaf)[..., row, column].sum().backward()
+    return leaf.grad.abs().sum(dim=(0, 1))
+
+
+def seen_by_jacobian(function, x, row, column):
+    jacobian = torch.autograd.functional.jacobian(lambda v: function(v)[:, :, row, column].sum(), x.detach())
+    return jacobian.abs().sum(dim=(0, 1))
+
+
 def seen_with_graph(function, x, row, column):
     leaf = x.detach().clone().requires_grad_()
     out = function(leaf)[..., row, column].sum()
@@ -128,20 +179,24 @@ ANSWERS = {
         wrong=[(2, "in one dimension"), (9, "9 weights"), (3, "2 apart"), (1, "plain picture"),
                (0.25, "smallest by the largest"), (16, "and multiply"), ("four", "one number")]),
     "06.2": dict(
-        stub=upsample_stub, right=[filtered, separable],
+        stub=upsample_stub, right=[filtered, separable, by_stamps],
         wrong=[(lambda x: F.interpolate(x, scale_factor=2), "merely repeated"),
                (lambda x: filtered(x, gain=1.0), "four times darker"),
                (lambda x: filtered(x, gain=2.0), "gain is 2 for each axis"), (spread, "the filter is missing"),
                (lambda x: filtered(x, pad=(1, 2)), "shifted by one pixel"), (channels_mixed, "channels are mixed"),
                (lambda x: F.interpolate(x, scale_factor=2, mode="bilinear"), "repeat the last pixel"),
                (lambda x: filtered(x, pad=(1, 1)), "has the shape"), (lambda x: filtered(x, gain=3.0), "scaled to sum"),
-               (three_channels_only, "single channel"), (lambda x: filtered(x.detach()), "no gradient flows")]),
+               (three_channels_only, "single channel"),
+               (lambda x: filtered(x, gain=16.0), "four times brighter"), (lambda x: filtered(x, gain=64.0), "used as they are"),
+               (at_odd_places, "odd positions"), (rows_only, "only the rows"), (lambda x: filtered(x.detach()), "no gradient flows")]),
     "06.3": dict(
-        stub=chain_stub, right=[chain, chain_at_the_end],
+        stub=chain_stub, right=[chain, chain_at_the_end, chain_by_popping],
         wrong=[(chain_without, "coarse mask is missing"),
                (lambda outputs, c, up: outputs[-1], "only the last head"),
                (chain_of_outputs, "sum so far"), (chain_from_its_size_on, "more than once"),
-               (chain_repeated, "repeating its pixels"),
+               (chain_repeated, "repeating its pixels"), (chain_in_place, "changes the tensors"),
+               (chain_before_enlarging, "size of the *last* output"),
+               (lambda outputs, c, up: [chain(outputs, c, up)], "should be a tensor"),
                (lambda outputs, c, up: chain(outputs, -c, up), "not subtracted"),
                (lambda outputs, c, up: chain(outputs, (c + 1) / 2, up), "where the sizes agree"),
                (lambda outputs, c, up: chain(outputs[:2], c, up), "has the shape"),
@@ -151,7 +206,7 @@ ANSWERS = {
         wrong=[(6, "after* the transposed convolution"), (3, "halved 6"), (5, "rounded up"), (16, "rows times columns"),
                (8, "goes backward"), (12, "minding the overlap"), ("4 columns", "one number")]),
     "06.5": dict(
-        stub=seen_stub, right=[seen],
+        stub=seen_stub, right=[seen, seen_by_jacobian],
         wrong=[(gradient_of, "the gradient itself"),
                (lambda *args: gradient_of(*args).sum(dim=(0, 1)), "influences cancel here"),
                (lambda *args: gradient_of(*args).sum(dim=(0, 1)).abs(), "after the sum"),
@@ -161,7 +216,7 @@ ANSWERS = {
                (lambda *args: gradient_of(*args)[0].abs().sum(dim=0), "only the first sample"),
                (lambda *args: gradient_of(*args).square().sum(dim=(0, 1)), "the absolute gradient of"),
                (lambda *args: seen(*args).flatten(), "has the shape"), (seen_with_graph, "hangs on the graph"),
-               (seen_in_place, "has a `.grad` now")]),
+               (seen_in_place, "has a `.grad` now"), (seen_of_a_clone, "a clone of such an x"),]),
 }
 
 

@@ -45,6 +45,25 @@ def by_loops(h, group=4):
     return torch.cat([h, torch.stack(channel).view(n, 1, 1, 1).expand(n, 1, *h.shape[2:])], 1)
 
 
+def within_a_sample(h, group=4):
+    spread_of = (h.var((1, 2, 3), unbiased=False) + 1e-8).sqrt()
+    return torch.cat([h, spread_of.view(-1, 1, 1, 1).expand(-1, 1, *h.shape[2:])], 1)
+
+
+def one_for_all(h, group=4):
+    out = with_deviation(h, group)
+    return torch.cat([h, out[:, -1:].mean().expand(len(h), 1, *h.shape[2:])], 1)
+
+
+def by_einsum(h, group=4):
+    group = min(len(h), group)
+    rows = h.reshape(group, -1, *h.shape[1:])
+    rest = rows - torch.einsum("gmchw->mchw", rows) / group
+    deviation = (torch.einsum("gmchw,gmchw->mchw", rest, rest) / group + 1e-8) ** 0.5
+    channel = torch.cat([torch.einsum("mchw->m", deviation) / h[0].numel()] * group)
+    return torch.cat([h, channel[:, None, None, None] * torch.ones(len(h), 1, *h.shape[2:])], 1)
+
+
 def halve_stub(x):
     ...     # your lines here
 
@@ -129,12 +148,13 @@ ANSWERS = {
                (math.sqrt(2), "one block"), (1, "with the division"), (2**-3.5, "grows"), (20, "what one block does"),
                ("eleven", "one number")]),
     "07.2": dict(
-        stub=deviation_stub, right=[with_deviation, by_loops],
+        stub=deviation_stub, right=[with_deviation, by_loops, by_einsum],
         wrong=[(mistake(blocks=True), "blocks of neighbours"), (mistake(unbiased=True), "G - 1"),
                (mistake(whole=True), "a group has four"), (mistake(variance=True), "take the square root"),
                (mistake(late=True), "averaged first"), (mistake(wide=True), "pixel to pixel"),
                (mistake(first=True), "comes last"), (mistake(alone=True), "append it to h"),
                (mistake(spread=True), "wrong samples"), (mistake(eps=False), "inside the root"),
+               (within_a_sample, "pixels of one sample"), (one_for_all, "each group is to have its own"),
                (mistake(detach=True), "is something detached"),
                (lambda h, group=4: with_deviation(h), "groups of 3"),
                (lambda h, group=4: with_deviation(2 * h), "h itself")]),
@@ -148,12 +168,14 @@ ANSWERS = {
                (halve_wrongly(divide=1.0), "64 times"), (halve_wrongly(divide=8.0), "8 times"),
                (halve_wrongly(down=1), "not halved"), (halve_wrongly(pad=0), "too small"),
                (halve_wrongly(taps=(1.0,) * 4, divide=16.0), "weigh the same"),
-               (halve_wrongly(mode="replicate"), "not a copy of the edge"),
+               (halve_wrongly(mode="replicate"), "not a copy or a mirror"),
+               (lambda x: halve(F.pad(x, (2, 0, 2, 0)), pad=0), "shifted by a pixel"),
+               (lambda x: halve(x).sum(1, keepdim=True).expand(-1, x.shape[1], -1, -1) + 0, "channels are mixed"),
                (halve_wrongly(pad=2), "it should have [2, 3, 4, 6]"),
                (lambda x: halve(x).detach(), "no gradient flows"),
                (halve_wrongly(taps=(1.0, 2.0, 2.0, 1.0), divide=36.0), "outer product")]),
     "07.5": dict(
-        stub=who_stub, right=[who_decides, by_trying],
+        stub=who_stub, right=[who_decides, by_trying, lambda *args: torch.tensor(who_decides(*args)).numpy()],
         wrong=[(lambda critic, image, mask, n: [n], "not alone"),
                (lambda critic, image, mask, n: list(range(n // 4 * 4, n // 4 * 4 + 4)), "block of neighbours"),
                (who_wrongly(every=True), "score n alone"), (who_wrongly(rest=True), "itself"),
@@ -161,12 +183,17 @@ ANSWERS = {
                (who_wrongly(use=(1,)), "looks at the image only"),
                (lambda critic, image, mask, n: list(range(n % max(len(image) // 4, 1), len(image),
                                                           max(len(image) // 4, 1))), "judges every sample alone"),
-               (lambda critic, image, mask, n: n, "return a list")]),
+               (lambda critic, image, mask, n: n, "return a list"),
+               (lambda *args: [[sample] for sample in who_decides(*args)], "flat list"),
+               (lambda *args: [k in who_decides(*args) for k in range(len(args[1]))], "True or False"),
+               (lambda *args: [sample + 1 for sample in who_decides(*args)], "you found [2, 4, 6, 8]")]),
     "07.6": dict(
         stub=weights_stub, right=[weights, doubled],
         wrong=[(weights_wrongly(sign=1.0), "its sign"), (weights_wrongly(factor=1.0), "make up for the 0.8"),
                (weights_wrongly(factor=1 / 1.2), "1.2"), (weights_wrongly(one_side=True), "exchanged"),
-               (weights_wrongly(same=True), "opposite sign"), (lambda K: weights(K)[:2], "three tensors"),
+               (weights_wrongly(same=True), "opposite sign"), (weights_wrongly(factor=0.0), "v must not be zero"),
+               (lambda K: (*weights(K)[:2], weights(K)[2] * torch.tensor([1.0, -1.0]).repeat_interleave(K)), "same sign"),
+               (lambda K: (*weights(K)[:2], weights(K)[2] / 2), "each a[k] is to be compared"), (lambda K: weights(K)[:2], "three tensors"),
                (lambda K: (*weights(K)[:2], torch.ones(K)), "v has the shape")]),
 }
 

@@ -98,6 +98,13 @@ def measure_steps(f, codes, y, numbers=torch.sum, each=torch.mean, root="late", 
     return final(out.sqrt() if root == "late" else out)
 
 
+def by_norm(f, codes, y):
+    """Right: one norm of everything, with the number of codes taken out."""
+    codes = codes.detach().clone().requires_grad_(True)
+    slope, = torch.autograd.grad(torch.einsum("nchw,nchw->", f(codes), y), codes, create_graph=True)
+    return slope.flatten(1).norm(dim=1) / codes.shape[1] ** 0.5
+
+
 def steps_wrongly(**options):
     return lambda f, codes, y: measure_steps(f, codes, y, **options)
 
@@ -113,14 +120,16 @@ ANSWERS = {
                (r1_wrongly(root=True), "leave out the root"), (r1_wrongly(samples=None), "return their mean"),
                (r1_wrongly(factor=0.5), "one half belongs"), (r1_wrongly(score=torch.mean), "mean score"),
                (r1_wrongly(power=1), "square the slopes"), (r1_wrongly(graph=False), "cannot be trained"),
-               (r1_wrongly(detach=True), "must stay connected"), (r1_wrongly(factor=3.0), "the value is not"),
-               (r1_wrongly(copy=False), "the reader's own tensor")]),
+               (r1_wrongly(detach=True), "must stay connected"),
+               (lambda critic, image: r1_of_images(critic, image).item(), "should be a tensor"),
+               (lambda critic, image: torch.autograd.grad(critic(image).sum(), image)[0], "does not require grad"), (r1_wrongly(factor=3.0), "the value is not"),
+               (r1_wrongly(copy=False), "tensor that you were given")]),
     "08.3": dict(
         stub=..., right=[62.5, 62.5001],
         wrong=[(250, "square"), (16000, "other way round"), (1000, "too strong"), (480, "raised by hand"),
                (0.625, "image's weight"), (10, "share of pixels")]),
     "08.4": dict(
-        stub=hold_stub, right=[by_blocks, hold()],
+        stub=hold_stub, right=[by_blocks, hold(), lambda c, m: F.mse_loss(F.interpolate(m, size=c.shape[-2:], mode="area"), c)],
         wrong=[(hold(shrink=lambda m: m[..., ::2, ::2]), "one pixel of every block"),
                (hold(shrink=lambda m: F.max_pool2d(m, 2)), "largest pixel"),
                (lambda c, m: (F.interpolate(c, scale_factor=m.shape[-1] // c.shape[-1]) - m).square().mean(), "enlarge"),
@@ -131,7 +140,9 @@ ANSWERS = {
                (lambda c, m: by_blocks(c.detach(), m), "into the coarse mask"),
                (lambda c, m: by_blocks(c, m.detach()), "into the final mask"),
                (hold(shrink=lambda m: F.avg_pool2d(m, m.shape[-1] // 4)), "2 and 2 pixels"),
-               (lambda c, m: (c - m.mean()).square().mean(), "not the mean of squares")]),
+               (lambda c, m: (c - m.mean()).square().mean(), "not the mean of squares"),
+               (lambda c, m: F.mse_loss(F.adaptive_avg_pool2d(m, c.shape[-1]), c).item(), "should be a tensor"),
+               (lambda c, m: (F.adaptive_avg_pool2d(m, c.shape[-1]) - c).square().mean((1, 2, 3)), "it should have []")]),
     "08.5": dict(
         stub=..., right=[0.1, 0.3 / 3],
         wrong=[(0.3, "a batch is mixed"), (1 / 3, "the die alone"), (0.2, "only one"), (0.15, "two coins"),
@@ -151,11 +162,13 @@ ANSWERS = {
         wrong=[("abe", "image head"), ("bce", "detached"), ("d", "shape of the image"), ("b", "something is missing"),
                ("f", "not among them")]),
     "08.8": dict(
-        stub=steps_stub, right=[measure_steps],
+        stub=steps_stub, right=[measure_steps, by_norm],
         wrong=[(steps_wrongly(each=torch.sum), "add up the K codes"), (steps_wrongly(numbers=torch.mean), "they are summed"),
                (steps_wrongly(numbers=torch.mean, each=torch.sum), "other way round"),
                (steps_wrongly(root=None), "root is missing"), (steps_wrongly(root="early"), "root for every code"),
                (steps_wrongly(final=torch.mean), "one length for each sample"), (steps_wrongly(scale=0.5), "root of the pixels"),
+               (lambda f, codes, y: measure_steps(f, codes, y, each=torch.sum) / codes.shape[1], "outside of it"),
+               (lambda f, codes, y: measure_steps(f, codes, y, scale=1 / y.numel()), "take the sum"),
                (steps_wrongly(direction=False), "y is not used"), (steps_wrongly(final=lambda x: x[:, None]), "one length for each of the 5"),
                (steps_wrongly(scale=3.0), "are not the root"), (steps_wrongly(graph=False), "cannot be trained"),
                (steps_wrongly(cut=False), "made the codes")]),
