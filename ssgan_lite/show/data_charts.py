@@ -85,7 +85,8 @@ def correlation_table(matrix: np.ndarray, names: Sequence[str]) -> Figure:
     axis.imshow(shown, cmap="gray_r", vmin=0, vmax=1.6, aspect="auto")
     for i in range(count):
         for j in range(i):
-            axis.text(j, i, f"{matrix[i, j]:.2f}".replace("0.", ".").replace("-0.", "-."), ha="center", va="center",
+            number = f"{round(matrix[i, j], 2) + 0.0:.2f}"                 # + 0.0: never "-.00"
+            axis.text(j, i, number.replace("0.", ".", 1), ha="center", va="center",
                       fontsize=7.5, color=INK)
     axis.set_xticks(range(count - 1), names[:-1], rotation=45, ha="right")
     axis.set_yticks(range(1, count), names[1:])

@@ -28,7 +28,7 @@ def weight_tables(tables: Mapping[str, Tensor], row_notes: Mapping[str, Sequence
         raise UserError(f"The tables must be matrices of one shape, not {sorted(shapes)}.")
     (height, width), notes = shapes.pop(), row_notes or {}
     figure = Figure(figsize=(2.9 * len(tables), 0.42 * height + 0.75))
-    largest = max(float(table.abs().max()) for table in tables.values())
+    largest = max(1e-9, *(float(table.abs().max()) for table in tables.values()))
     for number, (axis, (title, table)) in enumerate(zip(np.atleast_1d(figure.subplots(1, len(tables))),
                                                         tables.items())):
         axis.set_xlim(-1.1, width + 1.3), axis.set_ylim(height + 0.05, -0.45)
@@ -40,7 +40,8 @@ def weight_tables(tables: Mapping[str, Tensor], row_notes: Mapping[str, Sequence
                 strength = 0.55 * abs(value) / largest
                 shade = 1 - strength * (1 - np.array([0x22, 0x57, 0x7A]) / 255)
                 axis.add_patch(Rectangle((j, i), 1, 1, facecolor=shade, edgecolor=INK, linewidth=0.8))
-                axis.text(j + 0.5, i + 0.52, f"{value:.2f}", ha="center", va="center", fontsize=9, color=INK)
+                text = f"{round(value, 2) + 0.0:.2f}"                       # + 0.0: never "-0.00"
+                axis.text(j + 0.5, i + 0.52, text, ha="center", va="center", fontsize=9, color=INK)
             if title in notes:
                 axis.text(width + 0.1, i + 0.52, notes[title][i], ha="left", va="center", fontsize=8, color=INK)
             if number == 0 and i < len(rows):
