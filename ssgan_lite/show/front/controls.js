@@ -51,12 +51,13 @@ function setIcon(element, name) { element.querySelector("svg").replaceWith(icon(
 
 let strokes = 0;
 
-// A slider that reports while it is dragged. All values of one drag carry the same stroke number.
+// A slider that reports while it is dragged. All values of one drag, or of one key held down, carry the same stroke
+// number. When it comes to rest it says so.
 function slider(label, { min, max, step, title, onmove, onrest, format = v => v.toFixed(2) }) {
   const input = h("input", { type: "range", min, max, step, title, "aria-label": title ?? label });
   const value = h("output", { class: "fe-value" });
   const root = h("label", { class: "fe-slider" }, h("span", {}, label), input, value);
-  let stroke = null;
+  let stroke = null, keyed = false;
   const paint = () => {
     value.textContent = format(+input.value);
     // The bar is filled from zero, or from the left end where there is no zero.
@@ -70,7 +71,10 @@ function slider(label, { min, max, step, title, onmove, onrest, format = v => v.
     onmove(+input.value, stroke);
   });
   const rest = () => { if (stroke) { stroke = null; onrest?.(); } };
-  for (const kind of ["change", "pointerup", "blur"]) input.addEventListener(kind, rest);
+  // A key that repeats brings a "change" each time; its stroke ends when it is let go.
+  input.addEventListener("keydown", event => { keyed ||= /^(Arrow|Page|Home|End)/.test(event.key); });
+  input.addEventListener("change", () => { if (!keyed) rest(); });
+  for (const kind of ["keyup", "pointerup", "blur"]) input.addEventListener(kind, () => { keyed = false; rest(); });
   return {
     root, input,
     set(v) { if (stroke === null) { input.value = v; paint(); } },
@@ -99,14 +103,38 @@ function menu(symbol, label, title, ...content) {
            closeIfOutside(target) { if (!root.contains(target)) toggle(false); } };
 }
 
-function fileButton(symbol, label, title, accept, onfile) {
+// Jupyter closes the line to the kernel at a message of 10 MB, so files have to stay below.
+const MOST_BYTES = 8e6;
+
+function fileButton(symbol, label, title, accept, onfile, onfail, prepared = file => file) {
   const input = h("input", { type: "file", accept, hidden: true, tabindex: "-1", "aria-hidden": "true" });
   input.addEventListener("change", async () => {
     const file = input.files[0];
+    if (!file) return;
+    try {
+      const content = await prepared(file);
+      if (content.size > MOST_BYTES) onfail(`"${file.name}" is too large (more than ${MOST_BYTES / 1e6} MB).`);
+      else onfile(await content.arrayBuffer());
+    } catch (error) {
+      onfail(`"${file.name}" cannot be read.`);
+    }
     input.value = "";
-    if (file) onfile(await file.arrayBuffer(), file.name);
   });
   return h("span", { class: "fe-file" }, button(symbol, label, title, () => input.click()), input);
+}
+
+// A large photograph, made smaller before it travels; what is small or no image goes as it is.
+async function smaller(file) {
+  if (file.size < MOST_BYTES / 4) return file;
+  try {
+    const bitmap = await createImageBitmap(file), scale = Math.min(1, 2048 / Math.max(bitmap.width, bitmap.height));
+    const canvas = h("canvas", { width: Math.max(1, Math.round(scale * bitmap.width)),
+                                 height: Math.max(1, Math.round(scale * bitmap.height)) });
+    canvas.getContext("2d").drawImage(bitmap, 0, 0, canvas.width, canvas.height);
+    return await new Promise(resolve => canvas.toBlob(blob => resolve(blob ?? file), "image/jpeg", 0.95));
+  } catch (error) {
+    return file;
+  }
 }
 
 function download(name, blob) {

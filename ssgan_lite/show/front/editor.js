@@ -10,11 +10,12 @@ function render({ model, el }) {
   // --- the whole face
   const variety = slider("variety", {
     min: 0, max: 1.2, step: 0.02, title: "Truncation: 0 is the model's average face, 1 its full variety",
-    onmove: (value, stroke) => ask({ do: "psi", value, stroke }) });
+    onmove: (value, stroke) => ask({ do: "psi", value, stroke }), onrest: () => ask({ do: "look" }) });
   const newFace = button("dice", "New face", "Another face; locked parts stay (N)", () => ask({ do: "new_face" }),
                          { class: "fe-main" });
   const compare = button("compare", "Compare", "Hold to see the original (hold C)", () => {});
-  const hold = on => { picture.show(on ? "original" : "now"); compare.classList.toggle("fe-held", on); };
+  const rests = () => changes.getAttribute("aria-pressed") === "true" ? "changes" : "now";
+  const hold = on => { picture.show(on ? "original" : rests()); compare.classList.toggle("fe-held", on); };
   compare.addEventListener("pointerdown", event => { compare.setPointerCapture(event.pointerId); hold(true); });
   for (const kind of ["pointerup", "pointercancel", "lostpointercapture", "blur"]) {
     compare.addEventListener(kind, () => hold(false));
@@ -33,7 +34,7 @@ function render({ model, el }) {
     h("div", { class: "fe-row" },
       button("", "the model's own", "The background that the model makes", () => behind(null)),
       fileButton("open", "a picture …", "An image from your computer", "image/*",
-                 content => ask({ do: "backdrop" , content: null }, content))),
+                 content => ask({ do: "backdrop" }, content), text => say(text), smaller)),
     h("div", { class: "fe-row fe-colours" }, ...COLOURS.map(colour => h("button", {
       type: "button", class: "fe-colour", style: `background:${colour}`, title: `Background ${colour}`,
       "aria-label": `Background ${colour}`, onclick: () => behind(colour) })), own),
@@ -49,15 +50,15 @@ function render({ model, el }) {
       button("", "Picture + mask", "PNG", () => exporting("picture")),
       button("", "Film", "GIF: from the original to this face and back", () => exporting("film")),
       button("", "Face", "A file that can be opened here again", () => exporting("face"))));
-  const open = fileButton("open", "", "Open a saved face", ".safetensors", content => ask({ do: "open" }, content));
+  const open = fileButton("open", "", "Open a saved face", ".safetensors", content => ask({ do: "open" }, content),
+                          text => say(text));
 
   // --- below the picture
   const inside = h("i", {}), outside = h("i", {}), insideText = h("output", {}), outsideText = h("output", {});
   const insideName = h("span", {}, "inside");
   const changes = button("changes", "where?", "Show where the picture has changed", () => {
-    const on = changes.getAttribute("aria-pressed") !== "true";
-    changes.setAttribute("aria-pressed", String(on));
-    picture.show(on ? "changes" : "now");
+    changes.setAttribute("aria-pressed", String(rests() === "now"));
+    picture.show(rests());
   }, { "aria-pressed": "false" });
   const meter = h("div", {
     class: "fe-meter", role: "group", "aria-label": "How much has changed since this part was chosen" },
@@ -65,6 +66,7 @@ function render({ model, el }) {
     h("span", {}, "elsewhere"), h("div", { class: "fe-bar fe-else" }, outside), outsideText, changes);
   const chips = h("div", { class: "fe-chips", role: "radiogroup", "aria-label": "Parts of the face" });
   const said = h("p", { class: "fe-said", role: "status", "aria-live": "polite" });
+  const say = text => { said.textContent = text; };
   const rescue = h("div", { class: "fe-rescue", role: "alert", hidden: true },
     h("p", {}, "The kernel does not answer: it is busy, or it was restarted. Run the cell again to go on. "
                + "Your face is not lost:"),
@@ -100,10 +102,11 @@ function render({ model, el }) {
     if (key === "c") { if (!event.repeat) hold(true); return; }
     if (KEYS[key] && !event.repeat) { ask(KEYS[key]); event.preventDefault(); }
   });
-  root.addEventListener("keyup", event => {
-    event.stopPropagation();
-    if (event.key.toLowerCase() === "c") hold(false);
-  });
+  root.addEventListener("keyup", event => event.stopPropagation());
+  // Wherever the key is let go, and if the window is left while it is down: the picture must not stay the old one.
+  const letGo = event => { if (event.type === "blur" || event.key.toLowerCase() === "c") hold(false); };
+  document.addEventListener("keyup", letGo, true);
+  window.addEventListener("blur", letGo);
   const elsewhere = event => { for (const m of [backdrop, exporter]) if (m.isOpen) m.closeIfOutside(event.target); };
   document.addEventListener("pointerdown", elsewhere, true);
 
@@ -147,7 +150,9 @@ function render({ model, el }) {
     insideName.textContent = view.parts[view.part].name;
     inside.style.width = length(view.meter.inside); outside.style.width = length(view.meter.outside);
     insideText.textContent = percent(view.meter.inside); outsideText.textContent = percent(view.meter.outside);
-    said.textContent = view.said;
+    say(view.said);
+    // A button that cannot be pressed any more loses the focus, and the next keys would go to the notebook.
+    if (root.contains(document.activeElement) && document.activeElement.disabled) root.focus({ preventScroll: true });
     folderRow.hidden = !view.folder;
   }
   let galleryView = null, galleryCopy = new Uint8Array(0);
@@ -166,18 +171,20 @@ function render({ model, el }) {
   const offered = (message, buffers) => {
     if (message?.download) download(message.download, new Blob([buffers[0]]));
   };
-  model.on("change:answered", update);
   model.on("msg:custom", offered);
-  // What the kernel shows of itself, `editor.refresh()`, comes without an answer.
-  const refreshed = () => queueMicrotask(update);
-  model.on("change:pixels change:view", refreshed);
+  // Once for all that came together; what the kernel shows of itself, `editor.refresh()`, comes without an answer.
+  let due = false;
+  const news = () => { if (!due) queueMicrotask(() => { due = false; update(); }); due = true; };
+  model.on("change:answered change:pixels change:view", news);
   update();
   if (!model.get("gallery")?.byteLength && model.get("size") <= 128) ask({ do: "gallery" });
 
   return () => {
     link.stop(); picture.stop();
     document.removeEventListener("pointerdown", elsewhere, true);
-    model.off("change:answered", update); model.off("change:pixels change:view", refreshed);
+    document.removeEventListener("keyup", letGo, true);
+    window.removeEventListener("blur", letGo);
+    model.off("change:answered change:pixels change:view", news);
     model.off("msg:custom", offered);
   };
 }

@@ -11,12 +11,13 @@ function makePanel({ ask, onDrag }) {
     button("", "shape", "Another shape for this part", () => ask({ do: "dice", kind: "shape" })),
     button("", "texture", "Another texture for this part", () => ask({ do: "dice", kind: "texture" })),
   ];
+  const atRest = () => { onDrag(false); ask({ do: "look" }); };      // the kernel ends the step and keeps a copy
   const sliders = {}, groups = h("div", { class: "fe-groups" });
   for (const kind of Object.keys(KINDS)) {
     sliders[kind] = [0, 1, 2].map(axis => slider(String(axis + 1), {
       min: -3, max: 3, step: 0.05, format: v => (v > 0 ? "+" : "") + v.toFixed(1), title: `${KINDS[kind]} ${axis + 1}`,
       onmove: (value, stroke) => { onDrag(true); ask({ do: "slide", kind, axis, value, stroke }); },
-      onrest: () => onDrag(false),
+      onrest: atRest,
     }));
     groups.append(h("fieldset", { class: `fe-${kind}` }, h("legend", {}, KINDS[kind]),
                     ...sliders[kind].map(s => s.root)));
@@ -24,7 +25,7 @@ function makePanel({ ask, onDrag }) {
   const place = { dx: 0, dy: 0, zoom: 1 };
   const moved = (key, value, stroke) => { place[key] = value; onDrag(true); ask({ do: "place", ...place, stroke }); };
   const placer = (key, label, title, min, max) => slider(label, {
-    min, max, step: 0.02, title, onmove: (value, stroke) => moved(key, value, stroke), onrest: () => onDrag(false) });
+    min, max, step: 0.02, title, onmove: (value, stroke) => moved(key, value, stroke), onrest: atRest });
   const placing = {
     dx: placer("dx", "across", "Move left or right", -1, 1),
     dy: placer("dy", "down", "Move up or down", -1, 1),

@@ -1,0 +1,225 @@
+"""The editor's page under hard use, without Jupyter around it: both ends can be looked at, and it takes seconds."""
+
+from __future__ import annotations
+
+import io
+import os
+import random
+
+import numpy as np
+import pytest
+from bare_page import BarePage
+from PIL import Image
+
+import ssgan_lite as sg
+from ssgan_lite.edit import Session
+from ssgan_lite.pictures import to_image
+
+CLICKING = float(os.environ.get("SSGAN_CLICKS", 15))       # seconds of random clicking; a minute for a thorough look
+SLIDERS = ["Shape 1", "Shape 2", "Texture 1", "Texture 3", "Move left or right", "Size",
+           "Truncation: 0 is the model's average face, 1 its full variety"]
+# In the page, quick as no hand is: a button, a thumb or a part; a drag of a slider; a key; without ever waiting.
+ACT = """([what, share, value]) => {
+  const root = document.querySelector('.fe'), seen = list => [...list].filter(e => e.offsetParent && !e.disabled);
+  const pick = list => list[Math.floor(share * list.length)];
+  if (what === 'click') pick(seen(root.querySelectorAll('button, summary')))?.click();
+  if (what === 'part') {
+    const over = root.querySelector('.fe-over'), box = over.getBoundingClientRect();
+    const at = { bubbles: true, clientX: box.left + share * box.width, clientY: box.top + value * box.height };
+    over.dispatchEvent(new PointerEvent('pointermove', at)); over.dispatchEvent(new MouseEvent('click', at));
+  }
+  if (what === 'drag') {
+    const input = pick(seen(root.querySelectorAll('input[type=range]')));
+    if (!input) return;
+    for (const way of [0.3, 0.6, 1]) {
+      input.value = +input.min + way * value * (input.max - input.min);
+      input.dispatchEvent(new Event('input', { bubbles: true }));
+    }
+    input.dispatchEvent(new Event('change', { bubbles: true }));
+  }
+}"""
+
+
+@pytest.fixture(scope="module")
+def G() -> sg.SemanticGenerator:
+    return sg.load_pretrained("nano32")
+
+
+@pytest.fixture()
+def page(browser, G, tmp_path):
+    pytest.importorskip("anywidget", reason="the course extra is not installed")
+    from ssgan_lite.show import FaceEditor
+
+    page = BarePage(browser, FaceEditor(G, seed=5, folder=tmp_path))
+    yield page
+    page.close()
+
+
+def drawn_afresh(page) -> np.ndarray:
+    """The face as another session draws it, from its state alone."""
+    return to_image(Session(page.editor.face.generator).render(page.editor.face.state).image)[0]
+
+
+def test_fast_random_use_leaves_nothing_stuck_and_no_step_lost(page, keep_screenshot):
+    draw, keys = random.Random(7), ["d", "l", "h", "n", "z", "y", "c", "Shift+Z", "ArrowRight", "ArrowLeft", "Tab",
+                                    "Enter", "Space", "Escape", "Home", "End"]
+    page.page.evaluate("() => { window.delay = 5; }")
+    end, n = page.page.evaluate("() => Date.now()") + 1000 * CLICKING, 0
+    while n < 100 or page.page.evaluate("() => Date.now()") < end:
+        n += 1
+        what = draw.choice(["click", "click", "click", "part", "drag", "drag", "key", "mouse"])
+        if what == "key":
+            page.page.keyboard.press(draw.choice(keys))
+        elif what == "mouse":
+            page.page.mouse.move(draw.uniform(0, 1000), draw.uniform(0, 880))
+            page.page.mouse.down()
+            page.page.mouse.move(draw.uniform(0, 1000), draw.uniform(0, 880), steps=3)
+            page.page.mouse.up()
+        else:
+            page.page.evaluate(ACT, [what, draw.random(), draw.random()])
+    page.settle()
+    page.page.keyboard.press("Escape")
+    keep_screenshot(page.page, "editor_page_after_random_use")
+    print(f"{n} random actions, {page.answered} requests, {len(page.editor.face.history.past)} steps to undo")
+    assert not page.errors and page.editor.last_error is None and page.page.locator(".fe-rescue").is_hidden()
+    where = page.button("where?")
+    if where.get_attribute("aria-pressed") == "true":
+        where.click()
+    # The page shows what the kernel holds, and that is what the state means.
+    face = page.editor.face
+    wanted = drawn_afresh(page)
+    assert np.abs(np.frombuffer(page.editor.pixels, np.uint8) - wanted.astype(int).flatten()).max() <= 1
+    assert page.distance(page.editor.pixels) <= 2, "the picture is stuck"
+    assert (np.array(page.page.locator(".fe-panel h3").text_content())
+            == face.generator.config.parts[page.editor.desk.part])
+    # Back through all steps, and forward again: nothing was lost.
+    states = [*face.history.past, face.state]
+    assert page.button("Undo (Z)").is_enabled() == (len(states) > 1)
+    for state in states[-2:-6:-1]:
+        page.press("Undo (Z)")
+        assert face.state is state and page.distance(page.editor.pixels) <= 2
+    while face.can_undo:
+        face.undo()
+    assert face.state is states[0]
+    while face.can_redo and face.state is not states[-1]:
+        face.redo()
+    assert face.state is states[-1]
+
+
+def test_what_was_dragged_last_is_in_the_copy_for_a_kernel_that_goes_away(page, G):
+    slider = page.page.get_by_label("Texture 1", exact=True)
+    slider.focus()
+    page.page.keyboard.press("End")
+    page.settle()
+    page.page.wait_for_timeout(200)
+    page.settle()
+    kept = Session.load(G, page.editor.snapshot)
+    assert (to_image(kept.render().image)[0] == drawn_afresh(page)).all() and kept.can_undo
+
+
+def test_a_key_held_down_on_a_slider_is_one_step(page):
+    slider = page.page.get_by_label("Shape 1", exact=True)
+    slider.focus()
+    for _ in range(6):
+        page.page.keyboard.down("ArrowRight")       # without an "up", playwright sends repeats
+    page.page.keyboard.up("ArrowRight")
+    page.settle()
+    page.page.wait_for_timeout(200)
+    page.settle()
+    assert len(page.editor.face.history.past) == 1
+    page.page.keyboard.press("ArrowLeft")
+    page.page.wait_for_timeout(200)
+    page.settle()
+    assert len(page.editor.face.history.past) == 2
+
+
+def test_compare_and_where_do_not_get_in_each_others_way(page):
+    page.press("Surprise me")
+    page.button("where?").click()
+    changed = page.page.locator(".fe-face").screenshot()
+    box = page.button("Compare").bounding_box()
+    page.page.mouse.move(box["x"] + 20, box["y"] + 15)
+    page.page.mouse.down()
+    assert page.distance(page.editor.original) <= 2
+    page.page.mouse.up()
+    assert page.button("where?").get_attribute("aria-pressed") == "true"
+    assert page.page.locator(".fe-face").screenshot() == changed, "the button is pressed, so the map is shown"
+    page.button("where?").click()
+    assert page.distance(page.editor.pixels) <= 2
+    # The key is let go somewhere else: the picture must not stay the old one.
+    page.page.locator(".fe-face").focus()
+    page.page.keyboard.down("c")
+    assert page.distance(page.editor.original) <= 2
+    page.page.evaluate("() => document.activeElement.blur()")
+    page.page.keyboard.up("c")
+    assert page.distance(page.editor.pixels) <= 2
+
+
+def test_the_focus_stays_in_the_editor_when_its_button_is_switched_off(page):
+    page.press("Surprise me")
+    page.button("Undo (Z)").focus()
+    page.page.keyboard.press("Enter")
+    page.settle()
+    assert not page.button("Undo (Z)").is_enabled()
+    assert page.page.evaluate("() => document.querySelector('.fe').contains(document.activeElement)")
+    page.page.keyboard.press("y")
+    page.settle()
+    assert page.button("Undo (Z)").is_enabled(), "keys still arrive"
+
+
+def test_files_of_every_kind(page, tmp_path, G):
+    picture = page.page.locator("input[type=file][accept='image/*']")
+    face = page.page.locator("input[type=file][accept='.safetensors']")
+
+    def give(chooser, name, content):
+        (tmp_path / name).write_bytes(content)
+        before = page.answered
+        chooser.set_input_files(tmp_path / name)
+        for _ in range(100):
+            page.page.wait_for_timeout(100)
+            if page.answered > before or name in page.said():
+                break
+        page.settle()
+        return page.said()
+
+    noise = np.random.default_rng(0).integers(0, 255, (2200, 2200, 3), np.uint8)
+    noise[:] = noise // 8 + np.array([20, 160, 40], np.uint8)
+    large = io.BytesIO()
+    Image.fromarray(noise).save(large, "BMP")
+    assert len(large.getvalue()) > 10e6             # more than Jupyter lets through
+    assert give(picture, "large.bmp", large.getvalue()) == ""
+    assert page.editor.view["backdrop"] and page.editor.view["can_undo"]
+    shown = page.editor.pixels
+    for name, content in [("empty.png", b""), ("words.png", b"words"), ("page.svg", b"<svg></svg>"),
+                          ("half.png", large.getvalue()[:3000])]:
+        assert "not an image" in give(picture, name, content), name
+    assert "too large" in give(picture, "huge.png", bytes(9_000_000))
+    other = sg.SemanticGenerator(sg.preset("nano32"))
+    from ssgan_lite.edit.store import face_to_bytes
+    for name, content, words in [("empty.safetensors", b"", "not a saved face"),
+                                 ("other.safetensors", face_to_bytes(Session(other)), "another model"),
+                                 ("cut.safetensors", face_to_bytes(Session(G, 1))[:-100], "damaged"),
+                                 ("huge.safetensors", bytes(9_000_000), "too large")]:
+        assert words in give(face, name, content), name
+    assert page.editor.pixels == shown and page.distance(shown) <= 2, "nothing was lost"
+
+
+def test_a_kernel_that_says_nothing(browser, G):
+    """After a while the page says so and offers what it has; should the answer come late, all goes on."""
+    from ssgan_lite.show import FaceEditor
+
+    page = BarePage(browser, FaceEditor(G, seed=5, folder=None))
+    page.page.clock.install()
+    page.page.evaluate("() => { window.deaf = true; }")
+    page.button("Surprise me").click()
+    page.page.clock.run_for(2000)
+    assert "fe-waiting" in page.page.locator(".fe").get_attribute("class")
+    page.page.clock.run_for(20_000)
+    assert page.page.locator(".fe-rescue").is_visible()
+    for name in ("this picture", "this face"):
+        assert page.button(name).is_visible()
+    with page.page.expect_download() as saved:
+        page.button("this face").click()
+    content = open(saved.value.path(), "rb").read()
+    assert (to_image(Session.load(G, content).render().image)[0] == drawn_afresh(page)).all()
+    page.close()
