@@ -93,7 +93,7 @@ def sampled_waves(frequencies: Sequence[int], size: int) -> Figure:
 def error_curve(seen: Sequence[float], between: Sequence[float], carried: int) -> Figure:
     """Share of wrong pixels against the number of frequencies, on the training grid and between its points.
 
-    `carried` is the largest number of frequencies that the grid can tell apart; a line marks it.
+    `carried` is the largest number of frequencies that the grid can tell apart; what lies beyond is shaded.
     """
     figure = Figure(figsize=(5.6, 2.5), layout="constrained")
     axis = figure.subplots()
@@ -105,7 +105,7 @@ def error_curve(seen: Sequence[float], between: Sequence[float], carried: int) -
               label="on the grid's points")
     axis.set_ylim(bottom=0), axis.set_xlim(-0.5, len(seen) - 0.5)
     axis.set_xticks(list(bands))
-    axis.text(carried + 0.6, axis.get_ylim()[1] * 0.97, "too fast\nfor the grid", fontsize=8, color=INK, va="top")
+    axis.text(carried + 0.6, axis.get_ylim()[1] * 0.97, "too fast\nfor the\ngrid", fontsize=8, color=INK, va="top")
     axis.legend(fontsize=8, frameon=False, labelcolor=INK, loc="upper center")
     _quiet(axis, "number of frequencies F", "wrong pixels in %")
     return figure
