@@ -24,7 +24,7 @@ def slider():
 
 def test_it_begins_with_the_smallest_weight(slider):
     assert repr(slider) == "OrbitSlider(3 R1 weights from 0 to 2)"
-    assert slider.weight.value == 0.0 and "not at rest after 40 steps" in slider.caption.value
+    assert slider.weight.value == 0.0 and "do not stay within 0.1 of the target in 40 steps" in slider.caption.value
     assert Image.open(io.BytesIO(slider.picture.value)).width > 500
 
 
@@ -32,7 +32,7 @@ def test_moving_it_draws_the_other_path(slider):
     first = slider.picture.value
     slider.weight.value = 2.0
     assert slider.picture.value != first
-    assert slider.arrival() == 4 and "after step 4" in slider.caption.value      # 0.5**4 is the first below 0.1
+    assert slider.arrival() == 4 and "from step 4 on" in slider.caption.value      # 0.5**4 is the first below 0.1
     slider.weight.value = 0.5
     assert slider.arrival() == 0
     slider.weight.value = 0.0

@@ -174,7 +174,7 @@ class DepthSheets(widgets.VBox):
         self.pictures[2].value = _png(mask_to_rgb(mask.argmax(1))[0])
         self.pictures[3].value = _png(to_image(image)[0])
         before, now = (torch.softmax(d, dim=1)[:, part].mean().item() for d in (self.depths, depths))
-        self.caption.value = (f"<p aria-live='polite'>The {self.part.value} has {100 * now:.0f} % of all weight"
+        self.caption.value = (f"<p aria-live='polite'>{self.part.value.capitalize()}: {100 * now:.0f} % of all weight"
                               + (f"; {100 * before:.0f} % before you moved it.</p>" if self.lift.value else ".</p>"))
         self._draw_section()
 

@@ -44,6 +44,6 @@ class OrbitSlider(widgets.VBox):
         FigureCanvasAgg(phase({f"R1 weight {weight:g}": self.paths[weight]})).print_figure(
             drawn, format="png", dpi=110, bbox_inches="tight")
         self.picture.value = drawn.getvalue()
-        told = (f"both numbers are at rest after step {step}" if step is not None
-                else f"they are not at rest after {len(self.paths[weight])} steps")
+        told = (f"both numbers stay within 0.1 of the target from step {step} on" if step is not None
+                else f"they do not stay within 0.1 of the target in {len(self.paths[weight])} steps")
         self.caption.value = f"<p aria-live='polite'>R1 weight {weight:g}: {told}.</p>"

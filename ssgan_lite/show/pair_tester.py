@@ -47,8 +47,9 @@ def score_beside(critic: Critic, image: Tensor, mask: Tensor, companions: tuple[
 
 @torch.no_grad()
 def mean_changes(critic: Critic, faces: Dataset, states: Sequence[tuple[int, int, float]], n: int = 60) -> list[float]:
-    """How much the scores of n faces (fewer, if there are not so many) change, on average, in each state (owner of the mask, dx, noise).
+    """How much the scores of n faces change, on average, in each state (owner of the mask, dx, noise).
 
+    n: fewer, if there are not so many.
     owner: how many faces further on the mask is taken from. Every face is judged in a group of four with three
     untouched ones, as in `score_beside`: sample k of 4 n shares its group with k + n, k + 2 n and k + 3 n.
     """
