@@ -239,6 +239,19 @@ def test_weights_of_a_snapshot_ship_as_themselves(ship, run: Path, tmp_path: Pat
         assert torch.allclose(weights, theirs.state_dict()[name], atol=1e-2, rtol=1e-3), name
 
 
+def test_a_report_ships_with_the_weights_it_is_about(ship, tmp_path: Path) -> None:
+    report, folder = tmp_path / "report", tmp_path / "weights"
+    report.mkdir(), folder.mkdir()
+    with pytest.raises(UserError, match="holds no report"):
+        ship.ship_measured(report, "tiny", folder)
+    (report / "measure.json").write_text(json.dumps({"models": [{"name": "runs/tiny.safetensors"}, {"name": "rival"}]}))
+    (report / "measure.txt").write_text("a table")
+    with pytest.raises(UserError, match="the report of tiny, not of other"):
+        ship.ship_measured(report, "other", folder)
+    assert ship.ship_measured(report, "tiny", folder) == "tiny.measure.txt, .json: tiny, rival"
+    assert (folder / "tiny.measure.txt").read_text() == "a table"
+
+
 def test_the_page_says_what_the_records_say(ship) -> None:
     """data/weights/README.md is written from the .json files beside it: `python tools/weights_page.py`."""
     import weights_page

@@ -11,6 +11,8 @@ the snapshots of the run:
                        to so many images, to train on from (the run must have been given --snapshot-networks)
     --snapshots N      snapshots/NAME/000000512.safetensors, ...: the averaged generators at N of them
     --lapse N          NAME-lapse.png: the same eight faces at N of them, one row each
+    --measured FOLDER  what `ssgan-lite measure NAME --out FOLDER` wrote goes beside it, as NAME.measure.txt and .json;
+                       alone, without a RUN ("-"), for weights that are there
     --kid N            the kernel distance of N faces of every snapshot goes into NAME.json, its curve into NAME-kid.png
                        (needs the extra `measure`, and matplotlib for the picture)
 """
@@ -54,7 +56,7 @@ def thinned(lines: list[dict], keep: int = 60) -> dict[str, list]:
 
 def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("run", type=Path)
+    parser.add_argument("run", type=Path, help='the folder of a run; "-" with --measured alone')
     parser.add_argument("name")
     parser.add_argument("--note", default="")
     parser.add_argument("--at", type=int, metavar="IMAGES")
@@ -62,12 +64,14 @@ def main() -> int:
     parser.add_argument("--snapshots", type=int, default=0, metavar="N")
     parser.add_argument("--lapse", type=int, default=0, metavar="N")
     parser.add_argument("--kid", type=int, default=0, metavar="N")
+    parser.add_argument("--measured", type=Path, metavar="FOLDER")
     parser.add_argument("--device", default="cpu", help="for --kid (default: %(default)s)")
     parser.add_argument("--folder", type=Path, default=DATA / "weights", help="where to (default: %(default)s)")
     options = parser.parse_args()
     run, name, folder = options.run, options.name, options.folder
     try:
-        print(ship(run, name, folder, options.note, options.at))
+        if str(run) != "-" or not options.measured:
+            print(ship(run, name, folder, options.note, options.at))
         if options.early is not None:
             print(ship_early(run, f"{name}-early", folder, options.early))
         if options.snapshots:
@@ -76,6 +80,8 @@ def main() -> int:
             print(ship_lapse(run, name, folder, options.lapse))
         if options.kid:
             print(ship_kid(run, name, folder, options.kid, options.device))
+        if options.measured:
+            print(ship_measured(options.measured, name, folder))
         if (folder.parent / assets.MANIFEST).exists():
             weights_page.write(folder)
             assets.write_manifest(folder.parent)
@@ -114,7 +120,7 @@ def ship(run: Path, name: str, folder: Path, note: str = "", at: int | None = No
               "command": f"ssgan-lite train --preset {described['preset']} --out runs/{name} {flags}",
               "curve": thinned([line for line in lines if line["images"] <= images])}
     path = folder / f"{name}.safetensors"
-    for end in ("-lapse.png", "-kid.png"):                 # of the weights that these replace
+    for end in ("-lapse.png", "-kid.png", ".measure.txt", ".measure.json"):      # of the weights that these replace
         (folder / f"{name}{end}").unlink(missing_ok=True)
     save_weights(generator, path, record, torch.float16)
     with atomic_write(path.with_suffix(".png")) as temporary:
@@ -173,6 +179,21 @@ def ship_kid(run: Path, name: str, folder: Path, n: int, device: str = "cpu") ->
     except ImportError:
         drawn = " (no picture: matplotlib is not installed)"
     return f"{name}: kernel distance {curve['kernel'][-1]:.2f}, heads against heads {curve['real']:.2f}{drawn}"
+
+
+def ship_measured(report: Path, name: str, folder: Path) -> str:
+    """Put a report of `ssgan-lite measure` beside the weights that it measured."""
+    try:
+        models = [Path(model["name"]).name.removesuffix(".safetensors")
+                  for model in json.loads((report / "measure.json").read_text(encoding="utf-8"))["models"]]
+    except (OSError, ValueError, KeyError) as error:
+        raise UserError(f'"{report}" holds no report of `ssgan-lite measure --out`: {error}') from error
+    if not models or models[0] != name:
+        raise UserError(f'"{report}" is the report of {models[0] if models else "nothing"}, not of {name}.')
+    for end in ("txt", "json"):
+        with atomic_write(folder / f"{name}.measure.{end}") as temporary:
+            shutil.copyfile(report / f"measure.{end}", temporary)
+    return f"{name}.measure.txt, .json: {', '.join(models)}"
 
 
 def recorded_model_size(run: Path) -> int:
