@@ -95,6 +95,8 @@ def unmoved_parts(answer):
     expect(isinstance(out, (list, tuple)), "a list of names is wanted, in the order of `names`; "
                                            f"you return {describe(out)}")
     out = list(out)
+    expect(not out or isinstance(out[0], (str, int)), "the list should hold one name for each unmoved part; the first "
+                                                      f"thing in yours is {describe(out[0] if out else out)}")
     expect(all(isinstance(item, str) for item in out), "you return numbers; turn each into the name of its part: "
                                                        "`names[p]`")
     expect(out != ["hair"], "these are the parts that moved; the others are asked for")

@@ -92,8 +92,11 @@ class CodeEdits:
 
     def _codes_of_another(self, other: CodeEdits) -> Tensor:
         """[N, n_latent, S]; the other face may be a single one."""
+        if not isinstance(other, CodeEdits):
+            raise UserError(f"Copy from another face, a `Session`; this is of type {type(other).__name__}.")
         if other.generator is not self.generator:
-            raise UserError("The two faces belong to different models; their codes mean different things.")
+            raise UserError("The two faces belong to different models; their codes mean different things. "
+                            "`Session(face.generator, seed)` makes another one of the same model.")
         n, m = len(self.state.codes), len(other.state.codes)
         if m not in (1, n):
             raise UserError(f"{m} faces cannot be copied to {n}; take one of them with `pick`.")

@@ -56,7 +56,8 @@ def same(test):
 ANSWERS = {
     "00.1": dict(
         stub=order_stub, right=[order, made_by_hand],
-        wrong=[(lambda G: order(G).render(), "without `.render()`"),
+        wrong=[(lambda G: Session(G, 9).copy_from(1, "hair"), "a `Session`"),
+               (lambda G: order(G).render(), "without `.render()`"),
                (lambda G: order(G).state.codes, "should return a `Session`"),
                (lambda G: Session(G, 9).copy_from(Session(G, 1)), "this is seed 1 from head to foot"),
                (lambda G: order(G, first=0), "begin with the face of seed 9"),
@@ -74,6 +75,7 @@ ANSWERS = {
         wrong=[(lambda before, after, names: [n for n in names if n not in unmoved_with_a_loop(before, after, names)],
                 "these are the parts that moved"),
                (lambda before, after, names: [p for p in range(5) if p != 2], "numbers"),
+               (lambda before, after, names: [(n, True) for n in names], "one name for each"),
                (lambda before, after, names: torch.equal(before.depths, after.depths), "a list of names"),
                (lambda before, after, names: names if torch.equal(before.depths, after.depths) else [], "every part"),
                (until_the_first, "you stop at the first"),
