@@ -78,7 +78,7 @@ def expect_choice(out: object, right: str | Sequence[str], hints: Mapping[str, s
     options = sorted({*right, *hints})
     expect(isinstance(out, (str, list, tuple, set)) and all(isinstance(item, str) for item in out),
            f'choose from {", ".join(options)}, as text: "{options[0]}"; you gave {describe(out)}')
-    chosen = {letter.strip().lower() for letter in out if letter.strip(" ,")}
+    chosen = {letter.strip(" ,()").lower() for letter in out} - {""}
     expect(chosen <= set(options), f'choose from {", ".join(options)}; "{", ".join(sorted(chosen))}" is not among them')
     for letter in sorted(chosen - set(right)):
         expect(False, hints[letter])

@@ -90,7 +90,7 @@ def part_statistics(answer):
     expect(not close(share, each.mean(1)), "your share is of the pixels; count the *faces* that have any pixel of the "
                                            "part")
     expect_close(share, right_share, "a face has a part if any of its pixels does", what="your share")
-    expect(not area.isnan().any(), "a part that no face has should get area 0; yours divides 0 by 0")
+    expect(not area.isnan().any(), "the area of a part that no face has should be 0; yours divides 0 by 0")
     expect(not close(area, each.mean(1)), "your area is the mean over all faces; leave out those that lack the part")
     expect(not close(area, right_area * h * w), "give the area as a share of the picture, not in pixels")
     expect_close(area, right_area, "the mean, over the faces that have the part, of the share of their pixels",

@@ -121,7 +121,8 @@ ANSWERS = {
                (lambda grid, bands: list(features(grid, bands=bands)), "should be a tensor"),
                (detached, "gradients")]),
     "03.3": dict(
-        stub=aliased_stub, right=[aliased, aliased_by_steps],
+        stub=aliased_stub, right=[aliased, aliased_by_steps, lambda size, bands: set(aliased(size, bands)),
+                                   lambda size, bands: np.array(aliased(size, bands))],
         wrong=[(lambda size, bands: [2**k for k in range(bands) if 2**k not in aliased(size, bands)],
                 "wanted are the others"),
                (lambda size, bands: aliased(size, bands, list_of=lambda k: k), "exponents"),

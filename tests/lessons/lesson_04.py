@@ -169,7 +169,7 @@ ANSWERS = {
                (lambda h, b, x, a: composed(h, b, x, a).flatten(2), "it should have [2, 5, 3, 6]"),
                (lambda h, b, x, a: composed(h, b, x, a.detach()), "gradients")]),
     "04.5": dict(
-        stub=..., right=["abd", "A, B, D", ["d", "a", "b"]],
+        stub=..., right=["abd", "A, B, D", "(a), (b), (d)", ["d", "a", "b"]],
         wrong=[("abc", "the way that is cut"), ("ab", "something is missing"), ("e", "not among them")]),
 }
 
