@@ -179,7 +179,7 @@ def test_numbers_and_choices():
     for bad in ("3", [3], True, None, torch.zeros(2), float("nan"), {"a": 1}):
         with pytest.raises(checks.WrongAnswer, match="number"):
             expect_number(bad)
-    for good in ("ac", "CA", "a, c", ["c", "a"]):
+    for good in ("ac", "CA", "a, c", "(a) and (c)", ["c", "a"]):
         expect_choice(good, "ac", {"b": "no"})
     for bad, hint in (("ab", "no"), ("a", "something is missing"), ("x", "not among"), (3, "as text"), ([1], "text")):
         with pytest.raises(checks.WrongAnswer, match=hint):

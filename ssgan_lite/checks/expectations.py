@@ -6,6 +6,7 @@ The first expectation that fails is the hint, so a check begins with the typical
 from __future__ import annotations
 
 import math
+import re
 from collections.abc import Callable, Mapping, Sequence
 from numbers import Number
 
@@ -73,12 +74,13 @@ def expect_number(out: object, what: str = "your answer") -> None:
 def expect_choice(out: object, right: str | Sequence[str], hints: Mapping[str, str]) -> None:
     """For statements to choose from: `out` names the right one(s); `hints` has a word for each of the others.
 
-    Letters may be upper or lower case; several right ones may come in any order, as "ac" or ["a", "c"].
+    Letters may be upper or lower case; several right ones may come in any order, as "ac", "a and c" or ["a", "c"].
     """
     options = sorted({*right, *hints})
     expect(isinstance(out, (str, list, tuple, set)) and all(isinstance(item, str) for item in out),
            f'choose from {", ".join(options)}, as text: "{options[0]}"; you gave {describe(out)}')
-    chosen = {letter.strip(" ,()").lower() for letter in out} - {""}
+    items = [re.sub(r"\band\b|[\s,;&+().]", "", item.lower()) for item in ([out] if isinstance(out, str) else out)]
+    chosen = set("".join(items))
     expect(chosen <= set(options), f'choose from {", ".join(options)}; "{", ".join(sorted(chosen))}" is not among them')
     for letter in sorted(chosen - set(right)):
         expect(False, hints[letter])
