@@ -204,6 +204,19 @@ def test_files_of_every_kind(page, tmp_path, G):
     assert page.editor.pixels == shown and page.distance(shown) <= 2, "nothing was lost"
 
 
+def test_on_a_phone_the_face_stays_in_sight_while_a_slider_is_moved(browser, G, keep_screenshot):
+    from ssgan_lite.show import FaceEditor
+
+    page = BarePage(browser, FaceEditor(G, seed=5, folder=None), viewport={"width": 390, "height": 844},
+                    has_touch=True, is_mobile=True)
+    slider = page.page.get_by_label("Texture 3", exact=True)
+    slider.evaluate("element => element.scrollIntoView({ block: 'end' })")
+    face, handle = page.page.locator(".fe-stage").bounding_box(), slider.bounding_box()
+    keep_screenshot(page.page, "editor_page_phone_slider")
+    assert face["y"] >= 0 and face["y"] + face["height"] <= handle["y"], (face, handle)
+    page.close()
+
+
 def test_a_kernel_that_says_nothing(browser, G):
     """After a while the page says so and offers what it has; should the answer come late, all goes on."""
     from ssgan_lite.show import FaceEditor

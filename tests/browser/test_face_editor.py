@@ -441,6 +441,10 @@ def test_voila_on_a_desk_and_on_a_phone(voila, browser, keep_screenshot, name, c
     assert (page.pixels() != before).any()
     page.press("Undo (Z)")
     assert (page.pixels() == before).all()
+    if name == "phone":     # the boxes that Jupyter puts around the editor must not take the face out of sight
+        page.root.get_by_label("Texture 3", exact=True).evaluate("e => e.scrollIntoView({ block: 'end' })")
+        assert page.page.locator(".fe-stage").bounding_box()["y"] >= 0
+        page.button("Export").scroll_into_view_if_needed()
     page.button("Export").click()
     assert page.root.get_by_label("into the notebook's folder").is_hidden(), "visitors write no files here"
     keep_screenshot(page.page, f"voila_{name}_export")
