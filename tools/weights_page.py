@@ -140,10 +140,17 @@ def _measures(generators: dict[str, dict], measured: dict[str, tuple[dict, dict]
         if name in measured:
             report, model = measured[name]
             distances, agreement, leak = model["distances"], model["agreement"]["parser"], model["leak_summary"]
-            lines.append(f"| `{name}` | {distances['kernel']:.0f} ({report['real']['kernel']:.2f}) | {distances['n']} | "
-                         f"{distances['precision']:.2f}, {distances['recall']:.2f} | {agreement['large']:.2f} / "
-                         f"{agreement['small']:.2f} | {leak['texture']['median']:.2f} / {leak['shape']['median']:.2f} |")
+            cells = [f"{_number(distances['kernel'], 0)} ({_number(report['real']['kernel'])})", str(distances["n"]),
+                     f"{_number(distances['precision'])}, {_number(distances['recall'])}",
+                     f"{_number(agreement['large'])} / {_number(agreement['small'])}",
+                     f"{_number(leak['texture']['median'])} / {_number(leak['shape']['median'])}"]
+            lines.append(f"| `{name}` | {' | '.join(cells)} |")
     return "\n".join(lines) + "\n"
+
+
+def _number(value: float | None, digits: int = 2) -> str:
+    """A dash for what could not be measured: a model without eyes in any mask has no agreement of eyes."""
+    return "-" if value is None else f"{value:.{digits}f}"
 
 
 def write(folder: Path = FOLDER) -> None:
