@@ -15,6 +15,7 @@ The first process alone writes. How processes find one another, and end together
 
 from __future__ import annotations
 
+import gc
 from collections.abc import Callable
 
 import torch
@@ -37,6 +38,7 @@ class Processes:
         self.rank, self.count, self.local_rank, self.local_count = rank, count, local_rank, local_count
         self.store = store
         self.group: dist.ProcessGroup | None = None          # carries tensors that lie on the device; None: gloo
+        self._shared: list[_Shared] = []
 
     @property
     def first(self) -> bool:
@@ -76,7 +78,22 @@ class Processes:
 
     def share(self, network: nn.Module) -> Callable[[Objective], tuple[Tensor, dict[str, Tensor]]]:
         """What evaluates objectives of one kind so that the gradients of `network` become the mean of all processes'."""
-        return _evaluate if self.count == 1 else _Shared(network, self)
+        if self.count == 1:
+            return _evaluate
+        self._shared.append(_Shared(network, self))
+        return self._shared[-1]
+
+    def let_go(self) -> None:
+        """Give up what holds on to the connections, before they are closed.
+
+        The last owner of a process group ends its threads and waits for them. If that is a `DistributedDataParallel`,
+        it does so with Python's lock in its hand, for which such a thread may be waiting: now and then neither ends.
+        """
+        self.group = None
+        for shared in self._shared:
+            shared.parallel = None
+        self._shared.clear()
+        gc.collect()                       # it is in a circle of references
 
     def any(self, mine: bool) -> bool:
         """Is it so in one process at least? Everybody gets the same answer."""

@@ -11,6 +11,7 @@ import os
 import re
 import secrets
 import time
+import traceback
 from collections.abc import Iterator
 from contextlib import contextmanager
 
@@ -63,6 +64,9 @@ def join(patience: float) -> Iterator[Processes]:
         raise SystemExit(2) from None
     except RuntimeError as error:
         lost = _is_lost(error)
+        if lost:
+            traceback.clear_frames(error.__traceback__)         # the step that was interrupted holds on to them, too
+            processes.let_go()
         if not processes.nobody_spoke() and lost:
             raise SystemExit(2) from None
         if lost:
@@ -74,7 +78,7 @@ def join(patience: float) -> Iterator[Processes]:
         processes.nobody_spoke()               # this one's own words, or a traceback, will be enough
         raise
     else:
-        processes.group = None
+        processes.let_go()
         dist.destroy_process_group()
 
 
