@@ -3,6 +3,7 @@
 #   make lab          open the course in JupyterLab
 #   make demo         the face editor alone as a page in the browser, for a lecture
 #   make test         run all tests, notebooks included
+#   make lint         look for unused names, unsorted imports, long lines (ruff)
 #   make notebooks    run all notebooks again and store their outputs
 #   make bench        compare the library's speed with a plain implementation
 #   make manifest     list the data packs and weights in data/manifest.json with their SHA-256 sums
@@ -22,10 +23,10 @@ NOTEBOOKS = $(sort $(wildcard notebooks/*.ipynb))
 export OMP_WAIT_POLICY := PASSIVE
 export PIP_DISABLE_PIP_VERSION_CHECK := 1
 
-.PHONY: help install lab demo test notebooks bench manifest clean
+.PHONY: help install lab demo test lint notebooks bench manifest clean
 
 help:
-	@sed -n '3,9s/^# *//p' Makefile
+	@sed -n '3,10s/^# *//p' Makefile
 
 install: $(STAMP)
 
@@ -53,6 +54,9 @@ demo: $(STAMP)
 
 test: $(STAMP)
 	$(PY) -m pytest -q --nbval --nbval-current-env --nbval-sanitize-with=tests/nbval_sanitize.cfg tests $(NOTEBOOKS)
+
+lint: $(STAMP)
+	$(PY) -m ruff check .
 
 notebooks: $(STAMP)
 	$(PY) tools/notebooks.py $(NOTEBOOKS)

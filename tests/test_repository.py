@@ -96,7 +96,7 @@ def test_console_scripts_exist() -> None:
 
 
 @pytest.mark.skipif(shutil.which("make") is None, reason="make is not installed")
-@pytest.mark.parametrize("target", ["lab", "demo", "test", "notebooks", "bench", "manifest"])
+@pytest.mark.parametrize("target", ["lab", "demo", "test", "lint", "notebooks", "bench", "manifest"])
 def test_make_targets_install_before_they_run(target: str, tmp_path: Path) -> None:
     """On a fresh machine, `make TARGET` makes the environment first; once it is there, it installs nothing."""
     def plan(venv: Path) -> str:
