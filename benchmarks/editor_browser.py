@@ -31,7 +31,7 @@ from playwright.sync_api import sync_playwright
 ROOT = Path(__file__).resolve().parent.parent
 CELL = """
 import os, resource, torch, ssgan_lite as sg
-from ssgan_lite.show import FaceEditor
+from ssgan_lite.editor import FaceEditor
 from ssgan_lite.weights import shipped
 torch.manual_seed(0)
 torch.set_num_threads({threads})

@@ -29,7 +29,7 @@ def G() -> sg.SemanticGenerator:
 
 @pytest.fixture()
 def editor(G, tmp_path):
-    from ssgan_lite.show import FaceEditor
+    from ssgan_lite.editor import FaceEditor
 
     editor = FaceEditor(G, seed=3, folder=tmp_path)
     editor.files = {}
@@ -74,7 +74,7 @@ def test_the_page_gets_the_face_as_the_session_draws_it(editor, G):
 
 
 def test_label_runs_of_large_pictures():
-    from ssgan_lite.show.editor_desk import label_bytes
+    from ssgan_lite.editor.desk import label_bytes
 
     mask = torch.zeros(1, 3, 512, 512)
     mask[:, 2] = 1                                              # one run of 262,144 pixels
@@ -234,7 +234,7 @@ def test_broken_pictures_as_background_are_refused(editor, format):
 
 
 def test_without_a_folder_nothing_is_written(G, tmp_path, monkeypatch):
-    from ssgan_lite.show import FaceEditor
+    from ssgan_lite.editor import FaceEditor
 
     monkeypatch.chdir(tmp_path)
     editor = FaceEditor(G, folder=None)
@@ -269,7 +269,7 @@ def test_a_malformed_request_costs_nothing(editor, action):
 
 
 def test_models_without_some_parts_or_layers(tmp_path):
-    from ssgan_lite.show import FaceEditor
+    from ssgan_lite.editor import FaceEditor
 
     torch.manual_seed(0)
     few = sg.preset("nano32").replace(parts=("background", "face", "beak"), transparent=())
@@ -290,17 +290,9 @@ def test_refresh_shows_what_code_did(editor):
 
 
 def test_the_page_needs_nothing_from_the_network():
-    from ssgan_lite.show import editor as module
+    from ssgan_lite.editor import widget as module
 
     source = module.FaceEditor._esm + module.FaceEditor._css
     assert set(re.findall(r"https?://[^\"'`\s)]+", source)) == {"http://www.w3.org/2000/svg"}
     assert "import " not in re.sub(r"//.*", "", source), "one script, no modules to fetch"
     assert {path.name for path in Path(module.FRONT).glob("*.js")} == set(module.SCRIPTS)
-
-
-def test_show_names_the_editor():
-    import ssgan_lite.show as show
-
-    assert show.__all__ == ["FaceEditor"] and show.FaceEditor.__name__ == "FaceEditor"
-    with pytest.raises(AttributeError):
-        show.FaceEditr

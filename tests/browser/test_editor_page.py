@@ -48,7 +48,7 @@ def G() -> sg.SemanticGenerator:
 @pytest.fixture()
 def page(browser, G, tmp_path):
     pytest.importorskip("anywidget", reason="the course extra is not installed")
-    from ssgan_lite.show import FaceEditor
+    from ssgan_lite.editor import FaceEditor
 
     page = BarePage(browser, FaceEditor(G, seed=5, folder=tmp_path))
     yield page
@@ -205,7 +205,7 @@ def test_files_of_every_kind(page, tmp_path, G):
 
 
 def test_on_a_phone_the_face_stays_in_sight_while_a_slider_is_moved(browser, G, keep_screenshot):
-    from ssgan_lite.show import FaceEditor
+    from ssgan_lite.editor import FaceEditor
 
     page = BarePage(browser, FaceEditor(G, seed=5, folder=None), viewport={"width": 390, "height": 844},
                     has_touch=True, is_mobile=True)
@@ -219,7 +219,7 @@ def test_on_a_phone_the_face_stays_in_sight_while_a_slider_is_moved(browser, G, 
 
 def test_a_kernel_that_says_nothing(browser, G):
     """After a while the page says so and offers what it has; should the answer come late, all goes on."""
-    from ssgan_lite.show import FaceEditor
+    from ssgan_lite.editor import FaceEditor
 
     page = BarePage(browser, FaceEditor(G, seed=5, folder=None))
     page.page.clock.install()

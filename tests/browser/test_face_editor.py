@@ -21,7 +21,7 @@ from ssgan_lite.edit import Session
 PATIENCE = 240_000      # milliseconds; the machines that run this are busy
 CLICKING = float(os.environ.get("SSGAN_CLICKS", 10))       # seconds of random clicking; a minute for a thorough look
 SEED, SIZE = 5, 64
-CELL = f"from ssgan_lite.show import FaceEditor\neditor = FaceEditor('lite64', seed={SEED})\neditor"
+CELL = f"from ssgan_lite.editor import FaceEditor\neditor = FaceEditor('lite64', seed={SEED})\neditor"
 
 RUN_ALL = """async () => {
   const app = window.jupyterapp; await app.restored;

@@ -17,7 +17,7 @@ from PIL import Image
 from ssgan_lite.errors import UserError
 from ssgan_lite.model import SemanticGenerator
 from ssgan_lite.pictures import to_image
-from ssgan_lite.show.editor_desk import Desk, label_bytes, picture_bytes
+from ssgan_lite.editor.desk import Desk, label_bytes, picture_bytes
 from ssgan_lite.weights import load_pretrained, shipped
 
 FRONT = Path(__file__).parent / "front"

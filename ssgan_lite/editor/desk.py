@@ -1,7 +1,7 @@
 """What the face editor does, without any widget: every action of the page is one method here, named `do_...`.
 
 The desk holds a `Session`, the part that is chosen, a gallery of faces to copy from, and the picture against which the
-meter measures. `FaceEditor` (editor.py) hands it what the browser asks for and shows what it says.
+meter measures. `FaceEditor` (widget.py) hands it what the browser asks for and shows what it says.
 """
 
 from __future__ import annotations
