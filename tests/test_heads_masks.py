@@ -15,8 +15,9 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-HEADS = Path(__file__).parents[1] / "data" / "heads"
-sys.path.insert(0, str(HEADS))
+ROOT = Path(__file__).resolve().parents[1]
+HEADS = ROOT / "data" / "heads"
+sys.path.insert(0, str(ROOT))
 missing = [name for name in ("anny", "mitsuba", "pyoidn") if importlib.util.find_spec(name) is None]
 needs_renderer = pytest.mark.skipif(bool(missing), reason=f"the heads' renderer is not installed ({', '.join(missing)} missing); pip install 'ssgan-lite[render]'")
 COUNT = int(os.environ.get("HEADS_TEST_COUNT", "3"))
@@ -25,12 +26,12 @@ SEEDS = range(100, 100 + COUNT)
 
 def test_vocabulary_is_the_library_s():
     sg = pytest.importorskip("ssgan_lite")
-    from make.vocabulary import PART_NAMES
+    from tools.heads.vocabulary import PART_NAMES
     assert [sg.PARTS[name].id for name in PART_NAMES] == list(range(len(PART_NAMES)))
 
 
 def test_shard_reads_back_what_was_written(tmp_path):
-    from make.shards import Shard, encode_image, pack_shard
+    from tools.heads.shards import Shard, encode_image, pack_shard
     rng = np.random.default_rng(0)
     masks = rng.integers(0, 13, (3, 128, 128), dtype=np.uint8)
     pictures = [np.full((128, 128, 3), value, np.uint8) for value in (10, 90, 200)]
@@ -45,7 +46,7 @@ def test_shard_reads_back_what_was_written(tmp_path):
 
 def test_attributes_are_independent():
     pytest.importorskip("scipy")
-    from make.attributes import draw_attributes
+    from tools.heads.attributes import draw_attributes
     heads = [draw_attributes(seed) for seed in range(4000)]
     columns = np.array([[h.skin_tone, h.age, h.face_angularity, h.glasses != "none", h.hat != "none", h.earrings != "none", h.hair_colour == "black",
                          h.hair_style == "long", h.beard != "none", h.smile, h.yaw] for h in heads], float)
@@ -59,12 +60,12 @@ def test_attributes_are_independent():
 @needs_renderer
 @pytest.mark.parametrize("seed", SEEDS)
 def test_masks_agree_with_the_head_rendered_flat(seed):
-    """The mask against `make/flat.py`, which paints every piece in the colour of its part and renders that."""
-    from make import mask, render
-    from make.attributes import draw_attributes
-    from make.flat import flat_pass
-    from make.light import make_lighting
-    from make.portrait import gather_pieces
+    """The mask against `tools/heads/flat.py`, which paints every piece in the colour of its part and renders that."""
+    from tools.heads import mask, render
+    from tools.heads.attributes import draw_attributes
+    from tools.heads.flat import flat_pass
+    from tools.heads.light import make_lighting
+    from tools.heads.portrait import gather_pieces
     attributes = draw_attributes(seed)
     _, pieces, camera = gather_pieces(attributes, seed)
     scene, labelled = render.build_scene(pieces, camera, make_lighting(attributes, seed), 128)
@@ -81,10 +82,10 @@ def test_masks_agree_with_the_head_rendered_flat(seed):
 def test_the_stored_flat_pass_is_made_again():
     import lzma
 
-    from make import MAKER_VERSION
-    from make.attributes import draw_attributes
-    from make.flat import flat_pass
-    from make.portrait import gather_pieces
+    from tools.heads import MAKER_VERSION
+    from tools.heads.attributes import draw_attributes
+    from tools.heads.flat import flat_pass
+    from tools.heads.portrait import gather_pieces
     with np.load(HEADS / "checks" / "flat_pass.npz", allow_pickle=False) as stored:
         if str(stored["maker_version"]) != MAKER_VERSION:
             pytest.skip(f"the stored flat pass comes from version {stored['maker_version']} of the maker, this is {MAKER_VERSION}")
@@ -96,7 +97,7 @@ def test_the_stored_flat_pass_is_made_again():
 
 @needs_renderer
 def test_frontal_masks_are_nearly_symmetric():
-    from make.portrait import make_portrait
+    from tools.heads.portrait import make_portrait
     portrait = make_portrait(100, samples=2, yaw=0.0, pitch=0.0, roll=0.0, hair_style="bald", hat="none", expression="neutral", smile=0.0, glasses="round")
     assert (portrait.mask == portrait.mask[:, ::-1]).mean() > 0.93
 
@@ -104,8 +105,8 @@ def test_frontal_masks_are_nearly_symmetric():
 @needs_renderer
 @pytest.mark.parametrize("seed", SEEDS)
 def test_thin_and_transparent_things_keep_the_rules(seed):
-    from make.portrait import make_portrait
-    from make.vocabulary import EARRINGS, EYEBROWS, EYES, FACE, GLASSES, MOUTH, NECK
+    from tools.heads.portrait import make_portrait
+    from tools.heads.vocabulary import EARRINGS, EYEBROWS, EYES, FACE, GLASSES, MOUTH, NECK
     plain = dict(samples=1, hair_style="short", hat="none", beard="none", earrings="none", expression="neutral", smile=0.0, mouth_open=0.0)
 
     def mask_with(**changes):
@@ -125,9 +126,9 @@ def test_thin_and_transparent_things_keep_the_rules(seed):
 def test_seeds_0_to_3_make_the_shipped_heads_again():
     """Within rendering noise: on the machine that made them the difference is 0 to 0.2 of 255 on average; with other
     random light paths it is 3 to 4.6 and the masks stay equal; another head differs by 50 to 100."""
-    from make import MAKER_VERSION
-    from make.portrait import make_portrait
-    from make.shards import Shard, decode_image, encode_image
+    from tools.heads import MAKER_VERSION
+    from tools.heads.portrait import make_portrait
+    from tools.heads.shards import Shard, decode_image, encode_image
     shard = Shard(HEADS / "heads-000000.npz")
     if str(shard.arrays["maker_version"]) != MAKER_VERSION:
         pytest.skip(f"the shipped heads come from version {shard.arrays['maker_version']} of the maker, this is {MAKER_VERSION}")

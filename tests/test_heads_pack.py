@@ -1,7 +1,7 @@
 """The shipped heads: what the pack promises, and whether its masks are right, by means other than the code that made them.
 
 None of this needs the renderer. The flat-shaded pass of the first heads, which does, is stored in `data/heads/checks/flat_pass.npz`;
-`python -m make.flat` makes it.
+`python -m tools.heads.flat` makes it.
 """
 
 import json
@@ -15,8 +15,9 @@ from ssgan_lite import assets
 from ssgan_lite.data import Dataset, heads, open_dataset
 from ssgan_lite.parts import PARTS
 
-HEADS = Path(__file__).parents[1] / "data" / "heads"
-sys.path.insert(0, str(HEADS))
+ROOT = Path(__file__).resolve().parents[1]
+HEADS = ROOT / "data" / "heads"
+sys.path.insert(0, str(ROOT))
 ID = {part.name: part.id for part in PARTS}
 
 RANGES = {"skin_tone": (1, 10), "skin_redness": (0, 1), "freckles": (0, 1), "age": (18, 85), "face_angularity": (0, 1), "face_width": (-1, 1),
@@ -90,7 +91,7 @@ def test_parts_are_as_frequent_as_promised(full: Dataset, masks: np.ndarray) -> 
 
 def test_no_head_occurs_twice_and_attributes_are_independent(full: Dataset) -> None:
     pytest.importorskip("matplotlib")
-    from make.statistics import correlations, nearest_neighbours
+    from tools.heads.statistics import correlations, nearest_neighbours
     small = open_dataset("heads", 32, "all")
     assert nearest_neighbours(small.images.numpy(), small.seeds)["smallest"] > 10
     ties, _, _ = correlations(full.attributes, draws=40)
@@ -99,7 +100,7 @@ def test_no_head_occurs_twice_and_attributes_are_independent(full: Dataset) -> N
 
 def test_a_planted_tie_would_be_found(full: Dataset) -> None:
     pytest.importorskip("matplotlib")
-    from make.statistics import correlations
+    from tools.heads.statistics import correlations
     tied = full.attributes["age"] + 30 * (full.attributes["hair_colour"] == "grey")
     ties, _, _ = correlations({**full.attributes, "age": tied.astype(np.float32)}, draws=40)
     assert ties["largest"] > 1.3 * ties["chance_95"] and set(ties["between"]) == {"age", "hair_colour"}
@@ -116,9 +117,9 @@ def test_statistics_are_of_this_pack(full: Dataset, masks: np.ndarray) -> None:
 # ------------------------------------------------------------------------------------------------------- the masks
 
 def test_masks_agree_with_heads_rendered_flat(full: Dataset, masks: np.ndarray) -> None:
-    """Every piece in the colour of its part, rendered by the renderer itself: see `data/heads/make/flat.py`."""
+    """Every piece in the colour of its part, rendered by the renderer itself: see `tools/heads/flat.py`."""
     pytest.importorskip("matplotlib")
-    from make.statistics import flat_agreement
+    from tools.heads.statistics import flat_agreement
     found = flat_agreement(HEADS / "checks" / "flat_pass.npz", masks, full.seeds)
     assert found["heads"] == 50 and found["all"] > .985 and found["inside"] > .998
     assert set(found["parts"]) == set(ID)
@@ -131,7 +132,7 @@ def test_masks_agree_with_heads_rendered_flat(full: Dataset, masks: np.ndarray) 
 
 def test_a_mask_moved_by_a_pixel_would_be_found(full: Dataset, masks: np.ndarray) -> None:
     pytest.importorskip("matplotlib")
-    from make.statistics import flat_agreement
+    from tools.heads.statistics import flat_agreement
     found = flat_agreement(HEADS / "checks" / "flat_pass.npz", np.roll(masks[:50], 1, axis=2), full.seeds[:50])
     assert found["all"] < .985 and found["inside"] < .998
 

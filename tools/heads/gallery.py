@@ -1,9 +1,9 @@
 """Contact sheets of the shipped heads: an overview, every part, every group of values of every attribute.
 
-    python -m make.gallery              # from data/heads; needs no renderer
+    python -m tools.heads.gallery              # needs no renderer
 
-Heads are drawn at random, with a fixed seed, so nothing is chosen by its looks. Writes `sheets/*.webp` and
-`../contact_sheet.jpg`.
+Heads are drawn at random, with a fixed seed, so nothing is chosen by its looks. Writes
+`data/heads/sheets/*.webp` and `data/contact_sheet.jpg`.
 """
 
 from pathlib import Path
@@ -15,7 +15,7 @@ from ssgan_lite.data import heads, open_dataset
 from ssgan_lite.parts import PARTS
 from ssgan_lite.pictures import contact_sheet, mask_to_rgb
 
-HERE = Path(__file__).resolve().parents[1]
+HEADS = Path(__file__).resolve().parents[2] / "data" / "heads"
 QUALITY = 66
 GAP, MARGIN, TILE, COLUMNS = 2, 118, 64, 10
 SHEETS = {
@@ -68,7 +68,7 @@ def value_groups(name: str, values: np.ndarray) -> list[tuple[str, np.ndarray]]:
 def main() -> None:
     small, large = open_dataset("heads", TILE, "all"), open_dataset("heads", heads.FULL_SIZE, "all")
     pictures, masks = (tensor.numpy() for tensor in (small.images.permute(0, 2, 3, 1), small.masks))
-    folder = HERE / "sheets"
+    folder = HEADS / "sheets"
     folder.mkdir(exist_ok=True)
 
     def some(chosen, count, rng):
@@ -93,7 +93,7 @@ def main() -> None:
         rows = [(text, [pictures[i] for i in some(chosen, COLUMNS, rng)])
                 for name in names for text, chosen in value_groups(name, small.attributes[name]) if chosen.any()]
         rows_of_pictures(rows).save(folder / f"{title}.webp", quality=QUALITY, method=6)
-    contact_sheet(large, 24, 8).save(HERE.parent / "contact_sheet.jpg", quality=85)
+    contact_sheet(large, 24, 8).save(HEADS.parent / "contact_sheet.jpg", quality=85)
     for path in sorted(folder.glob("*.webp")):
         print(f"{path.name}: {path.stat().st_size / 1e3:.0f} kB")
 

@@ -1,9 +1,9 @@
 """What is in the pack, counted: parts, attributes, whether attributes are tied to each other, whether heads repeat.
 
-    python -m make.statistics           # from data/heads; needs no renderer
+    python -m tools.heads.statistics           # needs no renderer
 
-reads the shipped shards and rewrites `statistics.json`, the two figures in `figures/` and the tables of the README
-between the lines `<!-- statistics: ... -->`.
+reads the shipped shards and rewrites `data/heads/statistics.json`, the two figures in `data/heads/figures/` and the
+tables of `data/heads/README.md` between the lines `<!-- statistics: ... -->`.
 """
 
 import json
@@ -20,7 +20,7 @@ from ssgan_lite.parts import PARTS
 
 from .figures import correlation_figure, histogram_figure, save_figure
 
-HERE = Path(__file__).resolve().parents[1]
+HEADS = Path(__file__).resolve().parents[2] / "data" / "heads"
 # Attributes that belong together by definition: values of one draw, or measured in the finished picture.
 FAMILIES = (("expression", "smile", "mouth_open"), ("light", "light_side"), ("features_a", "features_b", "features_c"))
 MEASURED = tuple(f"{what}_{colour}" for what in ("background", "cloth") for colour in ("red", "green", "blue"))
@@ -166,7 +166,7 @@ def collect() -> tuple[dict, dict]:
         "seeds": [int(full.seeds.min()), int(full.seeds.max())], "maker_version": ", ".join(versions),
         "bytes": sum(path.stat().st_size for path in assets.find_all("heads/*.npz")),
         "parts": count_parts(masks), "correlation": ties, "nearest": nearest_neighbours(data[32].images.numpy(), full.seeds),
-        "flat": flat_agreement(HERE / "checks" / "flat_pass.npz", masks[128], full.seeds),
+        "flat": flat_agreement(HEADS / "checks" / "flat_pass.npz", masks[128], full.seeds),
         **light_and_frame(full.images.numpy(), masks[128], full.attributes),
     }
     return numbers, {"attributes": full.attributes, "order": order, "by_attribute": by_attribute}
@@ -215,10 +215,10 @@ def fill_in(text: str, pieces: dict[str, str]) -> str:
 
 def main() -> None:
     numbers, drawn = collect()
-    (HERE / "statistics.json").write_text(json.dumps(numbers, indent=1) + "\n", encoding="utf-8", newline="\n")
-    save_figure(histogram_figure({name: values for name, values in drawn["attributes"].items() if name not in MEASURED}), HERE / "figures" / "attributes.png")
-    save_figure(correlation_figure(drawn["order"], drawn["by_attribute"], FAMILIES, numbers["correlation"]["chance_95"]), HERE / "figures" / "correlation.png")
-    readme = HERE / "README.md"
+    (HEADS / "statistics.json").write_text(json.dumps(numbers, indent=1) + "\n", encoding="utf-8", newline="\n")
+    save_figure(histogram_figure({name: values for name, values in drawn["attributes"].items() if name not in MEASURED}), HEADS / "figures" / "attributes.png")
+    save_figure(correlation_figure(drawn["order"], drawn["by_attribute"], FAMILIES, numbers["correlation"]["chance_95"]), HEADS / "figures" / "correlation.png")
+    readme = HEADS / "README.md"
     readme.write_text(fill_in(readme.read_text(encoding="utf-8"), tables(numbers)), encoding="utf-8", newline="\n")
     print("\n".join(tables(numbers).values()))
 

@@ -6,7 +6,7 @@ at random places in each pixel, and a plain majority without blur or weights. La
 out of the scene, since they take the class of what they cover; clear lenses are put into a second scene as
 surfaces, so that what lies behind them is found by depth and not by their outline.
 
-    python -m make.flat SHARD.npz flat_pass.npz        # from data/heads; the first 50 heads of a shard
+    python -m tools.heads.flat SHARD.npz flat_pass.npz        # the first 50 heads of a shard
 """
 
 import argparse
@@ -126,7 +126,7 @@ def write_flat_pass(shard: Shard, path: Path, count: int = 50):
 
 
 if __name__ == "__main__":
-    parser = argparse.ArgumentParser(prog="python -m make.flat", description="Render the first heads of a shard flat, to check its masks.")
+    parser = argparse.ArgumentParser(prog="python -m tools.heads.flat", description="Render the first heads of a shard flat, to check its masks.")
     parser.add_argument("shard", type=Path)
     parser.add_argument("out", type=Path)
     parser.add_argument("--count", type=int, default=50)

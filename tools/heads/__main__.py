@@ -1,4 +1,4 @@
-"""Command line of the maker: `python -m make ...`, run from data/heads."""
+"""Command line of the maker: `python -m tools.heads ...`, run from the root of the repository."""
 
 import argparse
 import sys
@@ -18,7 +18,7 @@ def _seed_range(text: str):
 
 
 def main():
-    parser = argparse.ArgumentParser(prog="python -m make", description=f"Render heads with masks and attributes (maker version {MAKER_VERSION}).")
+    parser = argparse.ArgumentParser(prog="python -m tools.heads", description=f"Render heads with masks and attributes (maker version {MAKER_VERSION}).")
     parser.add_argument("--seeds", type=_seed_range, required=True, metavar="FIRST:STOP", help="which heads, for example 0:500 (STOP is left out)")
     parser.add_argument("--out", type=Path, required=True, help="folder for shards of 500 heads and for work in progress")
     parser.add_argument("--processes", type=int, default=1, help="each uses one core and about 1.5 GB of memory (default: 1)")

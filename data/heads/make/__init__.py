@@ -1,3 +1,0 @@
-"""The maker of the built-in data set of rendered heads. Run `python -m make --help`."""
-
-MAKER_VERSION = "2"
