@@ -31,12 +31,13 @@ import torch.multiprocessing
 
 sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
 
+from train_step import random_faces  # noqa: E402
+
 from ssgan_lite.config import preset as model_preset  # noqa: E402, found through the line above
+from ssgan_lite.device import choose_device  # noqa: E402
 from ssgan_lite.train import Trainer, recipe  # noqa: E402
 from ssgan_lite.train.distributed import ALONE, Processes, _evaluate  # noqa: E402
 from ssgan_lite.train.launch import join  # noqa: E402
-from ssgan_lite.train.run import choose_device  # noqa: E402
-from train_step import random_faces  # noqa: E402
 
 PLAIN_STEPS = 2               # for every step with R1, in a turn
 
@@ -91,7 +92,7 @@ def work(rank: int, options: argparse.Namespace, port: int) -> None:
     os.environ.update(RANK=str(rank), LOCAL_RANK=str(rank), WORLD_SIZE=str(options.processes), MASTER_PORT=str(port),
                       LOCAL_WORLD_SIZE=str(options.processes), MASTER_ADDR="127.0.0.1")
     with join(10.0) as processes:
-        device = choose_device(options.device, processes)
+        device = choose_device(options.device, processes.local_rank, processes.local_count)
         processes.connect(device)
         silent = Silent(rank, options.processes, rank, options.processes)
         together = [Case(f"{options.processes} processes", options, device, processes, 1),

@@ -31,8 +31,8 @@ sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
 
 from ssgan_lite.config import preset as model_preset  # noqa: E402, found through the line above
 from ssgan_lite.data.dataset import Dataset  # noqa: E402
+from ssgan_lite.device import choose_device  # noqa: E402
 from ssgan_lite.train import Trainer, recipe  # noqa: E402
-from ssgan_lite.train.run import choose_device  # noqa: E402
 from ssgan_lite.train.speed import Speed  # noqa: E402
 
 

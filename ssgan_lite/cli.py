@@ -50,7 +50,7 @@ def build_parser() -> argparse.ArgumentParser:
                  "ssgan-lite train --preset nano32 --out runs/first")
     _add_fields(train, "run", "ssgan_lite.train.run", "RunOptions")
     train.set_defaults(preset=None)        # so that `run_train` can tell whether it was named
-    _add_fields(train, "recipe (default: the preset's)", "ssgan_lite.train.recipe", "TrainConfig",
+    _add_fields(train, "recipe (default: the preset's)", "ssgan_lite.config", "TrainConfig",
                 preset_defaults=True)
     _add_fields(train, "baseline and ablations (default: the paper's model)", "ssgan_lite.config", "ModelConfig",
                 preset_defaults=True, only=ABLATIONS)
@@ -79,9 +79,8 @@ def run_doctor(options: argparse.Namespace) -> int:
 
 
 def run_train(options: argparse.Namespace) -> int:
-    from ssgan_lite.config import preset
-    from ssgan_lite.train import (RunOptions, TrainConfig, recipe, recorded_model, recorded_preset, recorded_recipe,
-                                  train)
+    from ssgan_lite.config import TrainConfig, preset, recipe
+    from ssgan_lite.train import RunOptions, recorded_model, recorded_preset, recorded_recipe, train
 
     if options.preset is None:       # a run that goes on knows what it is
         options.preset = (recorded_preset(options.out) if options.resume else None) or RunOptions.preset

@@ -1,7 +1,7 @@
-"""What a model is, in numbers: one architecture (the paper's) at five sizes, and the recipe that trains it.
+"""Model and training configurations, and the five presets that hold one of each.
 
-A `ModelConfig` holds everything needed to build a generator and a discriminator; nothing is read from anywhere else.
-The presets differ in numbers only. `paper256` and `paper512` are the published configurations, so the published
+A `ModelConfig` holds everything needed to build a generator and a discriminator, a `TrainConfig` everything that
+decides what a training run computes. The presets differ in numbers only. `paper256` and `paper512` are the published configurations, so the published
 checkpoints load into them exactly; the other three are small enough for a laptop, with the same parts in the same
 places.
 """
@@ -9,6 +9,7 @@ places.
 from __future__ import annotations
 
 import dataclasses
+import math
 from dataclasses import dataclass
 
 from ssgan_lite.errors import UserError, suggest
@@ -128,33 +129,110 @@ def _is_power_of_two(n: int) -> bool:
     return n > 0 and n & (n - 1) == 0
 
 
+@dataclass(frozen=True)
+class TrainConfig:
+    """The recipe: everything that decides what a training run computes. Lengths count images shown, not steps."""
+
+    images: int = 400_000               # how many real images are shown in all
+    batch: int = 32                     # images per step; a multiple of the stddev group of 4
+    lr: float = 0.002                   # of both networks, before the correction for lazy regularisation
+    beta2: float = 0.99                 # of Adam; beta1 is 0
+    # The R1 penalty sums over pixels, so its weights go with (size / 512)^2: published, at 512 px, are 10 and 1000.
+    r1_image: float = 0.08              # R1 weight of the image, for one picture size
+    r1_mask: float = 8.0                # R1 weight of the mask, for one picture size
+    r1_every: int = 16                  # steps between R1 steps, each weighted so much more
+    mask_weight: float = 100.0          # of the mask consistency loss
+    mixing: float = 0.3                 # share of batches whose faces are crossed from two codes
+    path_weight: float = 0.0            # of the path-length penalty (published: 0.5); costs a fifth of the time
+    path_every: int = 4                 # steps between path-length steps, each weighted so much more
+    ema_images: int = 10_000            # half-life of the averaged generator, in images ...
+    ema_share: float = 0.05             # ... but at most this share of what has been seen
+    flip: bool = True                   # mirror half of the images; left and right parts share a class
+    # Adaptive augmentation of all that the discriminator sees (augment.py): for long runs on few pictures.
+    augment_from: int = 600_000         # images before it begins; shorter runs do not learn the data by heart
+    augment_target: float = 0.6         # share of reals called real, less those called fake, that p is to keep
+    augment_ramp: int = 200_000         # images in which p could go from 0 to 1
+    augment_max: float = 0.5            # largest p; 0 switches augmentation off
+    seed: int = 0                       # of everything random: weights, codes, noise, order, flips
+
+    def __post_init__(self) -> None:
+        if self.batch < 1 or (self.batch > 4 and self.batch % 4):
+            raise UserError(f"A batch of {self.batch} cannot be split into groups of 4 for the minibatch standard "
+                            "deviation; use a multiple of 4.")
+        for name in ("images", "r1_every", "path_every", "augment_ramp"):
+            if getattr(self, name) < 1:
+                raise UserError(f"{name} must be at least 1, not {getattr(self, name)}.")
+        for name in ("r1_image", "r1_mask", "mask_weight", "path_weight", "ema_images", "ema_share", "augment_from"):
+            if not 0 <= getattr(self, name) < math.inf:
+                raise UserError(f"{name} must not be negative, but is {getattr(self, name)}.")
+        if not 0 < self.lr < math.inf:
+            raise UserError(f"lr must be above 0, not {self.lr}.")
+        if not (0 <= self.augment_max <= 1 and -1 <= self.augment_target <= 1):
+            raise UserError("augment_max is a share from 0 to 1 and augment_target a mean sign from -1 to 1, not "
+                            f"{self.augment_max} and {self.augment_target}.")
+        if not (0 <= self.mixing <= 1 and 0 <= self.beta2 < 1):
+            raise UserError(f"mixing and beta2 are shares from 0 to 1, not {self.mixing} and {self.beta2}.")
+
+    def replace(self, **changes) -> TrainConfig:
+        """A copy with some numbers changed."""
+        return dataclasses.replace(self, **changes)
+
+
 _PAPER = dict(style_dim=512, mapping_layers=8, coarse_size=64, min_feat_size=16, local_channels=64,
               feature_channels=512, local_layers=10, base_layers=2, depth_layers=6)
 
-PRESETS: dict[str, ModelConfig] = {
-    "nano32": ModelConfig(
+
+@dataclass(frozen=True)
+class Preset:
+    """A model and the recipe that trains it."""
+
+    model: ModelConfig
+    recipe: TrainConfig
+
+
+# The mask weights of the small presets are eight times what (size / 512)^2 would say. With the published 1000 / 256 = 4
+# at 32 px, even with 8, the discriminator looks at nothing but how soft the generated masks are: after 10,000 images
+# there was no face, and a fake image beside a real mask passed for real. With 40 there were heads after 8,000.
+# Small batches make many steps early, which is what a CPU run needs: nano32 with batch 8 had better masks after 16,000
+# images than with batch 16 after 24,000. On a GPU take --batch 64.
+PRESETS: dict[str, Preset] = {
+    "nano32": Preset(ModelConfig(
         size=32, style_dim=64, mapping_layers=4, coarse_size=16, min_feat_size=4, local_channels=16,
         feature_channels=48, local_layers=6, base_layers=2, depth_layers=4, fourier_bands=5,
         render_channels=(64, 48, 32), discriminator_channels=(32, 48, 64, 64)),
-    "lite64": ModelConfig(
+        TrainConfig(batch=8, r1_image=0.08, r1_mask=40.0)),
+    "lite64": Preset(ModelConfig(
         size=64, style_dim=128, mapping_layers=4, coarse_size=32, min_feat_size=8, local_channels=32,
         feature_channels=96, local_layers=8, base_layers=2, depth_layers=5, fourier_bands=6,
         render_channels=(96, 96, 48), discriminator_channels=(32, 64, 96, 128, 128)),
-    "lite128": ModelConfig(
+        TrainConfig(batch=8, r1_image=0.2, r1_mask=160.0)),
+    "lite128": Preset(ModelConfig(
         size=128, style_dim=128, mapping_layers=4, coarse_size=64, min_feat_size=16, local_channels=32,
         feature_channels=128, local_layers=8, base_layers=2, depth_layers=5, fourier_bands=7,
         render_channels=(128, 96, 48), discriminator_channels=(32, 64, 128, 192, 256, 256)),
-    "paper256": ModelConfig(
+        TrainConfig(images=2_000_000, r1_image=0.6, r1_mask=480.0)),
+    "paper256": Preset(ModelConfig(
         **_PAPER, size=256, fourier_bands=8, render_channels=(512, 512, 256, 128),
         discriminator_channels=(128, 256, 512, 512, 512, 512, 512)),
-    "paper512": ModelConfig(
+        TrainConfig(images=4_800_000, r1_image=2.5, r1_mask=250.0, path_weight=0.5)),
+    "paper512": Preset(ModelConfig(
         **_PAPER, size=512, fourier_bands=9, render_channels=(512, 512, 256, 128, 64),
         discriminator_channels=(64, 128, 256, 512, 512, 512, 512, 512)),
+        TrainConfig(images=4_800_000, r1_image=10.0, r1_mask=1000.0, path_weight=0.5)),
 }
 
 
 def preset(name: str) -> ModelConfig:
-    """The configuration called `name`: nano32, lite64, lite128, paper256 or paper512."""
+    """The model called `name`: nano32, lite64, lite128, paper256 or paper512."""
+    return _find(name).model
+
+
+def recipe(name: str) -> TrainConfig:
+    """How the model called `name` is trained."""
+    return _find(name).recipe
+
+
+def _find(name: str) -> Preset:
     if name not in PRESETS:
         raise UserError(f'There is no preset called "{name}". {suggest(name, PRESETS)}')
     return PRESETS[name]

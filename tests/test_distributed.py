@@ -13,9 +13,11 @@ from pathlib import Path
 
 import pytest
 import torch
+from processes import command, finish, start
 
 from ssgan_lite import preset
 from ssgan_lite.data import open_dataset
+from ssgan_lite.device import choose_device
 from ssgan_lite.errors import UserError
 from ssgan_lite.train import RunOptions, Trainer, recipe, train
 from ssgan_lite.train.checkpoint import read_checkpoint
@@ -23,9 +25,7 @@ from ssgan_lite.train.distributed import ALONE, Processes
 from ssgan_lite.train.folder import claim
 from ssgan_lite.train.launch import _meet, join, launched, restarted
 from ssgan_lite.train.log import read_log
-from ssgan_lite.train.run import choose_device
 from ssgan_lite.train.shared import open_shared
-from processes import command, finish, start
 
 pytestmark = [pytest.mark.skipif(os.name == "nt", reason="processes are forked, and killed with signals"),
               pytest.mark.usefixtures("one_thread", "use_tiny_data")]
@@ -400,19 +400,17 @@ def test_samples_are_dealt_so_that_groups_stay_together() -> None:
 
 
 def test_devices(monkeypatch) -> None:
-    def four(rank):
-        return Processes(rank, 8, rank % 4, 4)
-    assert choose_device("cpu", four(5)).type == "cpu"
+    assert choose_device("cpu", 1, 4).type == "cpu"
     monkeypatch.setattr(torch.cuda, "is_available", lambda: False)
-    assert choose_device("auto", four(5)).type == "cpu"
+    assert choose_device("auto", 1, 4).type == "cpu"
     with pytest.raises(UserError, match="CUDA was asked for"):
-        choose_device("cuda", four(5))
+        choose_device("cuda", 1, 4)
     monkeypatch.setattr(torch.cuda, "is_available", lambda: True)
     monkeypatch.setattr(torch.cuda, "device_count", lambda: 4)
-    assert [str(choose_device(name, four(5))) for name in ("auto", "cuda")] == ["cuda:1", "cuda:1"]
+    assert [str(choose_device(name, 1, 4)) for name in ("auto", "cuda")] == ["cuda:1", "cuda:1"]
     monkeypatch.setattr(torch.cuda, "device_count", lambda: 2)
     with pytest.raises(UserError, match=r"4 processes were started on a machine with 2 GPU\(s\).*--nproc-per-node=2"):
-        choose_device("auto", four(5))
+        choose_device("auto", 1, 4)
 
 
 def share_data(out: str) -> None:

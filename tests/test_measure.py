@@ -20,10 +20,26 @@ from ssgan_lite.cli import main
 from ssgan_lite.data import Dataset, open_dataset
 from ssgan_lite.edit import compare
 from ssgan_lite.errors import UserError
-from ssgan_lite.measure import (Agreement, MeasureOptions, RealFaces, baseline_leak, frechet_distance,
-                                kernel_distance, locality, make_parser, mask_agreement, measure, parser_accuracy,
-                                part_diversity, precision_recall, report, run, semantic_leak, time_and_memory)
-from ssgan_lite.measure.features import EfficientNetLite0, region_distance
+from ssgan_lite.features import EfficientNetLite0, region_distance
+from ssgan_lite.measure import (
+    Agreement,
+    MeasureOptions,
+    RealFaces,
+    baseline_leak,
+    frechet_distance,
+    kernel_distance,
+    locality,
+    make_parser,
+    mask_agreement,
+    measure,
+    parser_accuracy,
+    part_diversity,
+    precision_recall,
+    report,
+    run,
+    semantic_leak,
+    time_and_memory,
+)
 from ssgan_lite.measure.fid import frechet_of_gaussians
 from ssgan_lite.measure.inception import Inception
 from ssgan_lite.measure.parser import Parser, load_parser, parse, shrink_masks
@@ -507,7 +523,7 @@ def test_speed_is_measured(weights) -> None:
 ])
 def test_wrong_input_is_one_sentence(arguments, message, weights, capsys, monkeypatch) -> None:
     monkeypatch.setattr(run, "EfficientNetLite0", Pixels, raising=False)
-    monkeypatch.setattr("ssgan_lite.measure.features.EfficientNetLite0", Pixels)
+    monkeypatch.setattr("ssgan_lite.measure.inception.EfficientNetLite0", Pixels)
     assert main(["measure", str(weights), "--quiet", *arguments]) == 2
     error = capsys.readouterr().err
     assert error.count("\n") == 1

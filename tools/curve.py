@@ -19,7 +19,7 @@ import torch
 
 from ssgan_lite.data import open_dataset
 from ssgan_lite.errors import UserError
-from ssgan_lite.measure.features import extractor
+from ssgan_lite.measure.inception import extractor
 from ssgan_lite.measure.run import RealFaces
 from ssgan_lite.storage import atomic_write
 from ssgan_lite.train import find_snapshots

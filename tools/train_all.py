@@ -34,9 +34,10 @@ ROOT = Path(__file__).resolve().parent.parent
 sys.path.insert(0, str(ROOT))
 
 from ship import ship, ship_early, ship_kid, ship_lapse, ship_snapshots  # noqa: E402, the package is found through the line above
+
+from ssgan_lite.device import choose_device  # noqa: E402
 from ssgan_lite.errors import UserError  # noqa: E402
 from ssgan_lite.storage import atomic_write  # noqa: E402
-from ssgan_lite.train.run import choose_device  # noqa: E402
 
 PACK_BYTES = 15_000_000
 AROUND_SECONDS = 20          # that a run takes beside training: start, data, and at its end samples and weights

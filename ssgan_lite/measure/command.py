@@ -35,9 +35,9 @@ def add_options(command: argparse.ArgumentParser) -> None:
 
 
 def run(options: argparse.Namespace) -> int:
+    from ssgan_lite.device import choose_device
     from ssgan_lite.measure import report
     from ssgan_lite.measure.run import MeasureOptions, measure
-    from ssgan_lite.train.run import choose_device
 
     if options.out is not None:
         report.check_folder(options.out, options.force)

@@ -12,7 +12,7 @@ import itertools
 import torch
 from torch import nn
 
-from ssgan_lite.measure.features import Extractor, region_distance
+from ssgan_lite.features import Extractor, region_distance
 from ssgan_lite.measure.samples import DIVERSITY, VARIANTS, Tick, draw_codes, generate, no_tick
 
 FACES, VARIANTS_OF_A_FACE = 24, 3

@@ -20,7 +20,7 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from ssgan_lite.errors import UserError
-from ssgan_lite.measure.features import round_to_levels
+from ssgan_lite.features import EfficientNetLite0, Extractor, round_to_levels
 from ssgan_lite.storage import load_torch
 
 # A branch is a chain of convolutions "name:channels:kernel", with "/2" for a stride of 2; those without one keep the
@@ -142,3 +142,8 @@ class Inception(nn.Module):
             raise UserError(f'"{path}" is not the file pt_inception-2015-12-05-6726825d.pth of pytorch-fid: '
                             f"{wrong[0]} is missing or has another shape.")
         self.load_state_dict({name: state.get(name, tensor) for name, tensor in ours.items()})
+
+
+def extractor(inception: Path | None = None, device: torch.device | str = "cpu") -> Extractor:
+    """The default one, or Inception where the path of its weights is given."""
+    return (EfficientNetLite0() if inception is None else Inception(inception)).to(device)

@@ -27,16 +27,26 @@ from tqdm.auto import tqdm
 from ssgan_lite import __version__
 from ssgan_lite.data import Dataset, open_dataset
 from ssgan_lite.errors import UserError, suggest
+from ssgan_lite.features import Extractor, features_of
 from ssgan_lite.measure import locality
 from ssgan_lite.measure.agreement import mask_agreement
 from ssgan_lite.measure.diversity import FACES as DIVERSITY_FACES
 from ssgan_lite.measure.diversity import VARIANTS_OF_A_FACE, part_diversity
-from ssgan_lite.measure.features import Extractor, extractor, features_of
 from ssgan_lite.measure.fid import frechet_distance, kernel_distance, precision_recall
+from ssgan_lite.measure.inception import extractor
 from ssgan_lite.measure.parser import load_parser
 from ssgan_lite.measure.report import short_name
-from ssgan_lite.measure.samples import (DISTANCES, REAL, Tick, draw_codes, generate, is_monolithic, levels, no_tick,
-                                        rng)
+from ssgan_lite.measure.samples import (
+    DISTANCES,
+    REAL,
+    Tick,
+    draw_codes,
+    generate,
+    is_monolithic,
+    levels,
+    no_tick,
+    rng,
+)
 from ssgan_lite.measure.speed import time_and_memory
 from ssgan_lite.parts import PARTS
 from ssgan_lite.weights import load

@@ -14,7 +14,7 @@ from __future__ import annotations
 import io
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
-from functools import lru_cache
+from functools import cache
 
 import ipywidgets as widgets
 import torch
@@ -101,7 +101,7 @@ def images_lost(seen: int, every: int, batch: int) -> int:
     return seen - -(-reached // batch) * batch
 
 
-@lru_cache(maxsize=None)
+@cache
 def kept_per_image(config: ModelConfig) -> tuple[int, int]:
     """Bytes that a forward pass of generator and of discriminator keeps for the way back, for each image, in float32.
 
@@ -128,7 +128,7 @@ def _kept(forward) -> int:
     return sum(storage.nbytes() for storage in storages.values())
 
 
-@lru_cache(maxsize=None)
+@cache
 def fixed_bytes(config: ModelConfig) -> tuple[int, int]:
     """Bytes that do not depend on the batch: weights, gradients, both moments of Adam, average; and the gradients."""
     with torch.device("meta"):
@@ -146,7 +146,7 @@ def memory_figure(names: Sequence[str] = tuple(PRESETS)) -> Figure:
     """MB that one more image in the batch adds, for generator and discriminator of every preset."""
     figure = Figure(figsize=(6.4, 2.3), layout="constrained")
     axis = figure.subplots()
-    kept = [kept_per_image(PRESETS[name]) for name in names]
+    kept = [kept_per_image(PRESETS[name].model) for name in names]
     for offset, which, color, hatch, label in ((-0.2, 0, BLUE, "", "generator"), (0.2, 1, ORANGE, "//",
                                                                                "discriminator")):
         values = [pair[which] / 1e6 for pair in kept]
@@ -223,12 +223,12 @@ class RunPlanner(widgets.VBox):
     def plan(self) -> Plan:
         """What the controls say."""
         return Plan(self.gpus.value, self.batch.value, self.images.value, self.rate.value, price=self.price.value,
-                    gradients=fixed_bytes(PRESETS[self.preset.value])[1])
+                    gradients=fixed_bytes(PRESETS[self.preset.value].model)[1])
 
     def _redraw(self, _=None) -> None:
         plan = self.plan
         if plan.possible:
-            memory = training_bytes(PRESETS[self.preset.value], plan.batch // plan.gpus, self.bits.value) / 1e9
+            memory = training_bytes(PRESETS[self.preset.value].model, plan.batch // plan.gpus, self.bits.value) / 1e9
             told = (f"{_duration(plan.hours)} on {plan.gpus} GPU{'s' * (plan.gpus > 1)}: {plan.gpu_hours:.3g} GPU-"
                     f"hours, cost {plan.cost:.3g}; {plan.batch // plan.gpus} images a step on each, about "
                     f"{memory:.2g} GB")

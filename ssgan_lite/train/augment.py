@@ -16,8 +16,8 @@ import torch
 from torch import Tensor
 from torch.nn import functional as F
 
+from ssgan_lite.config import TrainConfig
 from ssgan_lite.train.distributed import ALONE, Processes
-from ssgan_lite.train.recipe import TrainConfig
 from ssgan_lite.train.streams import stream
 
 # How far a change goes, drawn uniformly between minus and plus this much. Mild: a face stays a face in the picture.

@@ -7,10 +7,9 @@ import os
 import shutil
 from pathlib import Path
 
-from ssgan_lite.config import ModelConfig
+from ssgan_lite.config import ModelConfig, TrainConfig
 from ssgan_lite.errors import UserError
 from ssgan_lite.storage import atomic_write, load_torch, save_torch
-from ssgan_lite.train.recipe import TrainConfig
 from ssgan_lite.train.trainer import Trainer
 
 FORMAT = "ssgan-lite training state 1"

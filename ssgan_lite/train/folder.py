@@ -14,11 +14,10 @@ from pathlib import Path
 import torch
 
 from ssgan_lite import assets
-from ssgan_lite.config import ModelConfig
+from ssgan_lite.config import ModelConfig, TrainConfig
 from ssgan_lite.errors import UserError
 from ssgan_lite.storage import explain, leftovers
 from ssgan_lite.train.checkpoint import FORMAT as CHECKPOINT_FORMAT
-from ssgan_lite.train.recipe import TrainConfig
 from ssgan_lite.train.trainer import Trainer
 
 try:

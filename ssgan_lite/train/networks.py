@@ -21,10 +21,9 @@ from safetensors.torch import load_file, save
 from torch import Tensor
 
 from ssgan_lite import assets
-from ssgan_lite.config import ModelConfig
+from ssgan_lite.config import ModelConfig, TrainConfig
 from ssgan_lite.errors import UserError, suggest
 from ssgan_lite.storage import atomic_write
-from ssgan_lite.train.recipe import TrainConfig
 from ssgan_lite.train.state import NETWORKS
 from ssgan_lite.train.trainer import Trainer
 

@@ -22,19 +22,15 @@ from contextlib import contextmanager, nullcontext
 from dataclasses import dataclass
 from pathlib import Path
 
-import torch
-
-from ssgan_lite.config import ModelConfig
+from ssgan_lite.config import ModelConfig, TrainConfig
 from ssgan_lite.config import preset as model_preset
-from ssgan_lite.errors import UserError
+from ssgan_lite.device import choose_device
 from ssgan_lite.storage import atomic_write, remove_leftovers
 from ssgan_lite.train.checkpoint import keep_checkpoint, read_checkpoint, resume, save_checkpoint
-from ssgan_lite.train.distributed import ALONE, Processes
 from ssgan_lite.train.folder import check_folder, claim, describe
 from ssgan_lite.train.launch import join, restarted
 from ssgan_lite.train.log import RunLog, board_writer, forget_after
 from ssgan_lite.train.networks import is_networks, load_networks, shipped_networks
-from ssgan_lite.train.recipe import TrainConfig
 from ssgan_lite.train.shared import open_shared
 from ssgan_lite.train.snapshots import Schedule, save_sheet, save_snapshot
 from ssgan_lite.train.speed import Speed
@@ -68,44 +64,6 @@ class RunOptions:
     patience: float = 10.0              # minutes that processes of one run wait for one another (torchrun)
 
 
-def choose_device(name: str, processes: Processes = ALONE) -> torch.device:
-    """`auto` takes a GPU if there is one; asking for one that is not there is a `UserError`.
-
-    Of several processes on a machine each takes its own.
-    """
-    if processes.count > 1:
-        return _device_of_its_own(name, processes)
-    if name == "auto":
-        return torch.device("cuda" if torch.cuda.is_available() else "cpu")
-    try:
-        device = torch.device(name)
-    except RuntimeError:
-        device = None
-    if device is None or device.type not in ("cpu", "cuda", "mps"):
-        raise UserError(f'There is no device called "{name}". Use auto, cpu, cuda or cuda:N.')
-    if device.type == "mps" and not torch.backends.mps.is_available():
-        raise UserError("An Apple GPU was asked for, but this torch sees none. Use --device cpu.")
-    if device.type == "cuda" and not torch.cuda.is_available():
-        raise UserError("CUDA was asked for, but this torch sees no GPU. Use --device cpu, or install a CUDA build of "
-                        "torch (INSTALL.md); `ssgan-lite doctor` says more.")
-    if device.type == "cuda" and (device.index or 0) >= torch.cuda.device_count():
-        raise UserError(f"There is no {name}; this machine has {torch.cuda.device_count()} GPU(s).")
-    return device
-
-
-def _device_of_its_own(name: str, processes: Processes) -> torch.device:
-    if name == "cpu" or (name == "auto" and not torch.cuda.is_available()):
-        return torch.device("cpu")
-    if name not in ("auto", "cuda"):
-        raise UserError(f"{processes.count} processes cannot all train on {name}. Use --device cuda, which gives each "
-                        "its own GPU, or --device cpu.")
-    choose_device("cuda")
-    if (there := torch.cuda.device_count()) < processes.local_count:
-        raise UserError(f"{processes.local_count} processes were started on a machine with {there} GPU(s). Start one "
-                        f"for each (--nproc-per-node={there}), or use --device cpu.")
-    return torch.device("cuda", processes.local_rank)
-
-
 def train(options: RunOptions, config: TrainConfig, on_log: Callable[[dict], None] | None = None,
           model: ModelConfig | None = None) -> Trainer:
     """Train until `config.images` have been shown; `options.minutes` or Ctrl-C save and leave cleanly before that.
@@ -118,7 +76,7 @@ def train(options: RunOptions, config: TrainConfig, on_log: Callable[[dict], Non
         out = Path(options.out)
         if restarted() and (out / "checkpoint.pt").is_file():            # torchrun --max-restarts
             options = dataclasses.replace(options, resume=True, start_from="")
-        device = choose_device(options.device, processes)
+        device = choose_device(options.device, processes.local_rank, processes.local_count)
         schedule = Schedule.parse(options.snapshots, options.snapshot_every)
         if processes.first:
             check_folder(out, options)

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 import torch
 from torch import Tensor
 
-from ssgan_lite.config import ModelConfig
+from ssgan_lite.config import ModelConfig, TrainConfig
 from ssgan_lite.data.dataset import Dataset
 from ssgan_lite.errors import UserError
 from ssgan_lite.model import DualBranchDiscriminator, GeneratorOutput, build_generator
@@ -21,7 +21,6 @@ from ssgan_lite.train import losses
 from ssgan_lite.train.augment import AdaptiveAugment
 from ssgan_lite.train.distributed import ALONE, Objective, Processes
 from ssgan_lite.train.ema import ema_decay, update_ema
-from ssgan_lite.train.recipe import TrainConfig
 from ssgan_lite.train.speed import Speed, prepare_device
 from ssgan_lite.train.state import TrainingState
 from ssgan_lite.train.streams import derive_seed, shuffled_indices, stream, uniform

