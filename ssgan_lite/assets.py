@@ -16,13 +16,13 @@ this module writes beside the data except `write_manifest`, which is for those w
 
 from __future__ import annotations
 
-import hashlib
 import json
 import os
 import sys
 from pathlib import Path
 
 from ssgan_lite.errors import UserError
+from ssgan_lite.storage import sha256
 
 MANIFEST = "manifest.json"
 
@@ -79,6 +79,15 @@ def find_all(pattern: str) -> list[Path]:
                 return [find(name) for name in names]
     looked = " and ".join(f'"{root}"' for root in places)
     raise UserError(f'Nothing called "{pattern}" was found in {looked}. {_how_to_get()}')
+
+
+def listed(pattern: str) -> list[str]:
+    """The names, without folder and ending, of the listed files that match a pattern, be they there or not."""
+    for root in roots():
+        if (root / MANIFEST).is_file():
+            if names := sorted(Path(name).stem for name in read_manifest(root) if Path(name).match(pattern)):
+                return names
+    return []
 
 
 def read_manifest(root: Path) -> dict[str, dict]:
@@ -146,12 +155,6 @@ def root_folder() -> Path:
             return root
     looked = " and ".join(f'"{root}"' for root in places)
     raise UserError(f"No data was found in {looked}. {_how_to_get()}")
-
-
-def sha256(path: Path) -> str:
-    """The SHA-256 sum of a file, in hexadecimal."""
-    with open(path, "rb") as file:
-        return hashlib.file_digest(file, "sha256").hexdigest()
 
 
 def write_manifest(root: Path) -> dict[str, dict]:

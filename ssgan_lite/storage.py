@@ -1,8 +1,15 @@
-"""Files that are whole or not there: everything the library writes goes through `atomic_write`."""
+"""Atomic file writes, tensors with their description, and checkpoints that can run no code.
+
+Everything the library writes goes through `atomic_write`: a file is whole or not there. Networks are kept in pairs:
+`name.safetensors`, and beside it `name.json`, which says what they are and holds the sum of the tensor file, so that
+the two cannot be mixed up unnoticed (`save_tensors`, `load_tensors`).
+"""
 
 from __future__ import annotations
 
 import errno
+import hashlib
+import json
 import os
 import pickle
 import tempfile
@@ -12,6 +19,9 @@ from contextlib import contextmanager
 from pathlib import Path
 
 import torch
+from safetensors import SafetensorError
+from safetensors.torch import load_file, save
+from torch import Tensor
 
 from ssgan_lite.errors import UserError
 
@@ -61,6 +71,69 @@ def remove_leftovers(folder: Path) -> None:
 def leftovers(folder: Path) -> list[Path]:
     """The temporary files of `atomic_write` in a folder and below it."""
     return sorted(folder.rglob(".*.part"))
+
+
+def sha256(path: Path) -> str:
+    """The SHA-256 sum of a file, in hexadecimal."""
+    with open(path, "rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()
+
+
+def tensor_path(path: str | os.PathLike) -> Path:
+    """The path with the ending .safetensors, which is added where it is missing ("v1.5" keeps its ".5")."""
+    path = Path(path)
+    return path if path.suffix == ".safetensors" else path.with_name(path.name + ".safetensors")
+
+
+def save_tensors(path: str | os.PathLike, tensors: dict[str, Tensor], kind: str, description: dict) -> None:
+    """Write tensors to `path` (.safetensors) and what they are to the .json beside it.
+
+    kind: what `load_tensors` will ask for, such as "ssgan-lite generator 1".
+    """
+    path = tensor_path(path)
+    tensors = {name: tensor.detach().cpu().contiguous() for name, tensor in tensors.items()}
+    # Both are written before either takes its place: a pair that does not match is of no use.
+    with atomic_write(path.with_suffix(".json")) as json_file, atomic_write(path) as tensor_file:
+        # `save_file` would hide a full disk behind an error of its own.
+        tensor_file.write_bytes(save(tensors))
+        content = {"format": kind, "sha256": sha256(tensor_file), **description}
+        json_file.write_text(json.dumps(content, indent=1) + "\n", encoding="utf-8")
+
+
+def load_tensors(path: str | os.PathLike, kind: str, needs: dict[str, type]) -> tuple[dict[str, Tensor], dict]:
+    """The tensors in `path` (.safetensors) and the description beside them; `needs` as in `read_description`.
+
+    Raises UserError where a file is missing, damaged, of another kind, or where the two do not belong together.
+    """
+    path = Path(path)
+    description = read_description(path, kind, needs)
+    try:
+        tensors = load_file(path)
+    except (SafetensorError, OSError) as error:
+        raise UserError(f'"{path}" cannot be read ({error}); it is missing or was cut short. Fetch it '
+                        "again.") from None
+    if sha256(path) != description["sha256"]:
+        raise UserError(f'"{path}" is not the file that "{path.with_suffix(".json").name}" describes: it was '
+                        "changed, or the two are from different runs. Fetch both again.")
+    return tensors, description
+
+
+def read_description(path: str | os.PathLike, kind: str, needs: dict[str, type]) -> dict:
+    """What the .json beside `path` (.safetensors) says; `needs`: the entries that it must have, and their types."""
+    path = Path(path)
+    beside = path.with_suffix(".json")
+    if not path.exists():
+        raise UserError(f'There are no weights at "{path}".')
+    try:
+        description = json.loads(beside.read_text(encoding="utf-8"))
+    except FileNotFoundError:
+        raise UserError(f'"{beside}", which says what model "{path.name}" is, is missing. Copy both.') from None
+    except (ValueError, OSError) as error:
+        raise UserError(f'"{beside}" cannot be read ({error}). Fetch it again.') from None
+    if (not isinstance(description, dict) or description.get("format") != kind
+            or not all(isinstance(description.get(name), of) for name, of in {"sha256": str, **needs}.items())):
+        raise UserError(f'"{beside}" does not describe a file of the kind "{kind}".')
+    return description
 
 
 def save_torch(value: object, path: Path) -> None:

@@ -149,9 +149,9 @@ def test_networks_that_do_not_fit(run: Path, tmp_path: Path) -> None:
     source = run / "snapshots" / "networks" / "000000012.safetensors"
     with pytest.raises(UserError, match=r"\(G\).*another model"):
         train(RunOptions(tmp_path / "x", preset="lite64", quiet=True, start_from=str(source)), recipe("lite64"))
-    with pytest.raises(UserError, match="no networks at"):
+    with pytest.raises(UserError, match="no weights at .*gone"):
         load_networks(tmp_path / "gone.safetensors")
-    with pytest.raises(UserError, match="does not hold networks"):
+    with pytest.raises(UserError, match="does not describe a file of the kind .ssgan-lite networks"):
         load_networks(run / "weights.safetensors")
     for path in (source, source.with_suffix(".json")):
         (tmp_path / path.name).write_bytes(path.read_bytes())

@@ -19,12 +19,12 @@ from pathlib import Path
 import numpy as np
 import torch
 
-from ssgan_lite import assets
 from ssgan_lite.data.dataset import Dataset
 from ssgan_lite.data.heads import reduce_masks
 from ssgan_lite.data.memory import check_fits
 from ssgan_lite.errors import UserError
 from ssgan_lite.parts import PARTS
+from ssgan_lite.storage import sha256
 
 FORMAT = 1
 DESCRIPTION = "dataset.json"
@@ -151,7 +151,7 @@ def _sound(path: Path, about: dict, name: str, large_too: bool = True) -> Path:
                         f"Prepare the folder again.")
     stamp = (status.st_size, status.st_mtime_ns)
     if large_too and _verified.get(file.absolute()) != stamp:
-        if assets.sha256(file) != entry["sha256"]:
+        if sha256(file) != entry["sha256"]:
             raise UserError(f'"{file}" was changed: its content is not what {DESCRIPTION} says. Prepare the folder '
                             f"again.")
         _verified[file.absolute()] = stamp

@@ -20,12 +20,11 @@ from pathlib import Path
 import numpy as np
 from tqdm.auto import tqdm
 
-from ssgan_lite.assets import sha256
 from ssgan_lite.data.memory import size_in_words
 from ssgan_lite.data.prepared import DESCRIPTION, FORMAT, JOURNAL
 from ssgan_lite.errors import UserError
 from ssgan_lite.parts import PARTS
-from ssgan_lite.storage import atomic_write, explain
+from ssgan_lite.storage import atomic_write, explain, sha256
 
 REPORT = "report.txt"
 

@@ -21,8 +21,7 @@ from tqdm.auto import tqdm
 from ssgan_lite.data import Dataset, open_dataset
 from ssgan_lite.errors import UserError
 from ssgan_lite.measure.agreement import parser_accuracy
-from ssgan_lite.measure.parser import FORMAT, SIZE, Parser
-from ssgan_lite.measure.stored import save_module
+from ssgan_lite.measure.parser import SIZE, Parser, save_parser
 from ssgan_lite.parts import PARTS
 
 
@@ -99,7 +98,7 @@ def main(arguments: list[str] | None = None) -> int:
         accuracy = {str(size): parser_accuracy(parser, open_dataset("heads", size, "val")) for size in (128, 64, 32)}
         record = dict(trained_on=f"heads, train, {len(data)} faces", images=chosen.images, seed=chosen.seed,
                       cpu_seconds=round(seconds), torch=torch.__version__, validation=accuracy)
-        save_module(parser, chosen.out, FORMAT, record)
+        save_parser(parser, chosen.out, record)
     except UserError as error:
         print(error, file=sys.stderr)
         return 2

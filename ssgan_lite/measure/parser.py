@@ -13,7 +13,7 @@ made smaller again by the vote that made the heads' own masks smaller (`data.hea
 
 from __future__ import annotations
 
-from pathlib import Path
+import os
 
 import numpy as np
 import torch
@@ -22,8 +22,9 @@ from torch.nn import functional as F
 
 from ssgan_lite import assets
 from ssgan_lite.data.heads import reduce_masks
-from ssgan_lite.measure.stored import load_module
 from ssgan_lite.parts import PARTS
+from ssgan_lite.storage import load_tensors, save_tensors, tensor_path
+from ssgan_lite.weights import load_state
 
 FORMAT = "ssgan-lite parser 1"
 SIZE = 64
@@ -88,9 +89,21 @@ def shrink_masks(ids: Tensor, size: int) -> Tensor:
     return torch.from_numpy(reduce_masks(np.ascontiguousarray(ids.cpu().numpy()), ids.shape[-1] // size))
 
 
-def load_parser(path: Path | None = None) -> Parser:
-    """The shipped parser, or one that `make_parser` made; `.record` tells how good it is."""
+def save_parser(parser: Parser, path: str | os.PathLike, record: dict) -> None:
+    """Write `path`.safetensors, with floats in half precision, and `path`.json."""
+    state = {name: tensor.half() if tensor.is_floating_point() else tensor
+             for name, tensor in parser.state_dict().items()}
+    save_tensors(path, state, FORMAT, dict(record=record))
+
+
+def load_parser(path: str | os.PathLike | None = None) -> Parser:
+    """The shipped parser, or one that `make_parser` made, in eval mode; `.record` tells how good it is."""
     if path is None:
         path = assets.find(f"measure/parser{SIZE}.safetensors")
         assets.verify(path), assets.verify(path.with_suffix(".json"))
-    return load_module(Parser(), path, FORMAT)
+    path = tensor_path(path)
+    state, description = load_tensors(path, FORMAT, {"record": dict})
+    parser = Parser()
+    load_state(parser, state, str(path))
+    parser.record = description["record"]
+    return parser.eval().requires_grad_(False)

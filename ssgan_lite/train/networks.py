@@ -10,24 +10,22 @@ networks one goes on nearly as well, because Adam without momentum finds its ste
 from __future__ import annotations
 
 import dataclasses
-import json
 import os
 from dataclasses import dataclass
 from pathlib import Path
 
 import torch
-from safetensors import SafetensorError
-from safetensors.torch import load_file, save
 from torch import Tensor
 
 from ssgan_lite import assets
 from ssgan_lite.config import ModelConfig, TrainConfig
 from ssgan_lite.errors import UserError, suggest
-from ssgan_lite.storage import atomic_write
+from ssgan_lite.storage import load_tensors, read_description, save_tensors
 from ssgan_lite.train.state import NETWORKS
 from ssgan_lite.train.trainer import Trainer
 
 FORMAT = "ssgan-lite networks 1"
+NEEDS = {"model": dict, "recipe": dict, "images": int}
 FOLDER = "weights/training"          # of the data tree: where networks that ship lie
 
 
@@ -49,16 +47,11 @@ class Networks:
 def save_networks(trainer: Trainer, path: str | os.PathLike, record: dict | None = None,
                   dtype: torch.dtype = torch.float16) -> None:
     """Write `path` (.safetensors) and the .json beside it."""
-    path = _with_suffix(path)
-    state = {f"{name}/{key}": tensor.detach().to("cpu", dtype).contiguous()
+    state = {f"{name}/{key}": tensor.to(dtype)
              for name in NETWORKS for key, tensor in getattr(trainer, name).state_dict().items()}
-    # Both are written before either takes its place: a pair that does not match is of no use.
-    with atomic_write(path.with_suffix(".json")) as json_file, atomic_write(path) as tensor_file:
-        tensor_file.write_bytes(save(state))
-        description = dict(format=FORMAT, model=trainer.model_config.to_dict(),
-                           recipe=dataclasses.asdict(trainer.config), images=trainer.images_seen,
-                           sha256=assets.sha256(tensor_file), record=record or {})
-        json_file.write_text(json.dumps(description, indent=1) + "\n", encoding="utf-8")
+    save_tensors(path, state, FORMAT, dict(model=trainer.model_config.to_dict(),
+                                           recipe=dataclasses.asdict(trainer.config), images=trainer.images_seen,
+                                           record=record or {}))
 
 
 def load_networks(name_or_path: str | os.PathLike) -> Networks:
@@ -69,14 +62,7 @@ def load_networks(name_or_path: str | os.PathLike) -> Networks:
             raise UserError(f'No networks called "{name_or_path}" are here. {suggest(str(name_or_path), known)}')
         path = assets.find(f"{FOLDER}/{name_or_path}.safetensors")
         assets.verify(path), assets.verify(path.with_suffix(".json"))
-    description = describe_networks(path)
-    try:
-        state = load_file(path)
-    except (SafetensorError, OSError) as error:
-        raise UserError(f'"{path}" cannot be read ({error}); it is missing or was cut short. Fetch it again.') from None
-    if assets.sha256(path) != description["sha256"]:
-        raise UserError(f'"{path}" is not the file that "{path.with_suffix(".json").name}" describes: it was changed, '
-                        "or the two are from different runs. Fetch both again.")
+    state, description = load_tensors(path, FORMAT, NEEDS)
     states: dict[str, dict[str, Tensor]] = {name: {} for name in NETWORKS}
     for key, tensor in state.items():
         network, _, name = key.partition("/")
@@ -89,37 +75,19 @@ def load_networks(name_or_path: str | os.PathLike) -> Networks:
 
 def describe_networks(path: Path) -> dict:
     """The .json beside networks; what is not one is a `UserError`."""
-    description = _read(path.with_suffix(".json"))
-    if not path.is_file() or description is None:
-        raise UserError(f'There are no networks at "{path}": it takes a .safetensors file and the .json beside it.')
-    if description.get("format") != FORMAT or not {"model", "recipe", "images", "sha256"} <= set(description):
-        raise UserError(f'"{path}" does not hold networks of the kind "{FORMAT}".')
-    return description
+    return read_description(path, FORMAT, NEEDS)
 
 
 def is_networks(path: Path) -> bool:
     """Does a .safetensors file hold networks, rather than a generator alone?"""
-    return ((_read(path.with_suffix(".json")) or {}).get("format") == FORMAT) if path.suffix == ".safetensors" else False
+    if path.suffix != ".safetensors":
+        return False
+    try:
+        return bool(describe_networks(path))
+    except UserError:
+        return False
 
 
 def shipped_networks() -> list[str]:
     """The names that `load_networks` knows here: what the manifest lists."""
-    for root in assets.roots():
-        if (root / assets.MANIFEST).is_file():
-            listed = [Path(name) for name in assets.read_manifest(root)]
-            if names := [name.stem for name in listed if name.match(f"{FOLDER}/*.safetensors")]:
-                return sorted(names)
-    return []
-
-
-def _with_suffix(path: str | os.PathLike) -> Path:
-    path = Path(path)
-    return path if path.suffix == ".safetensors" else path.with_name(path.name + ".safetensors")
-
-
-def _read(path: Path) -> dict | None:
-    try:
-        description = json.loads(path.read_text(encoding="utf-8"))
-    except (OSError, ValueError):
-        return None
-    return description if isinstance(description, dict) else None
+    return assets.listed(f"{FOLDER}/*.safetensors")
