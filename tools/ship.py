@@ -33,6 +33,7 @@ from ssgan_lite import assets
 from ssgan_lite.cli import ABLATIONS
 from ssgan_lite.config import ModelConfig, preset
 from ssgan_lite.errors import UserError
+from ssgan_lite.measure.report import measured_models
 from ssgan_lite.model import build_generator
 from ssgan_lite.pictures import sample_sheet
 from ssgan_lite.storage import atomic_write
@@ -184,8 +185,7 @@ def ship_kid(run: Path, name: str, folder: Path, n: int, device: str = "cpu") ->
 def ship_measured(report: Path, name: str, folder: Path) -> str:
     """Put a report of `ssgan-lite measure` beside the weights that it measured."""
     try:
-        models = [Path(model["name"]).name.removesuffix(".safetensors")
-                  for model in json.loads((report / "measure.json").read_text(encoding="utf-8"))["models"]]
+        models = list(measured_models(json.loads((report / "measure.json").read_text(encoding="utf-8"))))
     except (OSError, ValueError, KeyError) as error:
         raise UserError(f'"{report}" holds no report of `ssgan-lite measure --out`: {error}') from error
     if not models or models[0] != name:

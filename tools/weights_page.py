@@ -9,6 +9,7 @@ import json
 import sys
 from pathlib import Path
 
+from ssgan_lite.measure.report import measured_models
 from ssgan_lite.storage import atomic_write
 
 FOLDER = Path(__file__).parent.parent / "data" / "weights"
@@ -126,8 +127,7 @@ def _measured(folder: Path) -> dict[str, tuple[dict, dict]]:
     found: dict[str, tuple[dict, dict]] = {}
     for path in sorted(folder.glob("*.measure.json")):
         report = json.loads(path.read_text(encoding="utf-8"))
-        for model in report["models"]:
-            name = Path(model["name"]).name.removesuffix(".safetensors")
+        for name, model in measured_models(report).items():
             if name not in found or path.name == f"{name}.measure.json":
                 found[name] = report, model
     return found

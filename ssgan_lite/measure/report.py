@@ -14,6 +14,11 @@ FILES = ("measure.json", "measure.txt", "measure.png")
 INK, OURS, THEIRS, REAL = "#333333", "#11779a", "#cc7744", "#999999"
 
 
+def measured_models(report: dict) -> dict[str, dict]:
+    """The models of a `measure.json` by the names of their weights, in order: "nano32", whatever folder it lay in."""
+    return {Path(model["name"]).name.removesuffix(".safetensors"): model for model in report["models"]}
+
+
 def table(result: dict) -> str:
     """Everything that was measured, in at most 110 columns."""
     models = result["models"]

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping, Sequence
-from pathlib import Path
 
 import numpy as np
 import torch
@@ -14,6 +13,7 @@ from torch import nn
 from ssgan_lite import assets
 from ssgan_lite.errors import UserError
 from ssgan_lite.measure.locality import Rendered, candidate_directions, choose_directions, margin, render
+from ssgan_lite.measure.report import measured_models
 from ssgan_lite.measure.samples import is_monolithic
 from ssgan_lite.pictures import mask_to_rgb, to_image
 from ssgan_lite.show.figures import INK, picture_rows
@@ -45,8 +45,8 @@ def read_measured(name: str) -> dict[str, float | None]:
             result = _json(f"weights/{place}.measure.json")
         except UserError:
             continue
-        if models := [m for m in result["models"] if Path(m["name"]).name.removesuffix(".safetensors") == name]:
-            return found | _summary(result, models[0])
+        if model := measured_models(result).get(name):
+            return found | _summary(result, model)
     return found
 
 

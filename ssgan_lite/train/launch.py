@@ -57,16 +57,14 @@ def join(patience: float) -> Iterator[Processes]:
                                (("LOCAL_RANK", rank), ("LOCAL_WORLD_SIZE", count)))
     processes = Processes(rank, count, local_rank, local_count, store)
     try:
-        yield processes
+        with _letting_go(processes):
+            yield processes
     except UserError:
         if processes.nobody_spoke():
             raise
         raise SystemExit(2) from None
     except RuntimeError as error:
         lost = _is_lost(error)
-        if lost:
-            traceback.clear_frames(error.__traceback__)         # the step that was interrupted holds on to them, too
-            processes.let_go()
         if not processes.nobody_spoke() and lost:
             raise SystemExit(2) from None
         if lost:
@@ -78,8 +76,19 @@ def join(patience: float) -> Iterator[Processes]:
         processes.nobody_spoke()               # this one's own words, or a traceback, will be enough
         raise
     else:
-        processes.let_go()
         dist.destroy_process_group()
+
+
+@contextmanager
+def _letting_go(processes: Processes) -> Iterator[None]:
+    """However it ends, nothing holds on to the connections afterwards; see `Processes.let_go`."""
+    try:
+        yield
+    except BaseException as error:
+        traceback.clear_frames(error.__traceback__)         # the step that was interrupted holds on to them, too
+        raise
+    finally:
+        processes.let_go()
 
 
 def _meet(store: dist.Store, rank: int, count: int, limit: datetime.timedelta) -> dist.Store:
