@@ -185,18 +185,18 @@ def run_prepare_avatars(options: argparse.Namespace) -> int:
 
 
 def run_prepare_verify(options: argparse.Namespace) -> int:
-    from ssgan_lite.data import prepared, production
+    from ssgan_lite.data import prepare, prepared
 
-    print(production.report(prepared.verify(options.folder)), end="")
+    print(prepare.report(prepared.verify(options.folder)), end="")
     print("All files are as they were made.")
     return 0
 
 
 def _prepare(plan, options: argparse.Namespace) -> int:
-    from ssgan_lite.data import production
+    from ssgan_lite.data import prepare
 
-    about = production.prepare(plan, options.out, options.skip_bad, options.quiet)
-    print(production.report(about), end="")
+    about = prepare.prepare(plan, options.out, options.skip_bad, options.quiet)
+    print(prepare.report(about), end="")
     print(f'Open it with open_dataset("{plan.source}:{options.out}", size={plan.size}).')
     return 0
 

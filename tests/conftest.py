@@ -11,7 +11,7 @@ import torch
 from PIL import Image
 
 from ssgan_lite import assets
-from ssgan_lite.data import heads
+from ssgan_lite.data import shards
 
 
 @pytest.fixture(scope="session")
@@ -27,7 +27,7 @@ def tiny_data(tmp_path_factory) -> Path:
         coarse.resize((128, 128)).save(target, "WEBP")
         images.append(target.getvalue())
     masks = rng.integers(0, 13, (16, 8, 8), np.uint8).repeat(16, 1).repeat(16, 2)                  # [16, 128, 128]
-    heads.write_shard(root / "heads" / "heads-00000.npz", images, masks, np.arange(16), {}, "test")
+    shards.write_shard(root / "heads" / "heads-00000.npz", images, masks, np.arange(16), {}, "test")
     assets.write_manifest(root)
     return root
 

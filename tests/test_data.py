@@ -11,7 +11,8 @@ import torch
 from PIL import Image
 
 from ssgan_lite import assets
-from ssgan_lite.data import Dataset, heads, open_dataset
+from ssgan_lite.data import Dataset, open_dataset, shards
+from ssgan_lite.data.masks import reduce_masks
 from ssgan_lite.errors import UserError
 from ssgan_lite.parts import PARTS
 
@@ -147,7 +148,7 @@ def block(*pixels: str) -> np.ndarray:
 ])
 def test_vote(pixels: tuple[str, ...], winner: str) -> None:
     mask = block(*pixels)
-    assert heads.reduce_masks(mask, mask.shape[-1]).item() == PARTS[winner].id
+    assert reduce_masks(mask, mask.shape[-1]).item() == PARTS[winner].id
 
 
 # --------------------------------------------------------------------------------------------------- bad packs
@@ -168,7 +169,7 @@ def pack(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
                         maker_version="test")
         (tmp_path / "heads").mkdir(exist_ok=True)
         path = tmp_path / "heads" / "heads-00000.npz"
-        heads.write_shard(path, **(contents | changes))
+        shards.write_shard(path, **(contents | changes))
         assets.write_manifest(tmp_path)
         monkeypatch.setenv("SSGAN_DATA", str(tmp_path))
         return path

@@ -11,7 +11,8 @@ import torch
 from PIL import Image
 
 from ssgan_lite.cli import main
-from ssgan_lite.data import decode, folder, open_dataset, production
+from ssgan_lite.data import folder, open_dataset, prepare
+from ssgan_lite.data.masks import shrink_mask
 from ssgan_lite.errors import UserError
 from ssgan_lite.parts import PARTS
 
@@ -179,7 +180,7 @@ def test_another_aspect(pairs, ids: np.ndarray) -> None:
 def test_thin_parts_survive() -> None:
     ids = np.full((512, 512), PARTS["face"].id, np.uint8)
     ids[200:208, 100:400] = PARTS["eyebrows"].id
-    assert (decode.shrink_mask(ids, 32) == PARTS["eyebrows"].id).any()
+    assert (shrink_mask(ids, 32) == PARTS["eyebrows"].id).any()
 
 
 # --------------------------------------------------------------------------------------------------- the whole way
@@ -223,7 +224,7 @@ def test_nothing_usable(tmp_path: Path) -> None:
         folder.plan(tmp_path / "nowhere")
     (tmp_path / "a.png").write_text("nothing")
     with pytest.raises(UserError, match="None of the 1 faces can be used. The first: \"a.png\" does not decode"):
-        production.prepare(folder.plan(tmp_path), tmp_path / "out", skip_bad=True, quiet=True)
+        prepare.prepare(folder.plan(tmp_path), tmp_path / "out", skip_bad=True, quiet=True)
     with pytest.raises(UserError, match="there is no --masks"):
         folder.plan(tmp_path, mask_colors="parts")
 

@@ -2,17 +2,15 @@
 
 from __future__ import annotations
 
-import json
 import shutil
 from pathlib import Path
 
-import numpy as np
 import pytest
 import torch
 from PIL import Image
 
 from ssgan_lite.cli import main
-from ssgan_lite.data import celebamask, folder, memory, open_dataset, prepared, production
+from ssgan_lite.data import celebamask, memory, open_dataset, prepare, prepared
 from ssgan_lite.errors import UserError
 from ssgan_lite.parts import PARTS
 
@@ -174,26 +172,25 @@ def test_what_is_no_copy_at_all(tmp_path: Path) -> None:
 def test_it_resumes_after_any_stop(original: Path, tmp_path: Path) -> None:
     """Stopped after each number of faces, with a torn last line and rows: the result is the same, and read once."""
     whole = tmp_path / "whole"
-    production.prepare(celebamask.plan(original, 32), whole, quiet=True)
+    prepare.prepare(celebamask.plan(original, 32), whole, quiet=True)
     for stop in (0, 3, 6):
-        out, seen = tmp_path / f"stop{stop}", []
+        out, plan = tmp_path / f"stop{stop}", celebamask.plan(original, 32)
 
-        def read(name: str, plan=celebamask.plan(original, 32)):
+        def read(name: str, plan=plan, stop=stop, seen=[]):            # noqa: B006
             if len(seen) == stop:
                 raise KeyboardInterrupt
             seen.append(name)
             return plan.read(name)
 
-        plan = celebamask.plan(original, 32)
         with pytest.MonkeyPatch.context() as patch:
             patch.setattr("os.cpu_count", lambda: 1)
             with pytest.raises(KeyboardInterrupt):
-                production.prepare(production.Plan(**{**vars(plan), "read": read}), out, quiet=True)
+                prepare.prepare(prepare.Plan(**{**vars(plan), "read": read}), out, quiet=True)
         with open(out / prepared.JOURNAL, "a") as journal:
             journal.write('{"name": "torn')
         with open(out / "images.npy.part", "ab") as rows:
             rows.write(b"half a row")
-        about = production.prepare(plan, out, quiet=True)
+        about = prepare.prepare(plan, out, quiet=True)
         assert about == prepared.describe(whole)
         for name in ("images.npy", "masks.npy"):
             assert (out / name).read_bytes() == (whole / name).read_bytes()
@@ -201,11 +198,11 @@ def test_it_resumes_after_any_stop(original: Path, tmp_path: Path) -> None:
 
 def test_stopped_at_the_very_end(original: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     plan = celebamask.plan(original, 32)
-    monkeypatch.setattr(production, "report", lambda about: 1 / 0)
+    monkeypatch.setattr(prepare, "report", lambda about: 1 / 0)
     with pytest.raises(ZeroDivisionError):
-        production.prepare(plan, tmp_path / "out", quiet=True)
+        prepare.prepare(plan, tmp_path / "out", quiet=True)
     monkeypatch.undo()
-    assert len(production.prepare(plan, tmp_path / "out", quiet=True)["names"]) == 7
+    assert len(prepare.prepare(plan, tmp_path / "out", quiet=True)["names"]) == 7
     assert len(open_dataset(f"celebamask:{tmp_path / 'out'}", 32, "all")) == 7
 
 
@@ -213,20 +210,20 @@ def test_a_folder_is_not_mixed_or_overwritten(original: Path, copy: Path, tmp_pa
     out = tmp_path / "out"
     (copy / celebamask.IMAGES / "2000.jpg").unlink()
     with pytest.raises(UserError, match="2000.jpg"):
-        production.prepare(celebamask.plan(copy, 32), out, quiet=True)
+        prepare.prepare(celebamask.plan(copy, 32), out, quiet=True)
     with pytest.raises(UserError, match="another size"):
-        production.prepare(celebamask.plan(copy, 64), out, quiet=True)
+        prepare.prepare(celebamask.plan(copy, 64), out, quiet=True)
     write_face(copy, 2, {"skin": (0, 0, 9, 9)})
     with pytest.raises(UserError, match="other files: some were added or removed"):
-        production.prepare(celebamask.plan(copy, 32), out, quiet=True)
+        prepare.prepare(celebamask.plan(copy, 32), out, quiet=True)
     other = tmp_path / "other"
-    production.prepare(celebamask.plan(original, 32), other, quiet=True)
+    prepare.prepare(celebamask.plan(original, 32), other, quiet=True)
     with pytest.raises(UserError, match="already holds a prepared data set"):
-        production.prepare(celebamask.plan(original, 32), other, quiet=True)
+        prepare.prepare(celebamask.plan(original, 32), other, quiet=True)
     (tmp_path / "mine").mkdir()
     (tmp_path / "mine" / "diary.txt").write_text("dear")
     with pytest.raises(UserError, match="is not empty"):
-        production.prepare(celebamask.plan(original, 32), tmp_path / "mine", quiet=True)
+        prepare.prepare(celebamask.plan(original, 32), tmp_path / "mine", quiet=True)
 
 
 # ------------------------------------------------------------------------------------------- opening what was made
@@ -234,7 +231,7 @@ def test_a_folder_is_not_mixed_or_overwritten(original: Path, copy: Path, tmp_pa
 @pytest.fixture(scope="module")
 def made(original: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     out = tmp_path_factory.mktemp("made") / "out"
-    production.prepare(celebamask.plan(original, 64), out, quiet=True)
+    prepare.prepare(celebamask.plan(original, 64), out, quiet=True)
     return out
 
 
@@ -319,4 +316,4 @@ def test_sizes_out_of_range(original: Path, tmp_path: Path, capsys) -> None:
 def test_no_space_on_the_disk(original: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(shutil, "disk_usage", lambda path: shutil._ntuple_diskusage(10, 9, 1))
     with pytest.raises(UserError, match="needs 0 MB of disk space"):
-        production.prepare(celebamask.plan(original, 32), tmp_path / "out", quiet=True)
+        prepare.prepare(celebamask.plan(original, 32), tmp_path / "out", quiet=True)

@@ -12,7 +12,8 @@ import numpy as np
 import pytest
 
 from ssgan_lite import assets
-from ssgan_lite.data import Dataset, heads, open_dataset
+from ssgan_lite.data import Dataset, open_dataset
+from ssgan_lite.data.masks import reduce_masks
 from ssgan_lite.parts import PARTS
 
 ROOT = Path(__file__).resolve().parents[1]
@@ -211,7 +212,7 @@ def test_beards_take_the_class_of_what_they_cover(full: Dataset, masks: np.ndarr
 @pytest.mark.parametrize("size, kept", [(64, dict(eyes=.999, eyebrows=.995, mouth=.999, nose=.999, glasses=.999, hat=.999, earrings=.94)),
                                         (32, dict(eyes=.99, eyebrows=.94, mouth=.995, nose=.999, glasses=.999, hat=.999, earrings=.85))])
 def test_small_parts_survive(full: Dataset, masks: np.ndarray, size: int, kept: dict) -> None:
-    small = heads.reduce_masks(masks, 128 // size)
+    small = reduce_masks(masks, 128 // size)
     for part, share in kept.items():
         had = pixels(masks, part) > 0
         assert (pixels(small, part)[had] > 0).mean() >= share, part
@@ -219,7 +220,7 @@ def test_small_parts_survive(full: Dataset, masks: np.ndarray, size: int, kept: 
 
 def test_eyes_are_large_enough_and_in_their_place(full: Dataset, masks: np.ndarray) -> None:
     open_eyes = full.attributes["glasses"] != "sun"
-    small = heads.reduce_masks(masks[open_eyes], 2) == ID["eyes"]
+    small = reduce_masks(masks[open_eyes], 2) == ID["eyes"]
     each = np.concatenate([small[:, :, :32].sum((1, 2)), small[:, :, 32:].sum((1, 2))])
     assert (each[each > 0] >= 8).mean() > .96 and (each[each > 0] >= 6).mean() > .99
     count = small.sum((1, 2))

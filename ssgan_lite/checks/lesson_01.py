@@ -23,7 +23,7 @@ def count_of_ones(count):
     expect(count == 4 * 64 * 64, "how many of the 13 channels are 1 in one pixel? And how many pixels are there?")
 
 
-@exercise("01.2", title="Signed one-hot", solution="ssgan_lite.data.dataset:signed_one_hot", minutes=10, level=1)
+@exercise("01.2", title="Signed one-hot", solution="ssgan_lite.data.masks:signed_one_hot", minutes=10, level=1)
 def signed_masks(answer):
     """Turn part numbers into one channel for each part, +1 and -1."""
     n, h, w, parts = 3, 5, 7, 6
@@ -97,7 +97,7 @@ def part_statistics(answer):
                  what="your area")
 
 
-@exercise("01.5", title="A vote in every block", solution="ssgan_lite.data.heads:reduce_masks", minutes=15, level=2,
+@exercise("01.5", title="A vote in every block", solution="ssgan_lite.data.masks:reduce_masks", minutes=15, level=2,
           solution_text="votes = torch.stack([F.avg_pool2d((masks == p).float(), factor) * weights[p] for p in "
                         "range(len(weights))])\nreturn votes.argmax(dim=0)\n\nThe library's version, in NumPy, skips "
                         "blocks of one part and lets the thinner part win ties:")

@@ -4,14 +4,15 @@ from __future__ import annotations
 
 from functools import partial
 
-from ssgan_lite.data import heads, prepared
-from ssgan_lite.data.dataset import Dataset, signed_one_hot
+from ssgan_lite.data import prepared, shards
+from ssgan_lite.data.dataset import Dataset
+from ssgan_lite.data.masks import signed_one_hot
 from ssgan_lite.errors import UserError, suggest
 
 __all__ = ["DATASETS", "Dataset", "PREPARED", "SPLITS", "open_dataset", "signed_one_hot"]
 
 # What ships: name -> (what loads it, the sizes it comes in)
-DATASETS = {"heads": (heads.load, heads.SIZES), "avatars": (partial(heads.load, pack="avatars"), heads.SIZES)}
+DATASETS = {"heads": (shards.load, shards.SIZES), "avatars": (partial(shards.load, pack="avatars"), shards.SIZES)}
 # What `ssgan-lite prepare` makes from the user's own files, opened as "celebamask:FOLDER"
 PREPARED = ("celebamask", "folder")
 SPLITS = ("train", "val", "all")

@@ -22,7 +22,8 @@ from PIL import Image
 from tqdm.auto import tqdm
 
 from ssgan_lite.data.avatar_styles import BELOW, BROWS_OR_EYES, STYLES, Style, Zones
-from ssgan_lite.data.heads import FULL_SIZE, reduce_masks, write_shard
+from ssgan_lite.data.masks import reduce_masks
+from ssgan_lite.data.shards import FULL_SIZE, write_shard
 from ssgan_lite.errors import UserError
 from ssgan_lite.parts import PARTS
 

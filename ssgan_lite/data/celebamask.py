@@ -16,8 +16,9 @@ from pathlib import Path
 
 import numpy as np
 
-from ssgan_lite.data.decode import as_rgb, check_same_aspect, is_picture, open_picture, shrink_image, shrink_mask
-from ssgan_lite.data.production import Plan
+from ssgan_lite.data.decode import as_rgb, check_same_aspect, is_picture, open_picture, shrink_image
+from ssgan_lite.data.masks import shrink_mask
+from ssgan_lite.data.prepare import Plan
 from ssgan_lite.errors import UserError, suggest
 from ssgan_lite.parts import PARTS
 

@@ -19,7 +19,7 @@ from __future__ import annotations
 import ast
 import operator
 from collections.abc import Callable
-from typing import TYPE_CHECKING
+from typing import Protocol
 
 import numpy as np
 from torch import Tensor
@@ -27,10 +27,20 @@ from torch import Tensor
 from ssgan_lite.errors import UserError, suggest
 from ssgan_lite.parts import PARTS
 
-if TYPE_CHECKING:
-    from ssgan_lite.data.dataset import Dataset
 
-Predicate = str | np.ndarray | Tensor | Callable[["Dataset"], "np.ndarray | Tensor"]
+class Faces(Protocol):
+    """What is asked of a `Dataset` here."""
+
+    images: Tensor                       # uint8 [N, 3, S, S]
+    masks: Tensor | None                 # uint8 [N, S, S]
+    attributes: dict[str, np.ndarray]    # each [N]
+    source: str                          # for messages
+    has_masks: bool
+
+    def __len__(self) -> int: ...
+
+
+Predicate = str | np.ndarray | Tensor | Callable[[Faces], np.ndarray | Tensor]
 
 BACKGROUND_HUES = {"background_red": 0, "background_green": 1, "background_blue": 2}
 CLEARLY = 12.0          # of 255: how much a channel must exceed both others to name a background's colour
@@ -39,7 +49,7 @@ _COMPARE = {ast.Eq: operator.eq, ast.NotEq: operator.ne, ast.Lt: operator.lt, as
             ast.Gt: operator.gt, ast.GtE: operator.ge}
 
 
-def which(faces: Dataset, predicate: Predicate) -> np.ndarray:
+def which(faces: Faces, predicate: Predicate) -> np.ndarray:
     """Truth values, bool [N]."""
     if isinstance(predicate, str):
         try:
@@ -54,7 +64,7 @@ def which(faces: Dataset, predicate: Predicate) -> np.ndarray:
     return values
 
 
-def plant(faces: Dataset, first: Predicate, second: Predicate, agreement: float, n: int, seed: int = 0,
+def plant(faces: Faces, first: Predicate, second: Predicate, agreement: float, n: int, seed: int = 0,
           share: float | None = None) -> np.ndarray:
     """Positions of n faces, int64 [n], drawn without replacement so that two predicates go together.
 
@@ -87,7 +97,7 @@ def plant(faces: Dataset, first: Predicate, second: Predicate, agreement: float,
                             f"{share:.0%} of them: the share must lie between {low:.3g} and {high:.3g}.")
     need = [both, agreeing - both, only_first, disagreeing - only_first]
     if any(h < k for h, k in zip(have, need)):
-        names = (f"with both", "with neither", f"with {_name(first)} only", f"with {_name(second)} only")
+        names = ("with both", "with neither", f"with {_name(first)} only", f"with {_name(second)} only")
         lacking = "; ".join(f"{k} {name} and has {h}" for name, h, k in zip(names, have, need) if h < k)
         most = _largest(have, agreement)
         raise UserError(f"Planting {_name(first)} with {_name(second)} in {n} faces needs {lacking} in "
@@ -111,7 +121,7 @@ def _name(predicate: Predicate) -> str:
     return f'"{predicate}"' if isinstance(predicate, str) else "the given predicate"
 
 
-def _evaluate(node: ast.expr, faces: Dataset, text: str) -> np.ndarray | str | float | tuple:
+def _evaluate(node: ast.expr, faces: Faces, text: str) -> np.ndarray | str | float | tuple:
     """A node of an expression: arrays [N] for names and what is made of them, plain values for constants."""
     match node:
         case ast.Name(id=name):
@@ -150,7 +160,7 @@ def _compare(op: ast.cmpop, left, right, text: str) -> np.ndarray:
     return np.asarray(_COMPARE[type(op)](left, right))
 
 
-def _is_true(node: ast.expr, faces: Dataset, text: str) -> np.ndarray:
+def _is_true(node: ast.expr, faces: Faces, text: str) -> np.ndarray:
     """A node as truth values, bool [N]; the name of a background's colour asks for the hue, never for a number."""
     if isinstance(node, ast.Name) and node.id in BACKGROUND_HUES and faces.has_masks:
         return _by_chunks(faces, lambda images, masks: _strongest(images, masks, BACKGROUND_HUES[node.id]))
@@ -164,7 +174,7 @@ def _truth(values) -> np.ndarray:
     return ~np.isin(values, ("none", "")) if values.dtype.kind == "U" else values != 0
 
 
-def _column(faces: Dataset, name: str) -> np.ndarray:
+def _column(faces: Faces, name: str) -> np.ndarray:
     """An attribute [N], or what images and masks say in its place."""
     if name in faces.attributes:
         return faces.attributes[name]
@@ -184,7 +194,7 @@ def _strongest(images: np.ndarray, masks: np.ndarray, channel: int) -> np.ndarra
     return mean[:, channel] > others + CLEARLY
 
 
-def _by_chunks(faces: Dataset, function: Callable, chunk: int = 1_000) -> np.ndarray:
+def _by_chunks(faces: Faces, function: Callable, chunk: int = 1_000) -> np.ndarray:
     """A function of images and masks over all faces, a thousand at a time: large sets are not in memory."""
     return np.concatenate([function(faces.images[i:i + chunk].cpu().numpy(), faces.masks[i:i + chunk].cpu().numpy())
                            for i in range(0, len(faces), chunk)] or [np.zeros(0, bool)])

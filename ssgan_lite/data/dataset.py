@@ -15,7 +15,8 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from ssgan_lite.data import choose
+from ssgan_lite.data.choose import Predicate, plant, which
+from ssgan_lite.data.masks import signed_one_hot
 from ssgan_lite.data.memory import check_fits
 from ssgan_lite.errors import UserError
 from ssgan_lite.parts import PARTS
@@ -106,18 +107,18 @@ class Dataset:
             self, images=self.images[rows], masks=self.masks[rows] if self.has_masks else None,
             attributes={name: values[index] for name, values in self.attributes.items()}, names=self.names[index])
 
-    def which(self, predicate: choose.Predicate) -> np.ndarray:
+    def which(self, predicate: Predicate) -> np.ndarray:
         """True where a face fulfils the predicate, bool [N]: see `choose.py` for what can be said.
 
         >>> heads.which("hat and not glasses"), heads.which("age > 0.8 and hair_style == 'long'")
         """
-        return choose.which(self, predicate)
+        return which(self, predicate)
 
-    def where(self, predicate: choose.Predicate) -> Dataset:
+    def where(self, predicate: Predicate) -> Dataset:
         """The faces that fulfil the predicate: `heads.where("hat == 'cap'")`."""
         return self.subset(self.which(predicate))
 
-    def plant(self, first: choose.Predicate, second: choose.Predicate, agreement: float, n: int, seed: int = 0,
+    def plant(self, first: Predicate, second: Predicate, agreement: float, n: int, seed: int = 0,
               share: float | None = None) -> Dataset:
         """n faces among which two independent attributes go together: in a share `agreement` of them both are true
         or both are false, and each is true in `share` of them.
@@ -126,7 +127,7 @@ class Dataset:
 
         The arithmetic and the errors are in `choose.plant`.
         """
-        return self.subset(choose.plant(self, first, second, agreement, n, seed, share))
+        return self.subset(plant(self, first, second, agreement, n, seed, share))
 
     def to(self, device: torch.device | str) -> Dataset:
         """The same data with its tensors on `device`: a GPU that holds them all is never kept waiting."""
@@ -158,9 +159,3 @@ def _mirror(pixels: Tensor, flip: bool | Tensor) -> Tensor:
         chosen = flip.to(pixels.device, torch.bool).view(-1, *[1] * (pixels.ndim - 1))
         return torch.where(chosen, pixels.flip(-1), pixels)
     return pixels.flip(-1) if flip else pixels
-
-
-def signed_one_hot(mask: Tensor, n_parts: int) -> Tensor:
-    """Part ids [n, H, W] as float [n, P, H, W]: +1 in the channel of the part, -1 in all others."""
-    scores = torch.full((mask.shape[0], n_parts, *mask.shape[1:]), -1.0, device=mask.device)
-    return scores.scatter_(1, mask[:, None].long(), 1.0)

@@ -12,9 +12,7 @@ from pathlib import Path
 import numpy as np
 from PIL import Image, ImageOps
 
-from ssgan_lite.data.heads import reduce_masks
 from ssgan_lite.errors import UserError
-from ssgan_lite.parts import PARTS
 
 MAX_PIXELS = 100_000_000          # a 10,000 x 10,000 photograph takes 300 MB; more is an accident or an attack
 ENLARGE_AT_MOST = 2               # a picture smaller than half the wanted size would be mostly made up
@@ -79,67 +77,9 @@ def shrink_image(image: Image.Image, size: int, name: str) -> np.ndarray:
     return np.ascontiguousarray(np.asarray(small).transpose(2, 0, 1))
 
 
-def shrink_mask(ids: np.ndarray, size: int) -> np.ndarray:
-    """The central square of part ids [H, W] at `size` x `size`: uint8 [S, S].
-
-    Nearest neighbour to the next multiple of `size`, then the vote of `reduce_masks`, in which thin parts survive.
-    """
-    mask = square(Image.fromarray(ids))
-    factor = max(1, round(mask.width / size))
-    mask = mask.resize((size * factor, size * factor), Image.Resampling.NEAREST)
-    return reduce_masks(np.asarray(mask)[None], factor)[0]
-
-
 def check_same_aspect(image_size: Sequence[int], mask_size: Sequence[int], name: str, mask_name: str) -> None:
     """Image and mask may differ in size, but must show the same section: proportions equal to within a pixel."""
     (width, height), (mask_width, mask_height) = image_size, mask_size
     if abs(width * mask_height - height * mask_width) > max(width, height, mask_width, mask_height):
         raise UserError(f'"{name}" is {width} x {height} pixels, but its mask "{mask_name}" is {mask_width} x '
                         f"{mask_height}: they must have the same proportions.")
-
-
-def mask_ids(image: Image.Image, name: str, colors: dict[tuple[int, int, int], int] | None) -> np.ndarray:
-    """Part ids [H, W] uint8 of a mask file.
-
-    colors: RGB -> part id. None reads a palette or grey picture as ids, and an RGB picture by the colours of `PARTS`.
-    """
-    if image.mode.startswith("I"):
-        ids = np.asarray(image).astype(np.int64)
-    elif colors is None and image.mode in ("P", "L", "1"):
-        _check_palette(image, name)
-        ids = np.asarray(image).astype(np.uint8)
-    else:
-        return _by_color(np.asarray(image.convert("RGB")), name, colors or {part.color: part.id for part in PARTS})
-    if ids.size and ids.max() >= len(PARTS):
-        row, column = np.argwhere(ids >= len(PARTS))[0]
-        raise UserError(f'The mask "{name}" has class {ids[row, column]} (at column {column}, row {row}); the '
-                        f"vocabulary ends at {len(PARTS) - 1} ({PARTS[-1].name}).")
-    return ids.astype(np.uint8)
-
-
-def _check_palette(image: Image.Image, name: str) -> None:
-    """Editors renumber palettes. Where colours are those of `PARTS` but sit at other ids, ids would be wrong."""
-    if image.mode != "P":
-        return
-    palette = image.getpalette("RGB") or []
-    by_color = {part.color: part for part in PARTS}
-    used = np.unique(np.asarray(image)).tolist()
-    shown = [(id_, by_color.get(tuple(palette[3 * id_:3 * id_ + 3]))) for id_ in used]
-    wrong = [(id_, part) for id_, part in shown if part is not None and part.id != id_]
-    if wrong and all(part is not None for _, part in shown):
-        id_, part = wrong[0]
-        raise UserError(f'The mask "{name}" has the colour of {part.name} at number {id_} of its palette, not '
-                        f"{part.id}: an editor has renumbered it. Add --mask-colors parts to read colours instead.")
-
-
-def _by_color(pixels: np.ndarray, name: str, colors: dict[tuple[int, int, int], int]) -> np.ndarray:
-    """RGB [H, W, 3] as ids [H, W] by an exact table."""
-    codes = pixels.astype(np.int32) @ np.array([65_536, 256, 1], np.int32)                             # [H, W]
-    known = {red * 65_536 + green * 256 + blue: id_ for (red, green, blue), id_ in colors.items()}
-    values, positions = np.unique(codes, return_inverse=True)
-    unknown = [value for value in values.tolist() if value not in known]
-    if unknown:
-        row, column = np.argwhere(codes == unknown[0])[0]
-        raise UserError(f'The mask "{name}" has the colour {tuple(pixels[row, column].tolist())} at column {column}, '
-                        f"row {row}, which is not in the table of colours; save masks without smoothing or JPEG.")
-    return np.array([known[value] for value in values.tolist()], np.uint8)[positions.reshape(codes.shape)]

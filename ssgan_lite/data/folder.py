@@ -14,20 +14,16 @@ where a part may have several colours.
 from __future__ import annotations
 
 import hashlib
-import json
-import re
 from collections import Counter
 from pathlib import Path
 
 import numpy as np
 
-from ssgan_lite.data.decode import (as_rgb, check_same_aspect, is_picture, mask_ids, open_picture, shrink_image,
-                                    shrink_mask)
-from ssgan_lite.data.production import Plan
+from ssgan_lite.data.decode import as_rgb, check_same_aspect, is_picture, open_picture, shrink_image
+from ssgan_lite.data.masks import mask_ids, read_table, shrink_mask
+from ssgan_lite.data.prepare import Plan
 from ssgan_lite.errors import UserError
 from ssgan_lite.parts import PARTS
-
-ColorTable = dict[tuple[int, int, int], int]        # RGB -> part id
 
 
 def plan(images: Path, masks: Path | None = None, size: int = 128, mask_colors: str = "") -> Plan:
@@ -75,37 +71,6 @@ def plan(images: Path, masks: Path | None = None, size: int = 128, mask_colors: 
 def is_for_validation(name: str) -> bool:
     """A tenth of all names, always the same ones."""
     return int.from_bytes(hashlib.sha256(name.encode()).digest()[:4], "big") % 10 == 9
-
-
-def read_table(path: Path) -> ColorTable:
-    """A JSON table from parts to colours, as RGB -> part id."""
-    try:
-        entries = json.loads(path.read_text(encoding="utf-8"))
-    except OSError as error:
-        raise UserError(f'The table of colours "{path}" cannot be read: {error.strerror}.') from None
-    except ValueError as error:
-        raise UserError(f'The table of colours "{path}" is not JSON ({error}).') from None
-    if not isinstance(entries, dict) or not entries:
-        raise UserError(f'The table of colours "{path}" must be of the form {{"hair": [136, 46, 114], ...}}.')
-    table: ColorTable = {}
-    for part, colors in entries.items():
-        several = isinstance(colors, list) and colors and not all(isinstance(entry, int) for entry in colors)
-        for value in colors if several else [colors]:
-            color = _color(value, part, path)
-            if table.get(color, PARTS[part].id) != PARTS[part].id:
-                raise UserError(f'The table of colours "{path}" gives {color} to {PARTS[table[color]].name} and to '
-                                f"{part}.")
-            table[color] = PARTS[part].id                     # an unknown part is a UserError with the nearest one
-    return table
-
-
-def _color(value: object, part: str, path: Path) -> tuple[int, int, int]:
-    if isinstance(value, str) and re.fullmatch(r"#[0-9a-fA-F]{6}", value):
-        return tuple(bytes.fromhex(value[1:]))
-    if isinstance(value, list) and len(value) == 3 and all(type(v) is int and 0 <= v <= 255 for v in value):
-        return tuple(value)
-    raise UserError(f'The table of colours "{path}" gives {part} the colour {json.dumps(value)}. Write [136, 46, '
-                    f'114] or "#882e72".')
 
 
 def _list(folder: Path) -> list[str]:

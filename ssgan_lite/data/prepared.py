@@ -20,7 +20,7 @@ import numpy as np
 import torch
 
 from ssgan_lite.data.dataset import Dataset
-from ssgan_lite.data.heads import reduce_masks
+from ssgan_lite.data.masks import reduce_masks
 from ssgan_lite.data.memory import check_fits
 from ssgan_lite.errors import UserError
 from ssgan_lite.parts import PARTS

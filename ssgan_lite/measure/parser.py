@@ -6,7 +6,7 @@ its skips are added instead of concatenated, and everything but the last two con
 which makes it ten times cheaper than the plain one; about 0.41 million parameters.
 
 It works at 64 x 64 pixels. Larger pictures are averaged down to that; smaller ones are enlarged, and the answer is
-made smaller again by the vote that made the heads' own masks smaller (`data.heads.reduce_masks`).
+made smaller again by the vote that made the heads' own masks smaller (`data.masks.reduce_masks`).
 
     python -m ssgan_lite.measure.make_parser --out data/measure/parser64     # how the shipped one was made
 """
@@ -21,7 +21,7 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from ssgan_lite import assets
-from ssgan_lite.data.heads import reduce_masks
+from ssgan_lite.data.masks import reduce_masks
 from ssgan_lite.parts import PARTS
 from ssgan_lite.storage import load_tensors, save_tensors, tensor_path
 from ssgan_lite.weights import load_state

@@ -11,7 +11,7 @@ from pathlib import Path
 import numpy as np
 from PIL import Image, ImageDraw, ImageFont
 
-from ssgan_lite.data import heads, open_dataset
+from ssgan_lite.data import open_dataset, shards
 from ssgan_lite.parts import PARTS
 from ssgan_lite.pictures import contact_sheet, mask_to_rgb
 
@@ -66,7 +66,7 @@ def value_groups(name: str, values: np.ndarray) -> list[tuple[str, np.ndarray]]:
 
 
 def main() -> None:
-    small, large = open_dataset("heads", TILE, "all"), open_dataset("heads", heads.FULL_SIZE, "all")
+    small, large = open_dataset("heads", TILE, "all"), open_dataset("heads", shards.FULL_SIZE, "all")
     pictures, masks = (tensor.numpy() for tensor in (small.images.permute(0, 2, 3, 1), small.masks))
     folder = HEADS / "sheets"
     folder.mkdir(exist_ok=True)

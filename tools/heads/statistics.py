@@ -15,7 +15,8 @@ import numpy as np
 import torch
 
 from ssgan_lite import assets
-from ssgan_lite.data import heads, open_dataset
+from ssgan_lite.data import open_dataset, shards
+from ssgan_lite.data.masks import reduce_masks
 from ssgan_lite.parts import PARTS
 
 from .figures import correlation_figure, histogram_figure, save_figure
@@ -122,7 +123,7 @@ def light_and_frame(images: np.ndarray, masks: np.ndarray, attributes: dict[str,
     level = images.transpose(0, 2, 3, 1) @ np.array([.3, .6, .1], np.float32)                       # [N, 128, 128]
     medians = np.array([np.median(picture[chosen]) for picture, chosen in zip(level, face)])
     burnt = np.array([(picture[chosen] > 250).mean() for picture, chosen in zip(level, face)])
-    small = heads.reduce_masks(masks[attributes["glasses"] != "sun"], 2) == PARTS["eyes"].id                # [M, 64, 64]
+    small = reduce_masks(masks[attributes["glasses"] != "sun"], 2) == PARTS["eyes"].id                # [M, 64, 64]
     # The camera looks at the midpoint of the eyes: each eye has a half of the picture to itself.
     each = np.concatenate([half.sum((1, 2)) for half in (small[:, :, :32], small[:, :, 32:])])
     each = each[each > 0]                                       # none at all: hair hangs before it
@@ -156,7 +157,7 @@ def flat_agreement(path: Path, masks: np.ndarray, seeds: np.ndarray) -> dict:
 
 def collect() -> tuple[dict, dict]:
     """All numbers, and what the figures need beside them."""
-    data = {size: open_dataset("heads", size, "all") for size in heads.SIZES}
+    data = {size: open_dataset("heads", size, "all") for size in shards.SIZES}
     full = data[128]
     masks = {size: faces.masks.numpy() for size, faces in data.items()}
     ties, order, by_attribute = correlations(full.attributes)

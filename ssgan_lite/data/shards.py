@@ -28,17 +28,13 @@ from PIL import Image
 
 from ssgan_lite import assets
 from ssgan_lite.data.dataset import Dataset
+from ssgan_lite.data.masks import reduce_masks
 from ssgan_lite.data.memory import check_fits
 from ssgan_lite.errors import UserError
 from ssgan_lite.parts import PARTS
 
 FULL_SIZE = 128
 SIZES = (128, 64, 32)
-
-# How much a pixel of a thin part counts in the vote when masks are made smaller (all others count 1). Between 1 and 3
-# a single pixel of four still loses to three of another part, so thin parts do not grow into blobs.
-THIN_PARTS = {"earrings": 2.5, "eyes": 1.5, "eyebrows": 1.5, "mouth": 1.5, "glasses": 1.5}
-
 
 def load(size: int = 64, split: str = "train", pack: str = "heads") -> Dataset:
     """The shipped heads at 128, 64 or 32 pixels: those for training, for validation ("val") or all.
@@ -113,29 +109,6 @@ def in_split(seeds: np.ndarray, split: str) -> np.ndarray:
     """True where a seed belongs to the split: those ending in 9 validate, the others train."""
     validates = seeds % 10 == 9
     return {"train": ~validates, "val": validates, "all": np.ones_like(validates)}[split]
-
-
-def reduce_masks(masks: np.ndarray, factor: int) -> np.ndarray:
-    """Masks made smaller by a vote in every block of factor x factor pixels: uint8 [N, H, W] -> [N, H/f, W/f].
-
-    In a plain majority vote thin parts die (of an early pack, two thirds of the earrings at 32 pixels), and a network
-    that never sees them never draws them. So a pixel of a thin part counts more (`THIN_PARTS`): a block goes to the
-    part with the largest number of pixels times weight, and where two are equal to the thinner one. Against one other
-    part, eyes, eyebrows, mouth and glasses win a block from 2 of 4 pixels or 7 of 16, earrings from 2 of 4 or 5 of 16.
-    What is kept of every part, with and without the weights, is counted in `data/heads/README.md`.
-    """
-    if factor == 1:
-        return masks
-    corners = [masks[:, i::factor, j::factor] for i in range(factor) for j in range(factor)]    # f*f of [N, h, w]
-    small = corners[0].copy()                                                                   # [N, h, w]
-    mixed = np.logical_or.reduce([corner != small for corner in corners[1:]])
-    voters = np.stack([corner[mixed] for corner in corners])    # [f*f, M]; most blocks are of one part: no vote
-    # Candidates from thin to thick: argmax takes the first of equals.
-    order = sorted(range(len(PARTS)), key=lambda part: -THIN_PARTS.get(PARTS[part].name, 1.0))
-    votes = np.stack([(voters == part).sum(0, dtype=np.uint8) * np.float32(THIN_PARTS.get(PARTS[part].name, 1.0))
-                      for part in order])                                                       # [P, M]
-    small[mixed] = np.array(order, np.uint8)[votes.argmax(0)]
-    return small
 
 
 def write_shard(path: Path, images: Sequence[bytes], masks: np.ndarray, seeds: np.ndarray,

@@ -1,0 +1,143 @@
+"""Semantic masks: as the networks see them, made smaller, and read from the mask files of others.
+
+A mask is uint8 [H, W], the part id of every pixel.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+from pathlib import Path
+
+import numpy as np
+import torch
+from PIL import Image
+from torch import Tensor
+
+from ssgan_lite.data.decode import square
+from ssgan_lite.errors import UserError
+from ssgan_lite.parts import PARTS
+
+ColorTable = dict[tuple[int, int, int], int]        # RGB -> part id
+
+# How much a pixel of a thin part counts in the vote when masks are made smaller (all others count 1). Between 1 and 3
+# a single pixel of four still loses to three of another part, so thin parts do not grow into blobs.
+THIN_PARTS = {"earrings": 2.5, "eyes": 1.5, "eyebrows": 1.5, "mouth": 1.5, "glasses": 1.5}
+
+
+def signed_one_hot(mask: Tensor, n_parts: int) -> Tensor:
+    """Part ids [n, H, W] as float [n, P, H, W]: +1 in the channel of the part, -1 in all others."""
+    scores = torch.full((mask.shape[0], n_parts, *mask.shape[1:]), -1.0, device=mask.device)
+    return scores.scatter_(1, mask[:, None].long(), 1.0)
+
+
+def reduce_masks(masks: np.ndarray, factor: int) -> np.ndarray:
+    """Masks made smaller by a vote in every block of factor x factor pixels: uint8 [N, H, W] -> [N, H/f, W/f].
+
+    In a plain majority vote thin parts die (of an early pack, two thirds of the earrings at 32 pixels), and a network
+    that never sees them never draws them. So a pixel of a thin part counts more (`THIN_PARTS`): a block goes to the
+    part with the largest number of pixels times weight, and where two are equal to the thinner one. Against one other
+    part, eyes, eyebrows, mouth and glasses win a block from 2 of 4 pixels or 7 of 16, earrings from 2 of 4 or 5 of 16.
+    What is kept of every part, with and without the weights, is counted in `data/heads/README.md`.
+    """
+    if factor == 1:
+        return masks
+    corners = [masks[:, i::factor, j::factor] for i in range(factor) for j in range(factor)]    # f*f of [N, h, w]
+    small = corners[0].copy()                                                                   # [N, h, w]
+    mixed = np.logical_or.reduce([corner != small for corner in corners[1:]])
+    voters = np.stack([corner[mixed] for corner in corners])    # [f*f, M]; most blocks are of one part: no vote
+    # Candidates from thin to thick: argmax takes the first of equals.
+    order = sorted(range(len(PARTS)), key=lambda part: -THIN_PARTS.get(PARTS[part].name, 1.0))
+    votes = np.stack([(voters == part).sum(0, dtype=np.uint8) * np.float32(THIN_PARTS.get(PARTS[part].name, 1.0))
+                      for part in order])                                                       # [P, M]
+    small[mixed] = np.array(order, np.uint8)[votes.argmax(0)]
+    return small
+
+
+def shrink_mask(ids: np.ndarray, size: int) -> np.ndarray:
+    """The central square of part ids [H, W] at `size` x `size`: uint8 [S, S].
+
+    Nearest neighbour to the next multiple of `size`, then the vote of `reduce_masks`, in which thin parts survive.
+    """
+    mask = square(Image.fromarray(ids))
+    factor = max(1, round(mask.width / size))
+    mask = mask.resize((size * factor, size * factor), Image.Resampling.NEAREST)
+    return reduce_masks(np.asarray(mask)[None], factor)[0]
+
+
+def mask_ids(image: Image.Image, name: str, colors: dict[tuple[int, int, int], int] | None) -> np.ndarray:
+    """Part ids [H, W] uint8 of a mask file.
+
+    colors: RGB -> part id. None reads a palette or grey picture as ids, and an RGB picture by the colours of `PARTS`.
+    """
+    if image.mode.startswith("I"):
+        ids = np.asarray(image).astype(np.int64)
+    elif colors is None and image.mode in ("P", "L", "1"):
+        _check_palette(image, name)
+        ids = np.asarray(image).astype(np.uint8)
+    else:
+        return _by_color(np.asarray(image.convert("RGB")), name, colors or {part.color: part.id for part in PARTS})
+    if ids.size and ids.max() >= len(PARTS):
+        row, column = np.argwhere(ids >= len(PARTS))[0]
+        raise UserError(f'The mask "{name}" has class {ids[row, column]} (at column {column}, row {row}); the '
+                        f"vocabulary ends at {len(PARTS) - 1} ({PARTS[-1].name}).")
+    return ids.astype(np.uint8)
+
+
+def _check_palette(image: Image.Image, name: str) -> None:
+    """Editors renumber palettes. Where colours are those of `PARTS` but sit at other ids, ids would be wrong."""
+    if image.mode != "P":
+        return
+    palette = image.getpalette("RGB") or []
+    by_color = {part.color: part for part in PARTS}
+    used = np.unique(np.asarray(image)).tolist()
+    shown = [(id_, by_color.get(tuple(palette[3 * id_:3 * id_ + 3]))) for id_ in used]
+    wrong = [(id_, part) for id_, part in shown if part is not None and part.id != id_]
+    if wrong and all(part is not None for _, part in shown):
+        id_, part = wrong[0]
+        raise UserError(f'The mask "{name}" has the colour of {part.name} at number {id_} of its palette, not '
+                        f"{part.id}: an editor has renumbered it. Add --mask-colors parts to read colours instead.")
+
+
+def _by_color(pixels: np.ndarray, name: str, colors: dict[tuple[int, int, int], int]) -> np.ndarray:
+    """RGB [H, W, 3] as ids [H, W] by an exact table."""
+    codes = pixels.astype(np.int32) @ np.array([65_536, 256, 1], np.int32)                             # [H, W]
+    known = {red * 65_536 + green * 256 + blue: id_ for (red, green, blue), id_ in colors.items()}
+    values, positions = np.unique(codes, return_inverse=True)
+    unknown = [value for value in values.tolist() if value not in known]
+    if unknown:
+        row, column = np.argwhere(codes == unknown[0])[0]
+        raise UserError(f'The mask "{name}" has the colour {tuple(pixels[row, column].tolist())} at column {column}, '
+                        f"row {row}, which is not in the table of colours; save masks without smoothing or JPEG.")
+    return np.array([known[value] for value in values.tolist()], np.uint8)[positions.reshape(codes.shape)]
+
+
+def read_table(path: Path) -> ColorTable:
+    """A JSON table from parts to colours, as RGB -> part id."""
+    try:
+        entries = json.loads(path.read_text(encoding="utf-8"))
+    except OSError as error:
+        raise UserError(f'The table of colours "{path}" cannot be read: {error.strerror}.') from None
+    except ValueError as error:
+        raise UserError(f'The table of colours "{path}" is not JSON ({error}).') from None
+    if not isinstance(entries, dict) or not entries:
+        raise UserError(f'The table of colours "{path}" must be of the form {{"hair": [136, 46, 114], ...}}.')
+    table: ColorTable = {}
+    for part, colors in entries.items():
+        several = isinstance(colors, list) and colors and not all(isinstance(entry, int) for entry in colors)
+        for value in colors if several else [colors]:
+            color = _color(value, part, path)
+            if table.get(color, PARTS[part].id) != PARTS[part].id:
+                raise UserError(f'The table of colours "{path}" gives {color} to {PARTS[table[color]].name} and to '
+                                f"{part}.")
+            table[color] = PARTS[part].id                     # an unknown part is a UserError with the nearest one
+    return table
+
+
+def _color(value: object, part: str, path: Path) -> tuple[int, int, int]:
+    if isinstance(value, str) and re.fullmatch(r"#[0-9a-fA-F]{6}", value):
+        return tuple(bytes.fromhex(value[1:]))
+    if isinstance(value, list) and len(value) == 3 and all(type(v) is int and 0 <= v <= 255 for v in value):
+        return tuple(value)
+    raise UserError(f'The table of colours "{path}" gives {part} the colour {json.dumps(value)}. Write [136, 46, '
+                    f'114] or "#882e72".')
