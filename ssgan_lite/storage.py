@@ -25,6 +25,11 @@ from torch import Tensor
 
 from ssgan_lite.errors import UserError
 
+try:
+    import fcntl
+except ImportError:                         # Windows
+    fcntl = None
+
 
 @contextmanager
 def atomic_write(path: str | os.PathLike) -> Iterator[Path]:
@@ -57,6 +62,51 @@ def atomic_write(path: str | os.PathLike) -> Iterator[Path]:
         for folder in made:
             if not any(folder.iterdir()):
                 folder.rmdir()
+
+
+@contextmanager
+def claim_folder(folder: str | os.PathLike) -> Iterator[None]:
+    """Within: the folder exists and no other process, on this machine, can claim it; if it is taken, a `UserError`.
+
+    Everything that writes a folder over some time claims it first. The lock is on the folder itself, so it needs no
+    file, and ends with the process however that ends. Where folders cannot be locked (Windows, some network drives)
+    there is none. A folder that was made here and is empty in the end is removed, and so are those made above it.
+    """
+    folder = Path(folder)
+    made, handle = [], None
+    try:
+        try:
+            made = _make_folder(folder)
+            if not folder.is_dir():
+                raise NotADirectoryError(errno.ENOTDIR, "not a folder")
+            handle = _lock(folder)
+        except OSError as error:
+            raise UserError(explain(error, folder / "file")) from error
+        yield
+    finally:
+        if handle is not None:
+            os.close(handle)
+        for new in made:
+            try:
+                new.rmdir()
+            except OSError:                 # not empty
+                break
+
+
+def _lock(folder: Path) -> int | None:
+    """A handle of the locked folder, to be closed in the end."""
+    if fcntl is None:
+        return None
+    handle = os.open(folder, os.O_RDONLY)
+    try:
+        fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        os.close(handle)
+        raise UserError(f'Another process is writing to "{folder}". Wait until it has ended, or choose another '
+                        "folder.") from None
+    except OSError:
+        pass                                # a file system without locks
+    return handle
 
 
 def remove_leftovers(folder: Path) -> None:

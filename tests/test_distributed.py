@@ -441,7 +441,7 @@ def set_and_share(folder: str, out: str) -> None:
 def test_a_folder_belongs_to_one_run_at_a_time(tmp_path: Path) -> None:
     options = RunOptions(tmp_path / "a" / "run")
     with claim(options.out, options):
-        with pytest.raises(UserError, match="Another process is training in.*another --out"):
+        with pytest.raises(UserError, match="Another process is writing to.*another folder"):
             with claim(options.out, options):
                 pass
         assert options.out.is_dir()

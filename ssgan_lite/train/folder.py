@@ -16,14 +16,9 @@ import torch
 from ssgan_lite import assets
 from ssgan_lite.config import ModelConfig, TrainConfig
 from ssgan_lite.errors import UserError
-from ssgan_lite.storage import explain, leftovers
+from ssgan_lite.storage import claim_folder, explain, leftovers
 from ssgan_lite.train.checkpoint import FORMAT as CHECKPOINT_FORMAT
 from ssgan_lite.train.trainer import Trainer
-
-try:
-    import fcntl
-except ImportError:                         # Windows
-    fcntl = None
 
 
 def check_folder(out: Path, options) -> None:
@@ -47,47 +42,10 @@ def check_folder(out: Path, options) -> None:
 
 @contextmanager
 def claim(out: Path, options) -> Iterator[None]:
-    """Within: the folder exists and is this run's alone. No other process, on this machine, can train in it.
-
-    The lock is on the folder itself, so it needs no file, and ends with the process however that ends. Where folders
-    cannot be locked (Windows, some network drives) there is none.
-    """
-    made, handle = [], None
-    try:
-        try:
-            for folder in reversed([out, *out.parents]):
-                if not folder.exists():
-                    folder.mkdir(exist_ok=True)
-                    made.append(folder)
-            handle = _lock(out)
-        except OSError as error:
-            raise UserError(explain(error, out / "checkpoint.pt")) from error
+    """Within: the folder exists and is this run's alone (`claim_folder`)."""
+    with claim_folder(out):
         check_folder(out, options)          # again: it may have been taken since
         yield
-    finally:
-        if handle is not None:
-            os.close(handle)
-        for folder in reversed(made):
-            try:
-                folder.rmdir()              # nothing came of the run: nothing stays
-            except OSError:
-                break
-
-
-def _lock(folder: Path) -> int | None:
-    """Take hold of a folder: the open handle holds it."""
-    if fcntl is None:
-        return None
-    handle = os.open(folder, os.O_RDONLY)
-    try:
-        fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
-    except BlockingIOError:
-        os.close(handle)
-        raise UserError(f'Another process is training in "{folder}". Wait until it has ended, or choose another '
-                        "--out.") from None
-    except OSError:
-        pass                                # a file system without locks
-    return handle
 
 
 def recorded_recipe(out: str | os.PathLike) -> TrainConfig | None:
