@@ -2,8 +2,11 @@
 #
 #   make lab          open the course in JupyterLab
 #   make demo         the face editor alone as a page in the browser, for a lecture
-#   make test         run all tests, notebooks included
-#   make lint         look for unused names, unsorted imports, long lines (ruff)
+#   make quick        the quick tests, under two minutes: after every change
+#   make test         everything that guards a release: lint, tests, notebooks
+#   make test-all     also what takes long and rarely breaks: every cell twice, the oldest versions, all kills
+#   make lint         unused names, unsorted imports, long lines (ruff)
+#   make oldest       the quick tests with the oldest versions that pyproject.toml admits
 #   make notebooks    run all notebooks again and store their outputs
 #   make bench        compare the library's speed with a plain implementation
 #   make manifest     list the data packs and weights in data/manifest.json with their SHA-256 sums
@@ -11,22 +14,30 @@
 #
 # Another Python:                                   make lab PYTHON=python3.12
 # Another build of torch (its address: INSTALL.md): make lab TORCH_INDEX=https://...
+# Tests on more cores (about 2 GB of memory each):  make test WORKERS=4
 # Options for JupyterLab:                           make lab LAB_OPTIONS="--no-browser --port 8890"
 
 PYTHON ?= python3
 VENV ?= .venv
-PY := $(VENV)/bin/python
-STAMP := $(VENV)/.installed
-NOTEBOOKS = $(sort $(wildcard notebooks/*.ipynb))
+WORKERS ?= 2
+
+# Any path may have spaces: commands quote it, and make's own names escape them.
+PY := "$(VENV)/bin/python"
+EMPTY :=
+STAMP := $(subst $(EMPTY) ,\ ,$(VENV))/.installed
+
+# A notebook or a module of tests stays in one process. Each process computes on one thread: see conftest.py.
+PYTEST := $(PY) -m pytest -q -n $(WORKERS) --dist loadscope
+NOTEBOOKS := --nbval --nbval-current-env --nbval-sanitize-with=tests/nbval_sanitize.cfg notebooks
 
 # Threads that spin while they wait slow each other down on a busy machine.
 export OMP_WAIT_POLICY := PASSIVE
 export PIP_DISABLE_PIP_VERSION_CHECK := 1
 
-.PHONY: help install lab demo test lint notebooks bench manifest clean
+.PHONY: help install lab demo quick test test-all lint oldest notebooks bench manifest clean
 
 help:
-	@sed -n '3,10s/^# *//p' Makefile
+	@sed -n '3,13s/^# *//p' Makefile
 
 install: $(STAMP)
 
@@ -34,12 +45,12 @@ install: $(STAMP)
 $(STAMP): pyproject.toml constraints.txt
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' \
 	  || { echo "Python 3.11 or later is needed: make $(MAKECMDGOALS) PYTHON=python3.12"; exit 2; }
-	@$(PY) -m pip --version >/dev/null 2>&1 || $(PYTHON) -m venv --clear $(VENV) \
+	@$(PY) -m pip --version >/dev/null 2>&1 || $(PYTHON) -m venv --clear "$(VENV)" \
 	  || { echo "No virtual environment could be made. On Debian and Ubuntu: apt install python3-venv"; exit 2; }
 	@echo "Installing into $(VENV) (a few minutes the first time) ..."
 	@$(if $(TORCH_INDEX),$(PY) -m pip install --quiet -c constraints.txt --index-url $(TORCH_INDEX) torch)
 	@$(PY) -m pip install --quiet -c constraints.txt -e ".[course,demo,measure,movie,test]"
-	@touch $@
+	@touch "$@"
 
 # Jupyter refuses to run as root unless told; in a container there is often nobody else.
 lab: $(STAMP)
@@ -49,17 +60,26 @@ lab: $(STAMP)
 # A kernel is kept warm, so the page is there at once; files are downloaded, none is written here.
 # Another port, or no browser on this machine:   make demo DEMO_OPTIONS="--port 8900 --no-browser"
 demo: $(STAMP)
-	JUPYTER_PATH=$(CURDIR)/demo $(PY) -m voila demo/face_editor.ipynb --template=face_editor \
+	JUPYTER_PATH="$(CURDIR)/demo" $(PY) -m voila demo/face_editor.ipynb --template=face_editor \
 	  --VoilaConfiguration.preheat_kernel=True --pool_size=1 $(DEMO_OPTIONS)
-
-test: $(STAMP)
-	$(PY) -m pytest -q --nbval --nbval-current-env --nbval-sanitize-with=tests/nbval_sanitize.cfg tests $(NOTEBOOKS)
 
 lint: $(STAMP)
 	$(PY) -m ruff check .
 
+quick: $(STAMP)
+	$(PYTEST) -m "not slow and not long" tests
+
+test: $(STAMP)
+	$(PYTEST) -m "not long" tests $(NOTEBOOKS)
+
+test-all: lint oldest
+	$(PYTEST) tests $(NOTEBOOKS)
+
+oldest: $(STAMP)
+	$(PY) tools/oldest.py
+
 notebooks: $(STAMP)
-	$(PY) tools/notebooks.py $(NOTEBOOKS)
+	$(PY) tools/notebooks.py $(sort $(wildcard notebooks/*.ipynb))
 
 bench: $(STAMP)
 	$(PY) benchmarks/local_bank.py
@@ -68,4 +88,4 @@ manifest: $(STAMP)
 	$(PY) -m ssgan_lite.assets data
 
 clean:
-	rm -rf $(VENV)
+	rm -rf "$(VENV)"

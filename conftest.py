@@ -1,4 +1,4 @@
-"""For all tests, notebooks included: what the person at this machine has solved is neither read nor changed."""
+"""For all tests, notebooks included: one thread per process, and the reader's own progress is left alone."""
 
 from __future__ import annotations
 
@@ -8,6 +8,10 @@ import tempfile
 from pathlib import Path
 
 import pytest
+
+# Before torch is imported. With `pytest -n 2` two processes compute at once; kernels of notebooks inherit this too.
+if "PYTEST_XDIST_WORKER" in os.environ:
+    os.environ.setdefault("OMP_NUM_THREADS", "1")
 
 
 def pytest_configure(config: pytest.Config) -> None:
