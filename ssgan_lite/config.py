@@ -42,7 +42,7 @@ class ModelConfig:
     detach_texture: bool = False                 # no gradient from texture layers into shape layers
     mapping_lr: float = 0.01                     # learning-rate multiplier of the mapping network
     # What ablations and the baseline change. `fourier_bands=0` and `base_layers=0` are ablations too.
-    architecture: str = "semantic"               # "monolithic": one StyleGAN2 for the whole face (model/baseline.py)
+    architecture: str = "semantic"               # "monolithic": one StyleGAN2 for the whole face (model/stylegan2.py)
     mask_branch: bool = True                     # does the discriminator see the mask?
     fusion: str = "soft"                         # "hard": the nearest part alone is seen (model/fusion.py)
 

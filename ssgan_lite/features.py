@@ -21,6 +21,7 @@ from torch.nn.utils.fusion import fuse_conv_bn_eval
 
 from ssgan_lite.errors import UserError
 from ssgan_lite.model.precision import full_precision
+from ssgan_lite.pictures import round_to_levels
 from ssgan_lite.storage import load_torch
 
 # version -> (extra of pyproject.toml that installs its weights, the last blocks at strides 4, 8, 16 and 32)
@@ -165,11 +166,6 @@ class EfficientNetLite2(EfficientNetLite0):
 def scale(images: Tensor) -> Tensor:
     """[-1, 1] -> (level - 127) / 128, the scale that the networks were trained with."""
     return images * (127.5 / 128) + 0.5 / 128
-
-
-def round_to_levels(images: Tensor) -> Tensor:
-    """Clamp to [-1, 1] and round to the 256 levels that a picture file has."""
-    return images.float().clamp(-1, 1).add(1).mul(127.5).round() / 127.5 - 1
 
 
 def features_of(images: Tensor, extract: Extractor, batch: int = 16, device: torch.device | str = "cpu",

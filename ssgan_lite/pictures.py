@@ -1,37 +1,94 @@
-"""Pictures of tensors, with Pillow and NumPy alone: an image, a coloured mask, a grid of both."""
+"""Pictures of tensors, with Pillow and NumPy alone: images, colored masks, sheets of both, and PNG files.
+
+All arrays that stand for pictures are uint8 [H, W, 3]; all image tensors are [..., 3, H, W] in [-1, 1].
+"""
 
 from __future__ import annotations
 
+import io
+import os
 from collections.abc import Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING
 
 import numpy as np
 import torch
 from PIL import Image
 from torch import Tensor
 
-from ssgan_lite.data.dataset import Dataset
 from ssgan_lite.errors import UserError
-from ssgan_lite.model import SemanticGenerator
-from ssgan_lite.parts import PARTS
+from ssgan_lite.parts import PARTS, vocabulary
+from ssgan_lite.storage import atomic_write
 
-_COLORS = np.array([part.color for part in PARTS], np.uint8)                            # [P, 3]
+if TYPE_CHECKING:
+    from ssgan_lite.data import Dataset
+    from ssgan_lite.model.generator import LatentGenerator
+
+MAX_CLASSES = 256       # a mask file has eight bits
+
+
+def to_levels(images: Tensor) -> Tensor:
+    """Float images in [-1, 1] as the uint8 of a picture file, -1 as 0 and 1 as 255; what is outside is clipped."""
+    return images.detach().float().clamp(-1, 1).add(1).mul(127.5).round().to(torch.uint8)
+
+
+def round_to_levels(images: Tensor) -> Tensor:
+    """Clip to [-1, 1] and round to the 256 levels that a picture file has; the result is float and has no gradient."""
+    return images.float().clamp(-1, 1).add(1).mul(127.5).round() / 127.5 - 1
 
 
 def to_image(image: Tensor) -> np.ndarray:
     """A float image [3, H, W] in [-1, 1] as uint8 [H, W, 3]; others are clipped. A batch keeps its first axis."""
-    pixels = image.detach().float().cpu().clamp(-1, 1).add(1).mul(127.5).round().to(torch.uint8)
-    return pixels.movedim(-3, -1).numpy()
+    return to_levels(image).cpu().movedim(-3, -1).numpy()
 
 
-def mask_to_rgb(mask: Tensor | np.ndarray) -> np.ndarray:
-    """Part ids [..., H, W] as uint8 [..., H, W, 3] in the colours of `PARTS`; `scores.argmax(1)` gives ids."""
+def mask_to_rgb(mask: Tensor | np.ndarray, parts: Sequence[str] | None = None) -> np.ndarray:
+    """Part ids [..., H, W] as uint8 [..., H, W, 3] in the colors of the parts; `scores.argmax(1)` gives ids.
+
+    parts: the names behind the ids (`config.parts`); default: `PARTS`, and for ids beyond it generated colors.
+    """
     ids = mask.detach().cpu().numpy() if isinstance(mask, Tensor) else np.asarray(mask)
     if ids.dtype.kind == "f":
-        raise UserError("A mask is coloured by part id; turn scores [B, P, H, W] into ids with `scores.argmax(1)`.")
-    if ids.size and (ids.min() < 0 or ids.max() >= len(_COLORS)):
-        raise UserError(f"The mask has a class {ids.max() if ids.max() >= len(_COLORS) else ids.min()}; there are "
-                        f"colours for 0 to {len(_COLORS) - 1}.")
-    return _COLORS[ids]
+        raise UserError("A mask is colored by part id; turn scores [B, P, H, W] into ids with `scores.argmax(1)`.")
+    largest = int(ids.max()) if ids.size else 0
+    count = max(len(PARTS), min(largest + 1, MAX_CLASSES)) if parts is None else len(parts)
+    if ids.size and (ids.min() < 0 or largest >= count):
+        raise UserError(f"The mask has a class {largest if largest >= count else ids.min()}; there are colors for "
+                        f"0 to {count - 1}.")
+    return vocabulary(count if parts is None else tuple(parts)).palette[ids]
+
+
+def palette_image(ids: np.ndarray, parts: Sequence[str]) -> Image.Image:
+    """A mask as a palette picture: the value of a pixel is the id of a part, its color is the part's. ids: [H, W]"""
+    if len(parts) > MAX_CLASSES:
+        raise UserError(f"A mask file has room for {MAX_CLASSES} parts, not {len(parts)}.")
+    picture = Image.fromarray(ids.astype(np.uint8), mode="P")
+    picture.putpalette(vocabulary(tuple(parts)).palette.tobytes())
+    return picture
+
+
+def png_bytes(picture: np.ndarray | Image.Image, size: int | tuple[int, int] | None = None, smooth: bool = False,
+              compress_level: int = 6) -> bytes:
+    """A picture as the content of a PNG file.
+
+    size: enlarge or shrink it to this width (the height follows), or to (width, height); smooth: bicubic instead of
+    nearest neighbor; compress_level: 1 is quick and large, 9 slow and small.
+    """
+    image = picture if isinstance(picture, Image.Image) else Image.fromarray(np.ascontiguousarray(picture))
+    if size is not None:
+        width, height = (size, round(size * image.height / image.width)) if isinstance(size, int) else size
+        if (width, height) != image.size:
+            image = image.resize((width, height), Image.Resampling.BICUBIC if smooth else Image.Resampling.NEAREST)
+    content = io.BytesIO()
+    image.save(content, "PNG", compress_level=compress_level)
+    return content.getvalue()
+
+
+def save_png(picture: np.ndarray | Image.Image, path: str | os.PathLike, compress_level: int = 9) -> Path:
+    """Write a picture as PNG, whole or not at all (`storage.atomic_write`), over an older file; returns the path."""
+    with atomic_write(path) as temporary:
+        temporary.write_bytes(png_bytes(picture, compress_level=compress_level))
+    return Path(path)
 
 
 def image_grid(images: Sequence[np.ndarray | Image.Image], columns: int, gap: int = 2,
@@ -52,22 +109,34 @@ def image_grid(images: Sequence[np.ndarray | Image.Image], columns: int, gap: in
     return Image.fromarray(sheet)
 
 
+def face_tiles(images: Tensor | np.ndarray, masks: Tensor | np.ndarray | None = None,
+               parts: Sequence[str] | None = None) -> list[np.ndarray]:
+    """Tiles for `image_grid`, each a face with its colored mask below it: N times [H or 2H, W, 3].
+
+    images: float [N, 3, H, W] in [-1, 1], or uint8 [N, 3, H, W] or [N, H, W, 3]; masks: part ids [N, H, W].
+    """
+    if isinstance(images, Tensor):
+        images = to_image(images) if images.is_floating_point() else images.detach().cpu().numpy()
+    if images.shape[-1] != 3:
+        images = np.moveaxis(images, -3, -1)
+    if masks is None:
+        return list(images)
+    return [np.concatenate(pair) for pair in zip(images, mask_to_rgb(masks, parts))]
+
+
 def contact_sheet(faces: Dataset, count: int = 40, columns: int = 10) -> Image.Image:
-    """The first `count` faces, each with its coloured mask below it if there are masks."""
-    tiles = list(faces.images[:count].permute(0, 2, 3, 1).numpy())                      # each [S, S, 3]
-    if faces.has_masks:
-        tiles = [np.concatenate(pair) for pair in zip(tiles, mask_to_rgb(faces.masks[:count]))]    # [2 S, S, 3]
-    return image_grid(tiles, columns)
+    """The first `count` faces of a data set, each with its colored mask below it if there are masks."""
+    masks = faces.masks[:count] if faces.has_masks else None
+    return image_grid(face_tiles(faces.images[:count], masks, faces.parts), columns)
 
 
-def sample_sheet(generator: SemanticGenerator, seeds: Sequence[int], columns: int = 8, psi: float = 1.0,
+@torch.no_grad()
+def sample_sheet(generator: LatentGenerator, seeds: Sequence[int], columns: int = 8, psi: float = 1.0,
                  scale: int = 1) -> Image.Image:
-    """Faces made from these seeds, each with its coloured mask below it."""
+    """Generated faces of these seeds, each with its colored mask below it; psi: truncation."""
     tiles = []
     for start in range(0, len(seeds), 16):                       # bounded memory, whatever the number of seeds
-        with torch.no_grad():
-            z = torch.cat([generator.sample_z(1, seed) for seed in seeds[start:start + 16]])
-            out = generator(generator.mapping(z), psi=psi)
-        masks = mask_to_rgb(out.mask.argmax(1))
-        tiles += [np.concatenate([image, mask]) for image, mask in zip(to_image(out.image), masks)]   # [2 R, R, 3]
+        z = torch.cat([generator.sample_z(1, seed) for seed in seeds[start:start + 16]])
+        out = generator(generator.mapping(z), psi=psi)
+        tiles += face_tiles(out.image, out.mask.argmax(1), generator.config.parts)             # [2 R, R, 3]
     return image_grid(tiles, columns, scale=scale)

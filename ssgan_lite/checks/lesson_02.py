@@ -90,7 +90,7 @@ def modulated_weights(answer):
                           "the values are right, their gradients are not")
 
 
-@exercise("02.4", title="Without a matrix per sample", solution="ssgan_lite.model.baseline:StyledConv",
+@exercise("02.4", title="Without a matrix per sample", solution="ssgan_lite.model.stylegan2:StyledConv",
           solution_text="(style * x) @ weight.T * rsqrt(style^2 @ (weight^2).T + 1e-8); the library's convolution does "
                         "the same:", minutes=15, level=2)
 def modulated_product(answer):

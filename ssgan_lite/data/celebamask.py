@@ -26,14 +26,10 @@ IMAGES, MASKS, ATTRIBUTES = "CelebA-HQ-img", "CelebAMask-HQ-mask-anno", "CelebAM
 PER_FOLDER = 2_000
 FIRST_VALIDATION = 28_000
 
-# (suffix of the mask file, our part) in the order of painting; what comes later covers what came before, so eyes and
-# brows show through glasses, and hair over the face is hair.
-PAINTING = (
-    ("skin", "face"), ("eye_g", "glasses"), ("l_eye", "eyes"), ("r_eye", "eyes"), ("l_brow", "eyebrows"),
-    ("r_brow", "eyebrows"), ("mouth", "mouth"), ("l_lip", "mouth"), ("u_lip", "mouth"), ("nose", "nose"),
-    ("hair", "hair"), ("l_ear", "ears"), ("r_ear", "ears"), ("neck", "neck"), ("neck_l", "neck"), ("cloth", "cloth"),
-    ("hat", "hat"), ("ear_r", "earrings"),
-)
+# Our parts in the order of painting: what comes later covers what came before, so eyes and brows show through glasses,
+# and hair over the face is hair.
+ORDER = ("face", "glasses", "eyes", "eyebrows", "mouth", "nose", "hair", "ears", "neck", "cloth", "hat", "earrings")
+PAINTING = tuple((suffix, part) for part in ORDER for suffix in PARTS[part].celebamask)     # (suffix of the file, part)
 SUFFIXES = tuple(suffix for suffix, _ in PAINTING)
 
 

@@ -20,10 +20,6 @@ from ssgan_lite.parts import PARTS
 
 ColorTable = dict[tuple[int, int, int], int]        # RGB -> part id
 
-# How much a pixel of a thin part counts in the vote when masks are made smaller (all others count 1). Between 1 and 3
-# a single pixel of four still loses to three of another part, so thin parts do not grow into blobs.
-THIN_PARTS = {"earrings": 2.5, "eyes": 1.5, "eyebrows": 1.5, "mouth": 1.5, "glasses": 1.5}
-
 
 def signed_one_hot(mask: Tensor, n_parts: int) -> Tensor:
     """Part ids [n, H, W] as float [n, P, H, W]: +1 in the channel of the part, -1 in all others."""
@@ -35,7 +31,7 @@ def reduce_masks(masks: np.ndarray, factor: int) -> np.ndarray:
     """Masks made smaller by a vote in every block of factor x factor pixels: uint8 [N, H, W] -> [N, H/f, W/f].
 
     In a plain majority vote thin parts die (of an early pack, two thirds of the earrings at 32 pixels), and a network
-    that never sees them never draws them. So a pixel of a thin part counts more (`THIN_PARTS`): a block goes to the
+    that never sees them never draws them. So a pixel of a thin part counts more (`Part.thin`): a block goes to the
     part with the largest number of pixels times weight, and where two are equal to the thinner one. Against one other
     part, eyes, eyebrows, mouth and glasses win a block from 2 of 4 pixels or 7 of 16, earrings from 2 of 4 or 5 of 16.
     What is kept of every part, with and without the weights, is counted in `data/heads/README.md`.
@@ -46,11 +42,12 @@ def reduce_masks(masks: np.ndarray, factor: int) -> np.ndarray:
     small = corners[0].copy()                                                                   # [N, h, w]
     mixed = np.logical_or.reduce([corner != small for corner in corners[1:]])
     voters = np.stack([corner[mixed] for corner in corners])    # [f*f, M]; most blocks are of one part: no vote
-    # Candidates from thin to thick: argmax takes the first of equals.
-    order = sorted(range(len(PARTS)), key=lambda part: -THIN_PARTS.get(PARTS[part].name, 1.0))
-    votes = np.stack([(voters == part).sum(0, dtype=np.uint8) * np.float32(THIN_PARTS.get(PARTS[part].name, 1.0))
+    # `thin` is between 1 and 3: a single pixel of four still loses to three of another part, so thin parts do not grow
+    # into blobs. Candidates from thin to thick: argmax takes the first of equals.
+    order = sorted(PARTS, key=lambda part: -part.thin)
+    votes = np.stack([(voters == part.id).sum(0, dtype=np.uint8) * np.float32(part.thin)
                       for part in order])                                                       # [P, M]
-    small[mixed] = np.array(order, np.uint8)[votes.argmax(0)]
+    small[mixed] = np.array([part.id for part in order], np.uint8)[votes.argmax(0)]
     return small
 
 

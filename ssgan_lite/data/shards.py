@@ -36,6 +36,7 @@ from ssgan_lite.parts import PARTS
 FULL_SIZE = 128
 SIZES = (128, 64, 32)
 
+
 def load(size: int = 64, split: str = "train", pack: str = "heads") -> Dataset:
     """The shipped heads at 128, 64 or 32 pixels: those for training, for validation ("val") or all.
 

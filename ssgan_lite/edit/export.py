@@ -13,8 +13,7 @@ from PIL import Image
 from ssgan_lite.edit.session import Session
 from ssgan_lite.edit.store import refuse_existing
 from ssgan_lite.errors import UserError
-from ssgan_lite.parts import PARTS
-from ssgan_lite.pictures import image_grid, mask_to_rgb, to_image
+from ssgan_lite.pictures import face_tiles, image_grid, palette_image, png_bytes, save_png, to_image
 from ssgan_lite.storage import atomic_write
 
 SMALLEST = 256          # films of small faces are enlarged by whole factors to at least this height
@@ -38,16 +37,12 @@ def save_picture(face: Session, path: str | os.PathLike, mask: bool = True, over
 
 def picture_png(face: Session) -> bytes:
     """The (first) face as PNG."""
-    return _png(Image.fromarray(to_image(face.render().image)[0]))
+    return png_bytes(to_image(face.render().image)[0])
 
 
 def mask_png(face: Session) -> bytes:
     """Its mask as PNG with a palette: the value of a pixel is the id of a part."""
-    ids = face.render().mask[0].argmax(0).cpu().numpy().astype(np.uint8)
-    picture = Image.fromarray(ids).convert("P")
-    picture.putdata(ids.flatten().tolist())
-    picture.putpalette([value for part in PARTS for value in part.color])
-    return _png(picture)
+    return png_bytes(palette_image(face.render().mask[0].argmax(0).cpu().numpy(), face.generator.config.parts))
 
 
 def strip(frames: Sequence[np.ndarray], scale: int = 1) -> Image.Image:
@@ -58,9 +53,7 @@ def strip(frames: Sequence[np.ndarray], scale: int = 1) -> Image.Image:
 def contact_sheet(variants: Session, columns: int = 4, masks: bool = False, scale: int = 1) -> Image.Image:
     """All faces of a batch, row by row, with their coloured masks below them if wanted."""
     out = variants.render()
-    tiles = list(to_image(out.image))
-    if masks:
-        tiles = [np.concatenate(pair) for pair in zip(tiles, mask_to_rgb(out.mask.argmax(1)))]
+    tiles = face_tiles(out.image, out.mask.argmax(1) if masks else None, variants.generator.config.parts)
     return image_grid(tiles, columns, scale=scale)
 
 
@@ -68,8 +61,7 @@ def save_image(image: Image.Image, path: str | os.PathLike, overwrite: bool = Fa
     """Write a strip or a contact sheet as PNG."""
     path = _with_suffix(path, ".png")
     refuse_existing(path, overwrite)
-    _write(path, _png(image))
-    return path
+    return save_png(image, path)
 
 
 def gif_bytes(frames: Sequence[np.ndarray], fps: float = 15) -> bytes:
@@ -128,12 +120,6 @@ def _enlarged(frames: Sequence[np.ndarray]) -> list[np.ndarray]:
 def _with_suffix(path: str | os.PathLike, suffix: str) -> Path:
     path = Path(path)
     return path if path.suffix.lower() == suffix else path.with_name(path.name + suffix)
-
-
-def _png(image: Image.Image) -> bytes:
-    content = io.BytesIO()
-    image.save(content, "PNG")
-    return content.getvalue()
 
 
 def _write(path: Path, content: bytes) -> None:

@@ -16,13 +16,12 @@ from ssgan_lite.edit.export import mask_png, picture_png
 from ssgan_lite.edit.store import face_to_bytes
 from ssgan_lite.errors import UserError
 from ssgan_lite.model import GeneratorOutput, SemanticGenerator
-from ssgan_lite.parts import PARTS
+from ssgan_lite.parts import vocabulary
 from ssgan_lite.pictures import to_image
 
 AXES = 3                # sliders for each kind; of the codes' axes, the first ones
 REACH = 3.0             # standard deviations to either side
 FILM_STEPS = 16         # frames of the film from the original to the face as it is now
-GREY = (136, 136, 136)  # parts that are not in the vocabulary of colours
 
 
 class Desk:
@@ -47,7 +46,8 @@ class Desk:
         face, config, out = self.face, self.face.generator.config, self.output()
         labels = out.mask[0].argmax(0)
         pixels = torch.bincount(labels.flatten(), minlength=config.n_parts).tolist()
-        parts = [dict(name=name, color=list(PARTS[name].color if name in PARTS.names else GREY), pixels=pixels[i],
+        colors = vocabulary(config.parts)
+        parts = [dict(name=name, color=list(colors[name].color), pixels=pixels[i],
                       locked=i in face.locked, hidden=i in face.state.hidden) for i, name in enumerate(config.parts)]
         dx, dy, zoom = face.state.placement.get(self.part, (0.0, 0.0, 1.0))
         change = compare(self.mark, out, self.part)

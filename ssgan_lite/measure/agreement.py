@@ -2,7 +2,7 @@
 
 For every part p the intersection over union |A_p & B_p| / |A_p | B_p| of mask A and parser B is averaged over the
 images whose mask A has the part. The mean over parts (mIoU) is taken over large and over small parts apart, because
-a wrong pixel row costs hair nothing and an eye everything. Glasses, hat and earrings are reported only.
+a wrong pixel row costs hair nothing and an eye everything (`Part.size`). Glasses, hat and earrings are reported only.
 
 A sliver of cloth at the border counts as much in this mean as a whole shirt. Beside it stands the pooled IoU of the
 same images, sum |A_p & B_p| / sum |A_p | B_p|, in which every pixel counts alike.
@@ -19,17 +19,14 @@ from torch.nn import functional as F
 
 from ssgan_lite.data import Dataset
 from ssgan_lite.measure.parser import parse, shrink_masks
-from ssgan_lite.parts import PARTS
-
-LARGE = ("background", "face", "hair", "neck", "cloth")
-SMALL = ("eyes", "eyebrows", "mouth", "nose", "ears")
+from ssgan_lite.parts import PARTS, vocabulary
 
 
 class Agreement:
     """Counts pairs of masks, batch by batch: `add(judged, witness)`, then `result()`."""
 
     def __init__(self, parts: tuple[str, ...] = PARTS.names):
-        self.parts = parts
+        self.parts = tuple(parts)
         self.iou_sum, self.present = np.zeros(len(parts)), np.zeros(len(parts), int)
         self.both, self.either = np.zeros(len(parts)), np.zeros(len(parts))
         self.seen, self.right, self.pixels, self.faces = np.zeros(len(parts), int), 0, 0, 0
@@ -57,13 +54,14 @@ class Agreement:
         iou = [float(s / n) if n else None for s, n in zip(self.iou_sum, self.present)]
         pooled = [float(b / e) if e else None for b, e in zip(self.both, self.either)]
 
-        def mean(values: list[float | None], names: tuple[str, ...]) -> float | None:
+        def mean(values: list[float | None], size: str) -> float | None:
+            names = vocabulary(self.parts).of_size(size)
             known = [value for name, value in zip(self.parts, values) if name in names and value is not None]
             return sum(known) / len(known) if known else None
 
         return dict(
-            faces=self.faces, large=mean(iou, LARGE), small=mean(iou, SMALL), large_pooled=mean(pooled, LARGE),
-            small_pooled=mean(pooled, SMALL), pixels=self.right / max(self.pixels, 1),
+            faces=self.faces, large=mean(iou, "large"), small=mean(iou, "small"),
+            large_pooled=mean(pooled, "large"), small_pooled=mean(pooled, "small"), pixels=self.right / max(self.pixels, 1),
             parts={name: dict(iou=a, pooled=b, images=int(n), seen=int(m))
                    for name, a, b, n, m in zip(self.parts, iou, pooled, self.present, self.seen)})
 

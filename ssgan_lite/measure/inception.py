@@ -20,7 +20,8 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from ssgan_lite.errors import UserError
-from ssgan_lite.features import EfficientNetLite0, Extractor, round_to_levels
+from ssgan_lite.features import EfficientNetLite0, Extractor
+from ssgan_lite.pictures import round_to_levels
 from ssgan_lite.storage import load_torch
 
 # A branch is a chain of convolutions "name:channels:kernel", with "/2" for a stride of 2; those without one keep the

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from ssgan_lite.errors import UserError
-from ssgan_lite.measure.agreement import LARGE, SMALL
+from ssgan_lite.parts import vocabulary
 from ssgan_lite.storage import atomic_write
 
 FILES = ("measure.json", "measure.txt", "measure.png")
@@ -66,11 +66,12 @@ def _agreement(result: dict, names: list[str]) -> list[str]:
         cells = [None if c is None else c["parts"][part] for c in columns]
         return [f"  {part}", *("-" if c is None else f"{_number(c['iou'], 2)} ({c['images']})" for c in cells)]
 
+    parts = vocabulary(tuple(found[0]["parser"]["parts"]))
     rows = [row("large parts", lambda c: c["large"]), row("  pooled over images", lambda c: c["large_pooled"]),
-            *map(part_row, LARGE),
+            *map(part_row, parts.of_size("large")),
             row("small parts", lambda c: c["small"]), row("  pooled over images", lambda c: c["small_pooled"]),
-            *map(part_row, SMALL), ["only reported"] + [""] * len(columns),
-            *(part_row(part) for part in found[0]["parser"]["parts"] if part not in LARGE + SMALL)]
+            *map(part_row, parts.of_size("small")), ["only reported"] + [""] * len(columns),
+            *map(part_row, parts.of_size(""))]
     lines = ["Mask agreement, mIoU (in how many images): generated mask with the parser's, coarse with final mask",
              *_rows(header, rows)]
     for name, f in zip(names, found):        # such parts lower no mean, so they must not go unnoticed

@@ -36,19 +36,10 @@ from ssgan_lite.measure.fid import frechet_distance, kernel_distance, precision_
 from ssgan_lite.measure.inception import extractor
 from ssgan_lite.measure.parser import load_parser
 from ssgan_lite.measure.report import short_name
-from ssgan_lite.measure.samples import (
-    DISTANCES,
-    REAL,
-    Tick,
-    draw_codes,
-    generate,
-    is_monolithic,
-    levels,
-    no_tick,
-    rng,
-)
+from ssgan_lite.measure.samples import (DISTANCES, REAL, Tick, draw_codes, generate, is_monolithic, no_tick, rng)
 from ssgan_lite.measure.speed import time_and_memory
 from ssgan_lite.parts import PARTS
+from ssgan_lite.pictures import to_levels
 from ssgan_lite.weights import load
 
 FORMAT = "ssgan-lite measures 1"
@@ -120,7 +111,7 @@ def generated_features(generator: nn.Module, w: torch.Tensor, extract: Extractor
                        tick: Tick = no_tick) -> np.ndarray:
     """Features [N, D] of the faces with these codes, rounded to 256 levels as the real ones are."""
     device = next(extract.parameters()).device
-    return np.concatenate([features_of(levels(out.image), extract, batch, device)
+    return np.concatenate([features_of(to_levels(out.image), extract, batch, device)
                            for out in generate(generator, w, batch, tick)])
 
 

@@ -43,11 +43,6 @@ def generate(generator: nn.Module, w: Tensor, batch: int, tick: Tick = no_tick) 
         tick(len(codes))
 
 
-def levels(image: Tensor) -> Tensor:
-    """Float images in [-1, 1] as the uint8 of a picture file."""
-    return image.float().clamp(-1, 1).add(1).mul(127.5).round().to(torch.uint8)
-
-
 def device_of(module: nn.Module) -> torch.device:
     return next(module.parameters()).device
 

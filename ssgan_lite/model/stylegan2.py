@@ -219,8 +219,3 @@ class MonolithicGenerator(LatentGenerator):
             noise = self.render.draw_noise(len(codes))
         image, scores = self.render(codes, noise)
         return GeneratorOutput(image, scores, None, None, codes)
-
-
-def build_generator(config: ModelConfig) -> LatentGenerator:
-    """The generator that a configuration describes: the semantic one, or the monolithic baseline."""
-    return {"semantic": SemanticGenerator, "monolithic": MonolithicGenerator}[config.architecture](config)
