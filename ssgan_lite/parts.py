@@ -1,9 +1,9 @@
 """The vocabulary of parts: what a face is made of, and everything that is known about each part.
 
-The thirteen parts are those into which the SemanticStyleGAN paper (arXiv 2112.02236, section 4.1) regroups the nineteen
-classes of CelebAMask-HQ. Left and right eyes, brows and ears share a part, so a horizontal flip leaves a mask valid.
-Every tensor of the library counts parts in the order of `PARTS`; a model with other parts (`ModelConfig.parts`) has a
-vocabulary of its own, `vocabulary(config.parts)`.
+The thirteen parts are those into which the SemanticStyleGAN paper (arXiv 2112.02236, section 4.1) regroups the
+nineteen classes of CelebAMask-HQ. Left and right eyes, brows and ears share a part, so a horizontal flip leaves a
+mask valid. Every tensor of the library counts parts in the order of `PARTS`; a model with other parts
+(`ModelConfig.parts`) has a vocabulary of its own, `vocabulary(config.parts)`.
 """
 
 from __future__ import annotations
@@ -70,8 +70,8 @@ class Parts(Sequence[Part]):
         return f"Parts({', '.join(self.names)})"
 
 
-# Colors after Paul Tol's qualitative schemes, arranged so that neighbors on a face (hair and face, face and neck, lips
-# and face) differ in lightness as well as in hue: the masks then read in gray and for color-blind readers.
+# Colors after Paul Tol's qualitative schemes, arranged so that neighbors on a face (hair and face, face and neck,
+# lips and face) differ in lightness as well as in hue: the masks then read in gray and for color-blind readers.
 PARTS = Parts([
     Part("background", 0, (34, 34, 34), size="large"),
     Part("face", 1, (238, 204, 170), size="large", celebamask=("skin",)),
@@ -93,8 +93,8 @@ PARTS = Parts([
 def vocabulary(names: tuple[str, ...] | int) -> Parts:
     """The vocabulary of a model with these parts (`config.parts`), or of one with so many.
 
-    What `PARTS` knows about a name holds for it here too; ids are counted anew, and a part that is not in `PARTS` gets
-    a generated color. A number n means the first n of `PARTS`, and after those part_13, part_14, ...
+    What `PARTS` knows about a name holds here too; ids are counted anew, and a part that is not in `PARTS` gets a
+    generated color. A number n means the first n of `PARTS`, and after those part_13, part_14, ...
     """
     if isinstance(names, int):
         names = (*PARTS.names[:names], *(f"part_{i}" for i in range(len(PARTS), names)))
@@ -107,8 +107,8 @@ def vocabulary(names: tuple[str, ...] | int) -> Parts:
 def further_colors(count: int) -> tuple[Color, ...]:
     """`count` colors for parts that are not in `PARTS`; the first k are the same for every count >= k.
 
-    One after another, the candidate is taken that is farthest (in CIELAB, where distances are about what the eye sees)
-    from all colors in use. Only candidates count whose *lightness* is free too, so that masks read in gray.
+    One after another, the candidate is taken that is farthest (in CIELAB, where distances are about what the eye
+    sees) from all colors in use. Only candidates count whose *lightness* is free too, so that masks read in gray.
     """
     steps = np.arange(0, 256, 17)                                                              # 16 levels a channel
     candidates = np.stack(np.meshgrid(steps, steps, steps, indexing="ij"), -1).reshape(-1, 3)  # [4096, 3]

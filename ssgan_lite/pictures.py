@@ -33,7 +33,7 @@ def to_levels(images: Tensor) -> Tensor:
 
 
 def round_to_levels(images: Tensor) -> Tensor:
-    """Clip to [-1, 1] and round to the 256 levels that a picture file has; the result is float and has no gradient."""
+    """Clip to [-1, 1] and round to the 256 levels of a picture file; the result is float, without a gradient."""
     return images.float().clamp(-1, 1).add(1).mul(127.5).round() / 127.5 - 1
 
 
@@ -121,7 +121,7 @@ def face_tiles(images: Tensor | np.ndarray, masks: Tensor | np.ndarray | None = 
         images = np.moveaxis(images, -3, -1)
     if masks is None:
         return list(images)
-    return [np.concatenate(pair) for pair in zip(images, mask_to_rgb(masks, parts))]
+    return [np.concatenate(pair) for pair in zip(images, mask_to_rgb(masks, parts), strict=True)]
 
 
 def contact_sheet(faces: Dataset, count: int = 40, columns: int = 10) -> Image.Image:

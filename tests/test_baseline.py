@@ -15,8 +15,8 @@ from ssgan_lite.data import open_dataset
 from ssgan_lite.edit import Session
 from ssgan_lite.errors import UserError
 from ssgan_lite.model import DualBranchDiscriminator, MonolithicGenerator, SemanticGenerator, build_generator
-from ssgan_lite.model.stylegan2 import StyledConv
 from ssgan_lite.model.fusion import hard_fusion_weights, one_hot_straight_through
+from ssgan_lite.model.stylegan2 import StyledConv
 from ssgan_lite.pictures import sample_sheet
 from ssgan_lite.train import TrainConfig, Trainer
 from ssgan_lite.train.checkpoint import read_checkpoint, resume, save_checkpoint

@@ -14,8 +14,18 @@ from ssgan_lite.data import Dataset
 from ssgan_lite.edit import Session
 from ssgan_lite.errors import UserError
 from ssgan_lite.parts import PARTS, further_colors, vocabulary
-from ssgan_lite.pictures import (contact_sheet, image_grid, mask_to_rgb, palette_image, png_bytes, round_to_levels,
-                                 sample_sheet, save_png, to_image, to_levels)
+from ssgan_lite.pictures import (
+    contact_sheet,
+    image_grid,
+    mask_to_rgb,
+    palette_image,
+    png_bytes,
+    round_to_levels,
+    sample_sheet,
+    save_png,
+    to_image,
+    to_levels,
+)
 
 
 def test_to_image_rounds_and_clips() -> None:
