@@ -6,8 +6,8 @@ from ssgan_lite import official
 from ssgan_lite.config import ModelConfig, preset
 from ssgan_lite.model import DualBranchDiscriminator, GeneratorOutput, LatentLayout, SemanticGenerator, move_and_zoom
 from ssgan_lite.parts import PARTS
-from ssgan_lite.weights import load_pretrained, load_weights, save_weights
+from ssgan_lite.weights import load_pretrained, save_weights
 
 __all__ = ["DualBranchDiscriminator", "GeneratorOutput", "LatentLayout", "ModelConfig", "PARTS", "SemanticGenerator",
-           "load_pretrained", "load_weights", "move_and_zoom", "official", "preset", "save_weights"]
+           "load_pretrained", "move_and_zoom", "official", "preset", "save_weights"]
 __version__ = "0.1.0"

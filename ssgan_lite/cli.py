@@ -98,7 +98,7 @@ def run_train(options: argparse.Namespace) -> int:
 def run_sample(options: argparse.Namespace) -> int:
     from ssgan_lite.pictures import sample_sheet
     from ssgan_lite.storage import atomic_write
-    from ssgan_lite.weights import load
+    from ssgan_lite.weights import load_pretrained
 
     seeds = parse_seeds(options.seeds)
     if options.columns < 1 or options.scale < 1:
@@ -107,7 +107,7 @@ def run_sample(options: argparse.Namespace) -> int:
         raise UserError(f'"{options.out}" would hold a PNG picture: give it a name that ends in .png.')
     if options.out.exists() and not options.force:
         raise UserError(f'"{options.out}" exists. Choose another name, or add --force to replace it.')
-    generator = load(options.weights)
+    generator = load_pretrained(options.weights)
     sheet = sample_sheet(generator, seeds, options.columns, options.psi, options.scale)
     with atomic_write(options.out) as temporary:
         sheet.save(temporary, "PNG")

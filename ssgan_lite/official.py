@@ -1,9 +1,10 @@
 """Reading and writing the published checkpoints (seasonSH/SemanticStyleGAN), without their code.
 
 A published file is a pickled dict: the state dicts `g`, `d` and `g_ema`, and `args`, the `argparse.Namespace` of the
-run. It is read with `weights_only=True`, allowing that one harmless class, so nothing in the file can run code. Every
-width is read from the tensors; only what leaves no trace in them (which layers are base and depth layers, the
-transparent parts, two switches) is taken from `args`.
+run. A state dict alone, and names that begin with "module." (saved by DataParallel), are read too. Files are read with
+`weights_only=True`, allowing that one harmless class, so nothing in them can run code. Every width is read from the
+tensors; only what leaves no trace in them (which layers are base and depth layers, the transparent parts, two
+switches) is taken from `args`.
 
 The published code keeps one module per part and layer; here the bank holds them all in one tensor, so a published
 tensor is a slice of one of ours. `_generator_slots` is the dictionary between the two.
@@ -18,7 +19,6 @@ import re
 import warnings
 from collections import Counter
 from collections.abc import Iterator
-from pathlib import Path
 
 import torch
 from torch import Tensor
@@ -28,7 +28,9 @@ from ssgan_lite.errors import UserError
 from ssgan_lite.model import DualBranchDiscriminator, SemanticGenerator
 from ssgan_lite.model.layers import fir_kernel
 from ssgan_lite.parts import PARTS
-from ssgan_lite.storage import atomic_write, load_torch, save_torch
+from ssgan_lite.storage import atomic_write, load_torch, save_torch, user_path
+
+ENDINGS = (".pt", ".pth", ".ckpt")           # of files that are read here
 
 # The command-line defaults of the published training script, for what a file's args do not say.
 PUBLISHED_DEFAULTS = dict(base_layers=2, depth_layers=6, residual_refine=False, detach_texture=False,
@@ -45,10 +47,11 @@ def load_generator(path: str | os.PathLike, *, ema: bool = True, **overrides) ->
     """
     checkpoint = _read(path)
     state = _pick(checkpoint, "g_ema" if ema else "g", path)
-    critic = _pick(checkpoint, "d", path) if "d" in checkpoint else None
-    generator = SemanticGenerator(generator_config(state, checkpoint.get("args"), critic, **overrides))
+    discriminator = _pick(checkpoint, "d", path) if "d" in checkpoint else None
+    generator = SemanticGenerator(generator_config(state, checkpoint.get("args"), discriminator, **overrides))
     _fill(generator, _generator_slots(generator), state, f"The generator in {path}")
     generator.update_mean_w()
+    generator.record = {}
     return generator.eval()
 
 
@@ -91,8 +94,8 @@ def discriminator_state(discriminator: DualBranchDiscriminator) -> dict[str, Ten
 
 
 def generator_config(state: dict[str, Tensor], args: argparse.Namespace | None = None,
-                     critic: dict[str, Tensor] | None = None, **overrides) -> ModelConfig:
-    """The configuration that the tensors of a published generator (and of its critic, if there) and args describe."""
+                     discriminator: dict[str, Tensor] | None = None, **overrides) -> ModelConfig:
+    """The configuration that the tensors of a published generator (and discriminator, if there) and args describe."""
     if unknown := set(overrides) - set(PUBLISHED_DEFAULTS) - {"parts"}:
         raise UserError(f"Unknown settings: {', '.join(sorted(unknown))}. Known: "
                         f"{', '.join(PUBLISHED_DEFAULTS)}, parts.")
@@ -126,7 +129,7 @@ def generator_config(state: dict[str, Tensor], args: argparse.Namespace | None =
         local_channels=_width(("local_nets.*.linears.*.conv.weight", 1), state=state), feature_channels=n_features,
         local_layers=_count(state, "local_nets.0.linears"),
         base_layers=settings["base_layers"], depth_layers=settings["depth_layers"], render_channels=tuple(channels),
-        discriminator_channels=_discriminator_widths(critic) if critic else _published_widths(size),
+        discriminator_channels=_discriminator_widths(discriminator) if discriminator else _published_widths(size),
         fourier_bands=_width(("pos_embed.weights", 1), state=state) // 4,                      # 2 (2 F + 1) features
         parts=parts, transparent=tuple(parts[i] for i in transparent),
         mask_residual=bool(settings["residual_refine"]), detach_texture=bool(settings["detach_texture"]))
@@ -240,22 +243,45 @@ def _fill(model: torch.nn.Module, slots, state: dict[str, Tensor], what: str) ->
 
 
 def _read(path: str | os.PathLike) -> dict:
-    if not Path(path).is_file():
-        raise UserError(f"There is no file {path}. The published checkpoints must be downloaded by hand; see README.")
+    path = user_path(path)
+    if not path.is_file():
+        raise UserError(f'There is no file "{path}". Published checkpoints must be downloaded by hand; see README.')
     checkpoint = load_torch(path, (argparse.Namespace,))
     if not isinstance(checkpoint, dict):
         raise UserError(f"{path} holds no dict of state dicts, so it is not a published checkpoint.")
+    if str(checkpoint.get("format", "")).startswith("ssgan-lite"):
+        raise UserError(f'"{path}" holds the state of a training run, to go on with: train --resume or --start-from. '
+                        f'For pictures take the generator beside it, "{path.parent / "weights.safetensors"}".')
     return checkpoint
 
 
 def _pick(checkpoint: dict, key: str, path) -> dict[str, Tensor]:
-    if not isinstance(checkpoint.get(key), dict):
-        held = ", ".join(map(str, checkpoint)) or "nothing"
-        raise UserError(f'{path} has no "{key}" (it holds: {held}); is it a SemanticStyleGAN checkpoint?')
-    for name, value in checkpoint[key].items():
+    """One of the state dicts. A file that holds only one, a generator or a discriminator, is taken for that."""
+    state = checkpoint.get(key)
+    if state is None and _is_state(checkpoint):
+        is_discriminator = any(name.startswith("convs_img.") for name in _without_module(checkpoint))
+        state = checkpoint if is_discriminator == (key == "d") else None
+    if not isinstance(state, dict):
+        held = ", ".join(map(str, list(checkpoint)[:4])) or "nothing"
+        more = f" and {len(checkpoint) - 4} more" if len(checkpoint) > 4 else ""
+        raise UserError(f'{path} has no "{key}" (it holds: {held}{more}); is it a SemanticStyleGAN checkpoint?')
+    for name, value in state.items():
         if not isinstance(value, Tensor):
             raise UserError(f'{path} does not fit: "{name}" in "{key}" is no tensor.')
-    return checkpoint[key]
+    state = _without_module(state)
+    if "local.weight" in state:
+        raise UserError(f'"{path}" holds tensors of this library, but not what model they are of. Write the '
+                        "generator with save_weights, which keeps its configuration beside it.")
+    return state
+
+
+def _is_state(checkpoint: dict) -> bool:
+    return bool(checkpoint) and all(isinstance(value, Tensor) for value in checkpoint.values())
+
+
+def _without_module(state: dict[str, Tensor]) -> dict[str, Tensor]:
+    """Names as they are in the module itself, not in the DataParallel around it."""
+    return {name.removeprefix("module."): value for name, value in state.items()}
 
 
 def _shape(state: dict[str, Tensor], key: str) -> tuple[int, ...]:

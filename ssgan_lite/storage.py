@@ -1,4 +1,4 @@
-"""Atomic file writes, tensors with their description, and checkpoints that can run no code.
+"""Paths of the user, atomic file writes, tensors with their description, checkpoints that can run no code.
 
 Everything the library writes goes through `atomic_write`: a file is whole or not there. Networks are kept in pairs:
 `name.safetensors`, and beside it `name.json`, which says what they are and holds the sum of the tensor file, so that
@@ -20,7 +20,7 @@ from pathlib import Path
 
 import torch
 from safetensors import SafetensorError
-from safetensors.torch import load_file, save
+from safetensors.torch import load, save
 from torch import Tensor
 
 from ssgan_lite.errors import UserError
@@ -29,6 +29,26 @@ try:
     import fcntl
 except ImportError:                         # Windows
     fcntl = None
+
+
+def user_path(path: str | os.PathLike) -> Path:
+    """A path as its user means it: "~" is the home folder, in whatever way the path came here.
+
+    It need not exist. One that cannot be looked at (no permission, a name too long for the disk) is a `UserError`.
+    """
+    try:
+        path = Path(path).expanduser()
+        os.stat(path)
+    except (FileNotFoundError, NotADirectoryError):
+        pass                                # whoever needs it to be there says so in a better way
+    except RuntimeError:
+        raise UserError(f'"{path}" begins with the home folder, and whose that is is not known here. Write the whole '
+                        "path.") from None
+    except OSError as error:
+        raise UserError(explain_reading(error, path)) from None
+    except (TypeError, ValueError):         # a number, or text with a zero byte
+        raise UserError(f"{path!r} is not the name of a file.") from None
+    return path
 
 
 @contextmanager
@@ -40,11 +60,11 @@ def atomic_write(path: str | os.PathLike) -> Iterator[Path]:
     before the rename, so a power cut leaves the old file or the new one. Only a process that is killed leaves its
     temporary file; `remove_leftovers` finds it.
     """
-    path = Path(path)
+    path = user_path(path)
     temporary, made = None, []
     try:
         made = _make_folder(path.parent)
-        handle, name = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.", suffix=".part")
+        handle, name = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name[:60]}.", suffix=".part")
         os.close(handle)
         temporary = Path(name)
         yield temporary
@@ -72,7 +92,7 @@ def claim_folder(folder: str | os.PathLike) -> Iterator[None]:
     file, and ends with the process however that ends. Where folders cannot be locked (Windows, some network drives)
     there is none. A folder that was made here and is empty in the end is removed, and so are those made above it.
     """
-    folder = Path(folder)
+    folder = user_path(folder)
     made, handle = [], None
     try:
         try:
@@ -109,6 +129,12 @@ def _lock(folder: Path) -> int | None:
     return handle
 
 
+def write_text(path: str | os.PathLike, text: str) -> None:
+    """Write text atomically, as UTF-8; what has no place in UTF-8, such as odd bytes of a file's name, is escaped."""
+    with atomic_write(path) as temporary:
+        temporary.write_text(text, encoding="utf-8", errors="backslashreplace", newline="\n")
+
+
 def remove_leftovers(folder: Path) -> None:
     """Delete the temporary files that a killed process left in a folder and below it."""
     for path in leftovers(folder):
@@ -131,7 +157,12 @@ def sha256(path: Path) -> str:
 
 def tensor_path(path: str | os.PathLike) -> Path:
     """The path with the ending .safetensors, which is added where it is missing ("v1.5" keeps its ".5")."""
-    path = Path(path)
+    text, path = os.fspath(path), user_path(path)
+    if path.is_dir() or text.endswith(("/", os.sep)):
+        raise UserError(f'"{text}" names a folder. Add the name of the file, such as '
+                        f'"{path / "weights.safetensors"}".')
+    if path.suffix.lower() in (".pt", ".pth", ".ckpt", ".pkl", ".bin", ".json"):
+        raise UserError(f'"{text}" would be a file of another kind: give it the ending .safetensors.')
     return path if path.suffix == ".safetensors" else path.with_name(path.name + ".safetensors")
 
 
@@ -157,8 +188,9 @@ def load_tensors(path: str | os.PathLike, kind: str, needs: dict[str, type]) -> 
     """
     path = Path(path)
     description = read_description(path, kind, needs)
+    refuse_stand_in(path)
     try:
-        tensors = load_file(path)
+        tensors = load(path.read_bytes())   # `load_file` cannot open names that are not UTF-8
     except (SafetensorError, OSError) as error:
         raise UserError(f'"{path}" cannot be read ({error}); it is missing or was cut short. Fetch it '
                         "again.") from None
@@ -174,6 +206,8 @@ def read_description(path: str | os.PathLike, kind: str, needs: dict[str, type])
     beside = path.with_suffix(".json")
     if not path.exists():
         raise UserError(f'There are no weights at "{path}".')
+    if beside.exists():
+        refuse_stand_in(beside)
     try:
         description = json.loads(beside.read_text(encoding="utf-8"))
     except FileNotFoundError:
@@ -184,6 +218,21 @@ def read_description(path: str | os.PathLike, kind: str, needs: dict[str, type])
             or not all(isinstance(description.get(name), of) for name, of in {"sha256": str, **needs}.items())):
         raise UserError(f'"{beside}" does not describe a file of the kind "{kind}".')
     return description
+
+
+def refuse_stand_in(path: str | os.PathLike) -> None:
+    """Raise a `UserError` for what a failed download leaves: a web page, a Git LFS pointer, or nothing at all."""
+    try:
+        with open(path, "rb") as file:
+            head = file.read(256).lstrip(b"\xef\xbb\xbf \t\r\n").lower()
+    except OSError as error:
+        raise UserError(explain_reading(error, path)) from None
+    if head.startswith(b"version https://git-lfs"):
+        raise UserError(f'"{path}" is a Git LFS pointer, which only names the file. Run `git lfs pull` in its '
+                        "folder, or download the file itself.")
+    if head.startswith((b"<!doctype", b"<html", b"<?xml", b"<head")):
+        raise UserError(f'"{path}" is a web page (HTML), saved in place of the file: open it to see what the site '
+                        "said, and download the file itself.")
 
 
 def save_torch(value: object, path: Path) -> None:
@@ -204,14 +253,16 @@ def load_torch(path: str | os.PathLike, safe: tuple[type, ...] = ()) -> object:
     safe: classes that the file may hold beside tensors and plain types.
     """
     path = Path(path)
+    refuse_stand_in(path)
     try:
         # torch itself does not look at the sums in the archive, so a changed byte would pass for a changed weight.
         if zipfile.is_zipfile(path):
             with zipfile.ZipFile(path) as archive:
                 if (bad := archive.testzip()) is not None:
                     raise zipfile.BadZipFile(f"the sum of {bad} is wrong")
-        with torch.serialization.safe_globals(list(safe)):
-            return torch.load(path, map_location="cpu", weights_only=True)
+        # Opened here: torch cannot open names that are not UTF-8.
+        with torch.serialization.safe_globals(list(safe)), open(path, "rb") as file:
+            return torch.load(file, map_location="cpu", weights_only=True)
     except pickle.UnpicklingError as error:
         raise UserError(f'"{path}" is damaged, or holds objects that could run code; it was not loaded '
                         f"({_gist(error)}).") from None
@@ -227,11 +278,30 @@ def explain(error: OSError, path: str | os.PathLike) -> str:
         return f'No space is left on the disk for "{path}". Free some, or choose another folder.'
     if error.errno == errno.EFBIG:
         return f'"{path}" would be larger than files may be here. Raise the limit (ulimit -f), or use another folder.'
+    if error.errno == errno.ENAMETOOLONG:
+        return _too_long(path)
     if error.errno in (errno.EROFS, errno.EACCES, errno.EPERM):
         return f'"{folder}" cannot be written to. Choose another folder.'
     if error.errno in (errno.ENOTDIR, errno.EEXIST):
         return f'"{folder}" is not a folder. Choose another one.'
     return f'"{path}" cannot be written: {error.strerror or error}.'
+
+
+def explain_reading(error: OSError, path: str | os.PathLike) -> str:
+    """The same for a file that was to be read."""
+    if error.errno in (errno.EACCES, errno.EPERM):
+        return f'"{path}" cannot be read: this user has no permission to. Ask its owner, or copy it.'
+    if error.errno == errno.ENAMETOOLONG:
+        return _too_long(path)
+    if error.errno in (errno.ENOENT, errno.ENOTDIR):
+        return f'There is no file "{path}".'
+    if error.errno == errno.EISDIR:
+        return f'"{path}" is a folder, not a file.'
+    return f'"{path}" cannot be read: {error.strerror or error}.'
+
+
+def _too_long(path: str | os.PathLike) -> str:
+    return f'"{os.fspath(path)[:60]}..." is a longer name than the disk allows. Choose a shorter one.'
 
 
 class _Recorder:

@@ -1,7 +1,7 @@
 """Generators on disk: the tensors as `name.safetensors`, and beside them `name.json`.
 
 The JSON file holds the model's configuration, the sum of the tensor file and, for weights that ship, the record of
-the training run. Nothing is ever unpickled.
+the training run. Nothing is ever unpickled but the published checkpoints, and those without running code.
 """
 
 from __future__ import annotations
@@ -11,44 +11,32 @@ from pathlib import Path
 
 import torch
 
-from ssgan_lite import assets
+from ssgan_lite import assets, official
 from ssgan_lite.config import ModelConfig
 from ssgan_lite.errors import UserError, suggest
 from ssgan_lite.model import SemanticGenerator, build_generator
-from ssgan_lite.storage import load_tensors, save_tensors
+from ssgan_lite.storage import load_tensors, save_tensors, user_path
 
 FORMAT = "ssgan-lite generator 1"
 
 
-def load_pretrained(name: str, device: str | torch.device = "cpu") -> SemanticGenerator:
-    """A shipped generator in eval mode: `load_pretrained("lite64")`. Its record is in `generator.record`."""
-    available = shipped()
-    if available and name not in available:
-        raise UserError(f'No weights called "{name}" are here. {suggest(name, available)} Others can be trained: '
-                        "ssgan-lite train --help")
-    tensors, description = assets.find(f"weights/{name}.safetensors"), assets.find(f"weights/{name}.json")
-    assets.verify(tensors), assets.verify(description)
-    return load_weights(tensors, device)
+def load_pretrained(name_or_path: str | os.PathLike, device: str | torch.device = "cpu") -> SemanticGenerator:
+    """A trained generator in eval mode: one that ships, `load_pretrained("lite64")`, or one in a file of yours.
 
-
-def shipped() -> list[str]:
-    """The names that `load_pretrained` knows here: what the manifest lists, be it there or not."""
-    return assets.listed("weights/*.safetensors")
-
-
-def load(name_or_path: str | os.PathLike, device: str | torch.device = "cpu") -> SemanticGenerator:
-    """`load_pretrained` for a bare name, `load_weights` for a file."""
-    path = Path(name_or_path)
-    is_file = path.suffix or len(path.parts) > 1
-    return load_weights(path, device) if is_file else load_pretrained(str(name_or_path), device)
-
-
-def load_weights(path: str | os.PathLike, device: str | torch.device = "cpu") -> SemanticGenerator:
-    """A generator in eval mode from `name.safetensors` and the `name.json` beside it."""
-    path = Path(path)
+    name_or_path: a name that `shipped()` lists; a .safetensors file with its .json beside it, such as the
+    weights.safetensors of a run; or a checkpoint of the published code (.pt), which `official.load_generator` reads.
+    What is known of its training is in `generator.record`.
+    """
+    if is_name(name_or_path):
+        path = _find_shipped(os.fspath(name_or_path))
+    else:
+        path = user_path(name_or_path)
+        if path.suffix.lower() in official.ENDINGS:
+            return official.load_generator(path).to(device)
     if path.suffix != ".safetensors":
-        raise UserError(f'"{path}" holds no generator for use: that is a file ending in .safetensors, such as the '
-                        "weights.safetensors of a run.")
+        inside = path / "weights.safetensors"
+        meant = f'. Did you mean "{inside}"?' if inside.is_file() else ", such as the weights.safetensors of a run."
+        raise UserError(f'"{path}" holds no generator for use: that is a file ending in .safetensors{meant}')
     state, description = load_tensors(path, FORMAT, {"config": dict})
     try:
         generator = build_generator(ModelConfig.from_dict(description["config"]))
@@ -57,6 +45,17 @@ def load_weights(path: str | os.PathLike, device: str | torch.device = "cpu") ->
     load_state(generator, state, str(path))
     generator.record = description.get("record", {})
     return generator.to(device).eval()
+
+
+def is_name(name_or_path: str | os.PathLike) -> bool:
+    """Is it the bare name of something that ships, such as "lite64", rather than the path of a file or folder?"""
+    path = user_path(name_or_path)
+    return not path.suffix and len(path.parts) == 1
+
+
+def shipped() -> list[str]:
+    """The names that `load_pretrained` knows here: what the manifest lists, be it there or not."""
+    return assets.listed("weights/*.safetensors")
 
 
 def load_state(module: torch.nn.Module, state: dict[str, torch.Tensor], source: str) -> None:
@@ -82,3 +81,14 @@ def save_weights(generator: SemanticGenerator, path: str | os.PathLike, record: 
         generator.update_mean_w()
     state = {name: tensor.to(dtype) for name, tensor in generator.state_dict().items()}
     save_tensors(path, state, FORMAT, dict(config=generator.config.to_dict(), record=record or {}))
+
+
+def _find_shipped(name: str) -> Path:
+    """The verified file of weights that ship."""
+    available = shipped()
+    if available and name not in available:
+        raise UserError(f'No weights called "{name}" are here. {suggest(name, available)} Others can be trained: '
+                        "ssgan-lite train --help")
+    path = assets.find(f"weights/{name}.safetensors")
+    assets.verify(path), assets.verify(path.with_suffix(".json"))
+    return path

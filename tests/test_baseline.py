@@ -8,7 +8,7 @@ import pytest
 import torch
 from torch.nn import functional as F
 
-from ssgan_lite import load_weights, preset, save_weights
+from ssgan_lite import load_pretrained, preset, save_weights
 from ssgan_lite.cli import main
 from ssgan_lite.config import PRESETS, ModelConfig
 from ssgan_lite.data import open_dataset
@@ -243,7 +243,7 @@ def test_checkpoints_from_before_these_fields_resume(tmp_path) -> None:
 def test_weights_remember_what_they_are(changes, tmp_path) -> None:
     G, _ = built(NANO.replace(**changes))
     save_weights(G, tmp_path / "it.safetensors", dtype=torch.float32)
-    loaded = load_weights(tmp_path / "it.safetensors")
+    loaded = load_pretrained(tmp_path / "it.safetensors")
     assert loaded.config == G.config and type(loaded) is type(G)
     w = G.mapping(G.sample_z(2, seed=0))
     assert torch.equal(loaded(w).image, G(w).image)
@@ -256,7 +256,7 @@ def test_descriptions_from_before_these_fields_load(tmp_path) -> None:
     for name in ("architecture", "mask_branch", "fusion"):
         del description["config"][name]
     (tmp_path / "old.json").write_text(json.dumps(description))
-    assert load_weights(tmp_path / "old.safetensors").config == NANO
+    assert load_pretrained(tmp_path / "old.safetensors").config == NANO
 
 
 @pytest.mark.usefixtures("use_tiny_data")
@@ -267,7 +267,7 @@ def test_the_command_line_builds_them_and_resumes_without_being_told_again(tmp_p
     model = json.loads((out / "run.json").read_text())["model"]
     assert (model["architecture"], model["mask_branch"], model["fusion"]) == ("monolithic", False, "soft")
     assert main([*common, "--images", "8", "--resume"]) == 0
-    assert load_weights(out / "weights.safetensors").config == MONOLITHIC.replace(mask_branch=False)
+    assert load_pretrained(out / "weights.safetensors").config == MONOLITHIC.replace(mask_branch=False)
     assert main([*common, "--images", "12", "--resume", "--mask-branch"]) == 2
     assert "another model (mask_branch False, not True)" in capsys.readouterr().err
     assert main([*common, "--images", "12", "--resume", "--preset", "lite64"]) == 2

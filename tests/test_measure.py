@@ -40,7 +40,7 @@ from ssgan_lite.measure import (
     semantic_leak,
     time_and_memory,
 )
-from ssgan_lite.measure.fid import frechet_of_gaussians
+from ssgan_lite.measure.distances import frechet_of_gaussians
 from ssgan_lite.measure.inception import Inception
 from ssgan_lite.measure.parser import Parser, load_parser, parse, shrink_masks
 from ssgan_lite.measure.samples import draw_codes
@@ -475,12 +475,12 @@ def test_a_baseline_stands_beside(weights, small_world, tmp_path, monkeypatch) -
 
 def test_a_curve_over_snapshots_needs_the_real_features_once(weights, small_world) -> None:
     real = RealFaces(run.open_dataset(), Pixels(), n=20)
-    generator = sg.load_weights(weights)
+    generator = sg.load_pretrained(weights)
     assert real.of_generator(generator)["kernel"] > 5 * real.among_themselves()["kernel_std"]
 
 
 def test_speed_is_measured(weights) -> None:
-    found = time_and_memory(sg.load_weights(weights), batches=(1, 2), repeats=3)
+    found = time_and_memory(sg.load_pretrained(weights), batches=(1, 2), repeats=3)
     assert set(found["ms_per_face"]) == {"1", "2"} and found["ms_per_face"]["1"]["median"] > 0
     assert found["peak_mb"] is None or found["peak_mb"] > 10
 

@@ -12,7 +12,7 @@ import pytest
 import torch
 from PIL import Image
 
-from ssgan_lite import assets, load_weights, preset
+from ssgan_lite import assets, load_pretrained, preset
 from ssgan_lite.cli import main
 from ssgan_lite.data import open_dataset
 from ssgan_lite.errors import UserError
@@ -72,14 +72,14 @@ def test_snapshots_are_kept_apart_from_checkpoints(run: Path) -> None:
     assert list(found) == [0, 4, 12, 20, 24] and found[24] == run / "weights.safetensors"
     for images in (0, 4, 12, 20):
         path = run / "snapshots" / f"{images:09d}.safetensors"
-        assert found[images] == path and load_weights(path).record == {"images": images}
+        assert found[images] == path and load_pretrained(path).record == {"images": images}
         assert path.stat().st_size < 700_000                  # 0.3 M numbers of two bytes
         with Image.open(path.with_suffix(".png")) as sheet:
             assert sheet.size == (8 * 66 - 2, 2 * 130 - 2)
         networks = run / "snapshots" / "networks" / path.name
         assert is_networks(networks) and not is_networks(path)
         assert load_networks(networks).images == images
-    first, last = load_weights(found[0]), load_weights(found[20])
+    first, last = load_pretrained(found[0]), load_pretrained(found[20])
     assert not torch.equal(first.local.weight, last.local.weight)
 
 
@@ -140,7 +140,7 @@ def test_a_run_can_start_from_networks(run: Path, tmp_path: Path) -> None:
     trainer = train(RunOptions(tmp_path / "on", quiet=True, start_from=str(source), device="cpu", snapshots="0"),
                     CONFIG.replace(images=4))
     assert trainer.steps == 1 and trainer.given_average
-    begun, given = load_weights(tmp_path / "on" / "snapshots" / "000000000.safetensors"), load_networks(source)
+    begun, given = load_pretrained(tmp_path / "on" / "snapshots" / "000000000.safetensors"), load_networks(source)
     assert torch.equal(begun.local.weight, given.states["G_ema"]["local.weight"])
     assert json.loads((tmp_path / "on" / "run.json").read_text())["start_from"] == source.name
 
@@ -168,8 +168,8 @@ def test_networks_that_do_not_fit(run: Path, tmp_path: Path) -> None:
 def test_a_time_lapse_shows_the_same_faces_in_every_row(run: Path) -> None:
     rows = timelapse.of_run(run, seeds=range(3), count=3)
     assert list(rows) == [0, 12, 24] and all(row.size == (3 * 34 - 2, 32) for row in rows.values())
-    again = timelapse.time_lapse({20: load_weights(find_snapshots(run)[20])}, seeds=[2, 0])
-    alone = timelapse.time_lapse({20: load_weights(find_snapshots(run)[20])}, seeds=[0])
+    again = timelapse.time_lapse({20: load_pretrained(find_snapshots(run)[20])}, seeds=[2, 0])
+    alone = timelapse.time_lapse({20: load_pretrained(find_snapshots(run)[20])}, seeds=[0])
     assert np.array_equal(np.asarray(again[20])[:, 34:66], np.asarray(alone[20]))
     assert list(timelapse.choose(dict.fromkeys((0, 1000, 2000, 2100)), 9)) == [0, 1000, 2100]
     strip = timelapse.strip(rows)
@@ -232,7 +232,7 @@ def test_weights_of_a_snapshot_ship_as_themselves(ship, run: Path, tmp_path: Pat
     (tmp_path / "weights").mkdir()
     line = ship.ship(run, "half", tmp_path / "weights", at=images + 1)
     assert line.endswith(f"{images:,} images")
-    ours, theirs = load_weights(tmp_path / "weights" / "half.safetensors"), load_weights(path)
+    ours, theirs = load_pretrained(tmp_path / "weights" / "half.safetensors"), load_pretrained(path)
     assert ours.record["images"] == images and f"--images {images} " in ours.record["command"] + " "
     assert all(images >= seen for seen in ours.record["curve"]["images"])
     for name, weights in ours.state_dict().items():
@@ -282,7 +282,7 @@ def test_the_curve_of_distances(ship, run: Path, tmp_path: Path, monkeypatch) ->
     monkeypatch.setattr(measure_run, "FEWEST", 4)
     ship.ship(run, "tiny", tmp_path)
     line = ship.ship_kid(run, "tiny", tmp_path, 7)
-    record = load_weights(tmp_path / "tiny.safetensors").record["kid"]
+    record = load_pretrained(tmp_path / "tiny.safetensors").record["kid"]
     assert record["images"] == [0, 4, 12, 20, 24] and record["n"] == 7 and record["extractor"] == Means.name
     assert len(record["kernel"]) == len(record["kernel_std"]) == 5 and np.isfinite(record["kernel"]).all()
     assert record["kernel"][0] > abs(record["real"]) and f"{record['kernel'][-1]:.2f}" in line

@@ -19,7 +19,7 @@ import pytest
 import torch
 from PIL import Image
 
-from ssgan_lite import load_weights, preset
+from ssgan_lite import load_pretrained, preset
 from ssgan_lite.cli import main
 from ssgan_lite.data import open_dataset
 from ssgan_lite.errors import UserError
@@ -313,12 +313,12 @@ def test_what_a_run_leaves(whole: Path) -> None:
             picture.load()
             assert picture.format == "PNG" and picture.size == (8 * 66 - 2, 2 * 130 - 2)
             assert len(np.unique(np.asarray(picture))) > 10
-    generator = load_weights(whole / "weights.safetensors")
+    generator = load_pretrained(whole / "weights.safetensors")
     assert generator.config == preset("nano32") and not generator.training and generator.mean_w.isfinite().all()
     assert generator.record["images"] == 24 and generator.record["recipe"]["batch"] == 4
     record = json.loads((whole / "run.json").read_text())
     assert record["faces"] == 15 and record["start_from"] is None
-    small = load_weights(whole / "snapshots" / "000000016.safetensors")
+    small = load_pretrained(whole / "snapshots" / "000000016.safetensors")
     assert small.record == {"images": 16}
 
 
@@ -373,12 +373,12 @@ def test_start_from_weights(tmp_path: Path, whole: Path) -> None:
     trainer = run(tmp_path / "tuned", images=4, start_from=str(whole / "weights.safetensors"),
                   config=CONFIG.replace(seed=9))
     assert json.loads((tmp_path / "tuned" / "run.json").read_text())["start_from"] == "weights.safetensors"
-    given = load_weights(whole / "weights.safetensors").local.weight
+    given = load_pretrained(whole / "weights.safetensors").local.weight
     fresh = new_trainer(seed=9).G.local.weight
     assert 0 < (trainer.G.local.weight - given).abs().max() < 0.01 < (fresh - given).abs().max()
     run(tmp_path / "tuned", images=8, resume=True, config=CONFIG.replace(seed=9))
     assert json.loads((tmp_path / "tuned" / "run.json").read_text())["start_from"] == "weights.safetensors"
-    assert load_weights(tmp_path / "tuned" / "weights.safetensors").record["start_from"] == "weights.safetensors"
+    assert load_pretrained(tmp_path / "tuned" / "weights.safetensors").record["start_from"] == "weights.safetensors"
 
 
 def test_start_from_a_checkpoint_takes_all_networks(tmp_path: Path, whole: Path) -> None:
@@ -393,7 +393,7 @@ def test_start_from_a_checkpoint_takes_all_networks(tmp_path: Path, whole: Path)
 
 def test_a_given_average_is_not_forgotten(tmp_path: Path, whole: Path) -> None:
     """After one step it has moved by the share that the half-life says, not to where the generator stands."""
-    given = load_weights(whole / "weights.safetensors")
+    given = load_pretrained(whole / "weights.safetensors")
     trainer = run(tmp_path / "tuned", images=4, start_from=str(whole / "weights.safetensors"))
     decay = 0.5 ** (4 / trainer.config.ema_images)
     for name, start in given.local.named_parameters():
@@ -483,7 +483,7 @@ def test_a_stop_is_asked_for(number, tmp_path: Path, whole: Path, capsys) -> Non
     out = tmp_path / "stopped"
     trainer = run(out, on_log=lambda line: os.kill(os.getpid(), number))
     assert trainer.steps == 2 and read_checkpoint(out / "checkpoint.pt")["steps"] == 2
-    assert load_weights(out / "weights.safetensors").record["images"] == 8
+    assert load_pretrained(out / "weights.safetensors").record["images"] == 8
     assert (signal.getsignal(signal.SIGINT), signal.getsignal(signal.SIGTERM)) == handlers
     if number == signal.SIGINT:
         run(out, resume=True)

@@ -11,9 +11,9 @@ import pytest
 import torch
 from safetensors.torch import load_file
 
-from ssgan_lite import SemanticGenerator, assets, load_pretrained, load_weights, preset, save_weights
+from ssgan_lite import SemanticGenerator, assets, load_pretrained, preset, save_weights
 from ssgan_lite.errors import UserError
-from ssgan_lite.weights import load, shipped
+from ssgan_lite.weights import shipped
 
 
 @pytest.fixture(scope="module")
@@ -41,7 +41,7 @@ def tree(made, tmp_path: Path, monkeypatch) -> Path:
 def test_round_trip(made) -> None:
     G, path = made
     assert sorted(p.name for p in path.parent.iterdir()) == ["nano32.json", "nano32.safetensors"]
-    again = load_weights(path)
+    again = load_pretrained(path)
     assert again.config == G.config and again.record == {"images": 7} and not again.training
     state = again.state_dict()
     assert all(torch.equal(tensor, state[name]) for name, tensor in G.state_dict().items())
@@ -64,7 +64,7 @@ def test_half_precision_and_names_without_a_suffix(made, tmp_path: Path) -> None
     assert small.exists() and (tmp_path / "v1.5.json").exists()
     assert small.stat().st_size < 0.6 * path.stat().st_size
     assert {tensor.dtype for tensor in load_file(small).values()} == {torch.float16}
-    again = load_weights(small)
+    again = load_pretrained(small)
     assert again.local.weight.dtype == torch.float32
     torch.testing.assert_close(again.local.weight, G.local.weight, rtol=1e-3, atol=1e-3)
 
@@ -73,7 +73,7 @@ def test_shipped_weights(tree: Path, made) -> None:
     assert shipped() == ["nano32", "other"]
     G = load_pretrained("nano32")
     assert torch.equal(G.local.weight, made[0].local.weight) and G.record == {"images": 7}
-    assert load("other").config == load(tree / "weights" / "other.safetensors").config == preset("nano32")
+    assert load_pretrained("other").config == load_pretrained(tree / "weights" / "other.safetensors").config == preset("nano32")
     with pytest.raises(UserError, match='No weights called "nano23" are here. Did you mean "nano32"'):
         load_pretrained("nano23")
 
@@ -118,7 +118,7 @@ def pair(made, tmp_path: Path) -> Path:
 def test_cut_short(size: int, pair: Path) -> None:
     os.truncate(pair, size if size >= 0 else pair.stat().st_size - 1)
     with pytest.raises(UserError, match="w.safetensors.*cut short"):
-        load_weights(pair)
+        load_pretrained(pair)
 
 
 def test_changed_or_swapped(pair: Path) -> None:
@@ -126,17 +126,19 @@ def test_changed_or_swapped(pair: Path) -> None:
     content[-1000] ^= 1
     pair.write_bytes(content)
     with pytest.raises(UserError, match='w.safetensors" is not the file that "w.json" describes'):
-        load_weights(pair)
+        load_pretrained(pair)
 
 
 def test_missing_files(pair: Path) -> None:
     with pytest.raises(UserError, match='no weights at ".*gone.safetensors"'):
-        load_weights(pair.with_name("gone.safetensors"))
+        load_pretrained(pair.with_name("gone.safetensors"))
     with pytest.raises(UserError, match="ending in .safetensors"):
-        load_weights(pair.with_name("checkpoint.pt"))
+        load_pretrained(pair.with_name("faces.png"))
+    with pytest.raises(UserError, match='no file ".*checkpoint.pt"'):
+        load_pretrained(pair.with_name("checkpoint.pt"))
     pair.with_suffix(".json").unlink()
     with pytest.raises(UserError, match='w.json", which says what model "w.safetensors" is, is missing. Copy both'):
-        load_weights(pair)
+        load_pretrained(pair)
 
 
 @pytest.mark.parametrize("text, message", [
@@ -147,7 +149,7 @@ def test_missing_files(pair: Path) -> None:
 def test_descriptions_that_describe_nothing(text: str, message: str, pair: Path) -> None:
     pair.with_suffix(".json").write_text(text)
     with pytest.raises(UserError, match=f"w.json.*{message}"):
-        load_weights(pair)
+        load_pretrained(pair)
 
 
 @pytest.mark.parametrize("change, message", [
@@ -159,7 +161,7 @@ def test_a_description_of_another_model(change: dict, message: str, pair: Path) 
     description["config"].update(change)
     pair.with_suffix(".json").write_text(json.dumps(description))
     with pytest.raises(UserError, match=message):
-        load_weights(pair)
+        load_pretrained(pair)
 
 
 def test_a_failed_write_leaves_the_old_pair(made, pair: Path, monkeypatch) -> None:

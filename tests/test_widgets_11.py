@@ -12,7 +12,7 @@ from PIL import Image
 
 import ssgan_lite as sg
 from ssgan_lite import assets
-from ssgan_lite.measure import fid
+from ssgan_lite.measure import distances
 from ssgan_lite.measure.locality import margin, render
 from ssgan_lite.weights import save_weights
 
@@ -41,7 +41,7 @@ def test_cloud_pair_follows_its_sliders():
 def test_balls_are_those_of_the_measure():
     real, fake = clouds.two_clouds(1.0, 0.5, 20)
     figure = clouds.balls(real, fake)
-    precision, recall = fid.precision_recall(real, fake)
+    precision, recall = distances.precision_recall(real, fake)
     assert [axis.get_title() for axis in figure.axes] == [f"precision {precision:.2f}", f"recall {recall:.2f}"]
     covered = [len(axis.lines[1].get_xdata()) for axis in figure.axes]
     assert covered == [round(20 * precision), round(20 * recall)]
@@ -49,8 +49,8 @@ def test_balls_are_those_of_the_measure():
 
 def test_by_hand_is_what_the_library_does():
     a, b = np.random.default_rng(0).standard_normal((2, 12, 5))
-    assert 1000 * by_hand.unbiased_mmd2(a, b) == pytest.approx(fid.kernel_distance(a, b, subsets=1).value)
-    assert by_hand.frechet_1d(1, 2, 3, 0.5) == pytest.approx(fid.frechet_of_gaussians(
+    assert 1000 * by_hand.unbiased_mmd2(a, b) == pytest.approx(distances.kernel_distance(a, b, subsets=1).value)
+    assert by_hand.frechet_1d(1, 2, 3, 0.5) == pytest.approx(distances.frechet_of_gaussians(
         np.ones(1), 4 * np.eye(1), 3 * np.ones(1), 0.25 * np.eye(1)))
     assert np.isnan(by_hand.part_iou(torch.zeros(1, 2, 2), torch.ones(1, 2, 2), 5))
 

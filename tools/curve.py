@@ -24,7 +24,7 @@ from ssgan_lite.measure.run import RealFaces
 from ssgan_lite.storage import atomic_write
 from ssgan_lite.train import find_snapshots
 from ssgan_lite.train.timelapse import choose
-from ssgan_lite.weights import load_weights
+from ssgan_lite.weights import load_pretrained
 
 INK, LINE, PALE = "#333333", "#22577a", "#e8eef2"
 
@@ -40,7 +40,7 @@ def kid_curve(run: Path, n: int = 512, count: int = 16, device: str = "cpu", bat
                        real=round(halves["kernel"], 3), real_std=round(halves["kernel_std"], 3),
                        images=[], kernel=[], kernel_std=[])
     for images, path in snapshots.items():
-        found = real.of_generator(load_weights(path, device), batch)
+        found = real.of_generator(load_pretrained(path, device), batch)
         curve["images"].append(images)
         for name in ("kernel", "kernel_std"):
             curve[name].append(round(found[name], 3))

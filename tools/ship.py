@@ -37,12 +37,12 @@ from ssgan_lite.measure.report import measured_models
 from ssgan_lite.model import build_generator
 from ssgan_lite.pictures import sample_sheet
 from ssgan_lite.storage import atomic_write
+from ssgan_lite.train import find_snapshots, timelapse
 from ssgan_lite.train.checkpoint import read_checkpoint
 from ssgan_lite.train.log import read_log
-from ssgan_lite.train import find_snapshots, timelapse
 from ssgan_lite.train.networks import describe_networks
 from ssgan_lite.train.snapshots import SAMPLE_SEEDS
-from ssgan_lite.weights import load_weights, save_weights
+from ssgan_lite.weights import load_pretrained, save_weights
 
 DATA = Path(__file__).parent.parent / "data"
 CURVE = ("images", "seconds", "d_loss", "g_loss", "mask_loss", "real_score", "fake_score", "r1_image", "r1_mask")
@@ -105,7 +105,7 @@ def ship(run: Path, name: str, folder: Path, note: str = "", at: int | None = No
     else:
         found = find_snapshots(run)
         images = min(found, key=lambda n: abs(n - at))
-        generator = load_weights(found[images])
+        generator = load_pretrained(found[images])
         seconds = max((line["seconds"] for line in lines if line["images"] <= images), default=0)
     model = generator.config
     described = json.loads((run / "run.json").read_text())
@@ -125,7 +125,7 @@ def ship(run: Path, name: str, folder: Path, note: str = "", at: int | None = No
         (folder / f"{name}{end}").unlink(missing_ok=True)
     save_weights(generator, path, record, torch.float16)
     with atomic_write(path.with_suffix(".png")) as temporary:
-        sample_sheet(load_weights(path), SAMPLE_SEEDS, scale=max(1, 128 // generator.config.size)).save(
+        sample_sheet(load_pretrained(path), SAMPLE_SEEDS, scale=max(1, 128 // generator.config.size)).save(
             temporary, "PNG", optimize=True)
     return f"{path.name}: {path.stat().st_size / 1e6:.1f} MB, {record['images']:,} images"
 
@@ -152,7 +152,7 @@ def ship_snapshots(run: Path, name: str, folder: Path, count: int) -> str:
     target, chosen = folder / "snapshots" / name, timelapse.choose(find_snapshots(run), count)
     shutil.rmtree(target, ignore_errors=True)              # those of another run would be mixed with these
     for images, path in chosen.items():
-        save_weights(load_weights(path), target / f"{images:09d}", {"images": images}, torch.float16)
+        save_weights(load_pretrained(path), target / f"{images:09d}", {"images": images}, torch.float16)
     size = sum(path.stat().st_size for path in target.iterdir())
     return f"snapshots/{name}: {len(chosen)} at {', '.join(map(str, chosen))} images, {size / 1e6:.1f} MB"
 

@@ -5,11 +5,11 @@ docstring of its module.
 """
 
 from ssgan_lite.features import EfficientNetLite0, features_of
-from ssgan_lite.measure.agreement import Agreement, mask_agreement, parser_accuracy
+from ssgan_lite.measure.distances import frechet_distance, kernel_distance, precision_recall
 from ssgan_lite.measure.diversity import part_diversity
-from ssgan_lite.measure.fid import frechet_distance, kernel_distance, precision_recall
 from ssgan_lite.measure.inception import extractor
 from ssgan_lite.measure.locality import baseline_leak, semantic_leak
+from ssgan_lite.measure.masks import Agreement, mask_agreement, parser_accuracy
 from ssgan_lite.measure.report import figure, table
 from ssgan_lite.measure.run import MEASURES, MeasureOptions, RealFaces, measure
 from ssgan_lite.measure.speed import time_and_memory

@@ -22,8 +22,18 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from ssgan_lite.measure.samples import (CHOOSING, CHOOSING_AXES, EDITED, EDITS, SIGNS, Tick, draw_codes, generate,
-                                        no_tick, rng)
+from ssgan_lite.measure.samples import (
+    CHOOSING,
+    CHOOSING_AXES,
+    EDITED,
+    EDITS,
+    SIGNS,
+    Tick,
+    draw_codes,
+    generate,
+    no_tick,
+    rng,
+)
 
 KINDS = ("shape", "texture")
 FACES = 256

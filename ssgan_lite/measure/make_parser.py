@@ -20,7 +20,7 @@ from tqdm.auto import tqdm
 
 from ssgan_lite.data import Dataset, open_dataset
 from ssgan_lite.errors import UserError
-from ssgan_lite.measure.agreement import parser_accuracy
+from ssgan_lite.measure.masks import parser_accuracy
 from ssgan_lite.measure.parser import SIZE, Parser, save_parser
 from ssgan_lite.parts import PARTS
 

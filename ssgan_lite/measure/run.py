@@ -29,18 +29,18 @@ from ssgan_lite.data import Dataset, open_dataset
 from ssgan_lite.errors import UserError, suggest
 from ssgan_lite.features import Extractor, features_of
 from ssgan_lite.measure import locality
-from ssgan_lite.measure.agreement import mask_agreement
+from ssgan_lite.measure.distances import frechet_distance, kernel_distance, precision_recall
 from ssgan_lite.measure.diversity import FACES as DIVERSITY_FACES
 from ssgan_lite.measure.diversity import VARIANTS_OF_A_FACE, part_diversity
-from ssgan_lite.measure.fid import frechet_distance, kernel_distance, precision_recall
 from ssgan_lite.measure.inception import extractor
+from ssgan_lite.measure.masks import mask_agreement
 from ssgan_lite.measure.parser import load_parser
 from ssgan_lite.measure.report import short_name
 from ssgan_lite.measure.samples import (DISTANCES, REAL, Tick, draw_codes, generate, is_monolithic, no_tick, rng)
 from ssgan_lite.measure.speed import time_and_memory
 from ssgan_lite.parts import PARTS
 from ssgan_lite.pictures import to_levels
-from ssgan_lite.weights import load
+from ssgan_lite.weights import load_pretrained
 
 FORMAT = "ssgan-lite measures 1"
 MEASURES = ("distances", "agreement", "leak", "diversity", "speed")
@@ -120,7 +120,7 @@ def measure(options: MeasureOptions) -> dict:
     check(options)
     wanted = options.only
     names = [options.weights, *([options.baseline] if options.baseline else [])]
-    generators = [load(name, options.device) for name in names]
+    generators = [load_pretrained(name, options.device) for name in names]
     for name, generator in zip(names, generators):
         if generator.config.parts != PARTS.names:
             raise UserError(f'"{name}" has other parts than the heads and their parser: '

@@ -11,7 +11,7 @@ from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
 from matplotlib.patches import Circle
 
-from ssgan_lite.measure.fid import frechet_distance, precision_recall
+from ssgan_lite.measure.distances import frechet_distance, precision_recall
 from ssgan_lite.show.by_hand import frechet_1d
 from ssgan_lite.show.figures import INK
 

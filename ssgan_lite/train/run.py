@@ -36,7 +36,7 @@ from ssgan_lite.train.snapshots import Schedule, save_sheet, save_snapshot
 from ssgan_lite.train.speed import Speed
 from ssgan_lite.train.state import NETWORKS
 from ssgan_lite.train.trainer import Trainer
-from ssgan_lite.weights import load, load_state, save_weights
+from ssgan_lite.weights import load_pretrained, load_state, save_weights
 
 
 @dataclass(frozen=True)
@@ -169,7 +169,7 @@ def _start_from(trainer: Trainer, source: str) -> None:
     elif source in shipped_networks() or is_networks(Path(source)):
         trainer.give(load_networks(source).states, source)
     else:
-        state = load(source).state_dict()
+        state = load_pretrained(source).state_dict()
         for ours in (trainer.G, trainer.G_ema):
             load_state(ours, state, source)
 

@@ -20,7 +20,7 @@ from ssgan_lite.pictures import sample_sheet
 from ssgan_lite.storage import atomic_write
 from ssgan_lite.train.networks import save_networks
 from ssgan_lite.train.trainer import Trainer
-from ssgan_lite.weights import load_weights, save_weights
+from ssgan_lite.weights import load_pretrained, save_weights
 
 SAMPLE_SEEDS = range(16)
 FIRST = 500                      # of the doubling schedule: 0, 500, 1000, 2000, 4000, ...
@@ -103,7 +103,7 @@ def find_snapshots(where: str | Path) -> dict[int, Path]:
         paths = _listed(str(where))
     found = {int(path.stem): path for path in sorted(paths) if path.stem.isdigit()}
     if found and last is not None and last.is_file():
-        images = load_weights(last).record.get("images", 0)
+        images = load_pretrained(last).record.get("images", 0)
         if images > max(found):
             found[images] = last
     if not found:
@@ -113,7 +113,7 @@ def find_snapshots(where: str | Path) -> dict[int, Path]:
 
 def open_snapshots(where: str | Path, device: str | torch.device = "cpu") -> dict[int, torch.nn.Module]:
     """Images seen -> generator in eval mode, from the first snapshot to the last: `open_snapshots("nano32")`."""
-    return {images: load_weights(path, device) for images, path in find_snapshots(where).items()}
+    return {images: load_pretrained(path, device) for images, path in find_snapshots(where).items()}
 
 
 def _listed(name: str) -> list[Path]:

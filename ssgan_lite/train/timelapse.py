@@ -13,7 +13,7 @@ from ssgan_lite.model import SemanticGenerator
 from ssgan_lite.pictures import image_grid, sample_sheet
 from ssgan_lite.storage import atomic_write
 from ssgan_lite.train.snapshots import find_snapshots
-from ssgan_lite.weights import load_weights
+from ssgan_lite.weights import load_pretrained
 
 INK, PAPER = (0x33, 0x33, 0x33), (255, 255, 255)
 FRAME_MS, LAST_MS = 700, 2500          # how long a frame of the animation stands, and the last one
@@ -84,7 +84,7 @@ def of_run(where: str | Path, seeds: Sequence[int] = range(8), count: int = 12, 
     """`time_lapse` of the snapshots of a run, or of a name that ships; one generator in memory at a time."""
     rows = {}
     for images, path in choose(find_snapshots(where), count).items():
-        rows |= time_lapse({images: load_weights(path)}, seeds, masks, psi, scale)
+        rows |= time_lapse({images: load_pretrained(path)}, seeds, masks, psi, scale)
     return rows
 
 

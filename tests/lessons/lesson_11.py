@@ -140,9 +140,9 @@ def gaussians():
 
 
 DEFINITIONS = [
-    dict(name="frechet_of_gaussians", library="ssgan_lite.measure.fid:frechet_of_gaussians", inputs=gaussians,
+    dict(name="frechet_of_gaussians", library="ssgan_lite.measure.distances:frechet_of_gaussians", inputs=gaussians,
          grad=False),
-    dict(name="precision_recall", library="ssgan_lite.measure.fid:precision_recall", inputs=clouds, grad=False),
-    dict(name="precision_recall", library="ssgan_lite.measure.fid:precision_recall", inputs=lambda: (*clouds(), 5),
+    dict(name="precision_recall", library="ssgan_lite.measure.distances:precision_recall", inputs=clouds, grad=False),
+    dict(name="precision_recall", library="ssgan_lite.measure.distances:precision_recall", inputs=lambda: (*clouds(), 5),
          grad=False),
 ]
