@@ -8,6 +8,7 @@ import os
 import re
 import shutil
 import subprocess
+import sys
 import tomllib
 from pathlib import Path
 
@@ -21,6 +22,7 @@ import ssgan_lite
 ROOT = Path(__file__).resolve().parent.parent
 PYPROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))
 PROJECT = PYPROJECT["project"]
+README = (ROOT / "README.md").read_text(encoding="utf-8")
 ENVIRONMENT = yaml.safe_load((ROOT / "environment.yml").read_text(encoding="utf-8"))
 
 
@@ -160,6 +162,29 @@ def test_ci_is_executable_and_runs_the_tests(tracked: list[Path]) -> None:
     assert "make test" in script.read_text(encoding="utf-8")
     mode = subprocess.run(["git", "ls-files", "--stage", ".ci/run"], cwd=ROOT, check=True, capture_output=True).stdout
     assert mode.startswith(b"100755")
+
+
+# --------------------------------------------------------------------------------------------------------- README
+
+def test_readme_is_short() -> None:
+    assert len(README.split()) <= 700
+
+
+def test_readme_code_runs(tmp_path: Path) -> None:
+    """In a fresh process, elsewhere: it writes the face that it promises."""
+    [code] = re.findall(r"```python\n(.*?)```", README, re.DOTALL)
+    assert len(code.strip().splitlines()) <= 12
+    environment = os.environ | {"PYTHONPATH": str(ROOT)}
+    subprocess.run([sys.executable, "-c", code], cwd=tmp_path, env=environment, check=True)
+    assert (tmp_path / "face.png").stat().st_size > 1000
+
+
+def test_readme_names_what_is_there() -> None:
+    table = README.partition("| `ssgan_lite/` |")[2]
+    folders = re.findall(r"^\| (`.*?) \|", table, re.MULTILINE)
+    named = {name for line in folders for name in re.findall(r"`([\w./]+)`", line)}
+    assert len(named) > 8
+    assert [name for name in named if not (ROOT / "ssgan_lite" / name).exists()] == []
 
 
 # -------------------------------------------------------------------------------------------------- tracked files

@@ -26,7 +26,8 @@ outside an edited part over the change inside it, in the median over the parts, 
 """
 TAIL = """## Not there yet
 
-`lite128`, the model that this course is meant for, needs a GPU, and none was at hand. Until it ships, `lite64` takes its
+All models were stopped long before they had learnt what they could: eyes look two ways, glasses are half drawn, and the
+mask has small eyes if any. `lite128`, the model that this course is meant for, needs a GPU, and none was at hand. Until it ships, `lite64` takes its
 place everywhere. The first command below makes it, with everything else at the size that it should have; the ablations
 are at 32 pixels for the same reason.
 
