@@ -11,7 +11,7 @@ from collections.abc import Iterable, Mapping
 
 from nbformat import NotebookNode
 
-from ssgan_lite.checks.core import GENERIC, Exercise, Result, resolve
+from ssgan_lite.course.exercises.registry import GENERIC, Exercise, Result, resolve
 
 NOT_A_CHECK = {"exercises", "forget", "progress", "reveal"}
 
@@ -58,8 +58,8 @@ def notebook_and_exercises_agree(notebook: NotebookNode, number: str, exercises:
     for cell in notebook.cells:
         called = _checks_called(cell) if cell.cell_type == "code" else []
         for name in called:
-            assert name in by_name, f"notebook {number} calls checks.{name}, which is not an exercise of its lesson"
-            assert name not in seen, f"notebook {number} calls checks.{name} twice"
+            assert name in by_name, f"notebook {number} calls check.{name}, which is not an exercise of its lesson"
+            assert name not in seen, f"notebook {number} calls check.{name} twice"
             seen.add(name)
         if called:
             wanted = [by_name[name].line(Result("not started")) for name in called]
@@ -75,7 +75,7 @@ def _checks_called(cell: NotebookNode) -> list[str]:
     lines = "\n".join(line for line in cell.source.splitlines() if not line.startswith(("%", "!")))
     calls = [node.func for node in ast.walk(ast.parse(lines)) if isinstance(node, ast.Call)]
     calls = [func for func in calls if isinstance(func, ast.Attribute) and isinstance(func.value, ast.Name)
-             and func.value.id == "checks" and func.attr not in NOT_A_CHECK]
+             and func.value.id == "check" and func.attr not in NOT_A_CHECK]
     return [func.attr for func in sorted(calls, key=lambda func: func.lineno)]
 
 

@@ -20,7 +20,7 @@ from nbformat import NotebookNode
 from torch import Tensor, nn
 
 import ssgan_lite
-from ssgan_lite.checks.core import resolve
+from ssgan_lite.course.exercises.registry import resolve
 
 Definition = ast.FunctionDef | ast.ClassDef
 PUBLIC = ("model", "train", "edit", "measure", "data")      # packages whose objects a notebook may build again

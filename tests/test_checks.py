@@ -15,10 +15,9 @@ import pytest
 import torch
 from torch import nn
 
-from ssgan_lite import checks
-from ssgan_lite.checks import core, record
-from ssgan_lite.checks.core import (answer_of, close, exercise, expect, expect_choice, expect_close, expect_number,
-                                    expect_same_gradients)
+from ssgan_lite.course import check, notebooks
+from ssgan_lite.course.exercises import (answer_of, close, exercise, expect, expect_choice, expect_close,
+                                         expect_number, expect_same_gradients, progress, registry)
 from ssgan_lite.errors import UserError
 
 ABOUT = "98.1 Twice: "
@@ -28,10 +27,10 @@ NOT_STARTED = ABOUT + "not started yet (about 3 minutes, level 1 of 3).\n"
 @pytest.fixture(autouse=True)
 def fresh(tmp_path, monkeypatch):
     """A register and a progress file of each test's own."""
-    monkeypatch.setattr(core, "EXERCISES", checks.exercises())
-    monkeypatch.setattr(checks, "_EXERCISES", core.EXERCISES)
-    monkeypatch.setattr(record, "_here", set())
-    monkeypatch.setattr(record, "_told", set())
+    monkeypatch.setattr(registry, "EXERCISES", check.exercises())
+    monkeypatch.setattr(check, "_EXERCISES", registry.EXERCISES)
+    monkeypatch.setattr(progress, "_here", set())
+    monkeypatch.setattr(progress, "_told", set())
     monkeypatch.setenv("SSGAN_PROGRESS", str(tmp_path / "own" / "progress.json"))
     monkeypatch.delenv("SSGAN_CHECKS", raising=False)
     return tmp_path / "own" / "progress.json"
@@ -39,7 +38,7 @@ def fresh(tmp_path, monkeypatch):
 
 @pytest.fixture
 def twice():
-    @exercise("98.1", title="Twice", solution="ssgan_lite.model.layers:EqualLinear.forward", minutes=3, level=1)
+    @exercise(1, notebook="98", title="Twice", solution="ssgan_lite.model.layers:EqualLinear.forward", minutes=3, level=1)
     def twice_as_much(answer):
         """Return twice of x."""
         x = torch.randn(3, 4)
@@ -97,7 +96,7 @@ def test_not_started_is_one_line_and_never_an_error(twice, answer, capsys, fresh
 
 
 def test_a_class_that_is_not_written_yet(capsys):
-    @exercise("98.2", title="A layer", solution_text="none", minutes=1, level=1)
+    @exercise(2, notebook="98", title="A layer", solution_text="none", minutes=1, level=1)
     def layer(answer):
         """Write a layer."""
         made = answer(3)
@@ -142,9 +141,9 @@ def test_a_class_that_is_not_written_yet(capsys):
 
 def test_right_is_one_line_and_remembered(twice, capsys, fresh):
     assert told(twice, lambda x: x + x, capsys=capsys) == ABOUT + "right.\n"
-    assert json.loads(fresh.read_text())["solved"] == ["98.1"]
+    assert json.loads(fresh.read_text())["solved"] == ["twice_as_much"]
     assert "not yet" in told(twice, lambda x: x, capsys=capsys)
-    assert json.loads(fresh.read_text())["solved"] == ["98.1"], "solved is solved"
+    assert json.loads(fresh.read_text())["solved"] == ["twice_as_much"], "solved is solved"
 
 
 def no_return(x):
@@ -161,7 +160,7 @@ def no_return(x):
     (lambda x: 2 * x / 0 * 0, "Your result holds values that are not numbers (nan or inf)."),
     (no_return, "Your function returns nothing (None). Is a `return` missing at its end?"),
     (lambda x: x.mul_(2), "Your function changes a tensor that it was given."),
-    (torch.ones(3, 4), "A function is wanted here, not its result: checks.twice_as_much(f), not"),
+    (torch.ones(3, 4), "A function is wanted here, not its result: check.twice_as_much(f), not"),
 ])
 def test_the_first_thing_wrong_is_said_in_words(twice, answer, hint, capsys, fresh):
     assert told(twice, answer, capsys=capsys).startswith(f"{ABOUT}not yet. {hint}")
@@ -169,7 +168,7 @@ def test_the_first_thing_wrong_is_said_in_words(twice, answer, hint, capsys, fre
 
 
 def test_number_of_answers(twice):
-    with pytest.raises(UserError, match=r"checks.twice_as_much needs 1 answer\(s\), it was given 2"):
+    with pytest.raises(UserError, match=r"check.twice_as_much needs 1 answer\(s\), it was given 2"):
         twice(1, 2)
 
 
@@ -177,12 +176,12 @@ def test_numbers_and_choices():
     for good in (3, 3.5, np.float32(2), torch.tensor(1.0), torch.tensor([2.0])):
         expect_number(good)
     for bad in ("3", [3], True, None, torch.zeros(2), float("nan"), {"a": 1}):
-        with pytest.raises(checks.WrongAnswer, match="number"):
+        with pytest.raises(check.WrongAnswer, match="number"):
             expect_number(bad)
     for good in ("ac", "CA", "a, c", "(a) and (c)", ["c", "a"]):
         expect_choice(good, "ac", {"b": "no"})
     for bad, hint in (("ab", "no"), ("a", "something is missing"), ("x", "not among"), (3, "as text"), ([1], "text")):
-        with pytest.raises(checks.WrongAnswer, match=hint):
+        with pytest.raises(check.WrongAnswer, match=hint):
             expect_choice(bad, "ac", {"b": "no"})
 
 
@@ -215,12 +214,12 @@ def test_an_error_shows_the_readers_own_lines_only(twice, capsys):
 
 
 def test_whose_file_is_it():
-    from ssgan_lite.checks.reader import is_readers
-    ours = [core.__file__, torch.nn.functional.__file__, json.__file__, "<frozen importlib._bootstrap>",
+    from ssgan_lite.course.exercises.answers import is_readers
+    ours = [registry.__file__, torch.nn.functional.__file__, json.__file__, "<frozen importlib._bootstrap>",
             "/anywhere/lib/python3.11/site-packages/torch/x.py"]
     assert [is_readers(name) for name in ours] == [False] * 5
     theirs = [__file__, "/tmp/ipykernel_1/2.py", "<ipython-input-3-abc>", "C:/students/answers.py",
-              os.path.dirname(core.__file__).replace("ssgan_lite", "ssgan_lite_by_me") + "/x.py"]
+              os.path.dirname(registry.__file__).replace("ssgan_lite", "ssgan_lite_by_me") + "/x.py"]
     assert [is_readers(name) for name in theirs] == [True] * 5
 
 
@@ -240,12 +239,12 @@ def test_an_error_without_words(twice, capsys):
 
 
 def test_an_error_inside_the_check_is_not_passed_off_as_the_readers(capsys):
-    @exercise("98.3", title="Odd", solution_text="none", minutes=1, level=1)
+    @exercise(3, notebook="98", title="Odd", solution_text="none", minutes=1, level=1)
     def odd(answer):
         """Something."""
         return answer(1).no_such_thing
     out = told(odd, lambda x: x, capsys=capsys)
-    assert core.GENERIC in out and "line" not in out
+    assert registry.GENERIC in out and "line" not in out
 
 
 @pytest.mark.parametrize("kind", [KeyboardInterrupt, SystemExit])
@@ -264,12 +263,12 @@ def test_in_a_notebook_the_cell_and_its_lines_are_named():
 from IPython.core.interactiveshell import InteractiveShell
 shell = InteractiveShell.instance()
 shell.compile.get_code_name = lambda raw, code, number: f"/tmp/ipykernel_123/{number}.py"
-shell.run_cell("from ssgan_lite.checks import core\\nfrom ssgan_lite import checks")
-shell.run_cell('''@core.exercise("98.1", title="Twice", minutes=3, level=1, solution_text="2 * x")
+shell.run_cell("from ssgan_lite.course.exercises import exercise, expect, registry")
+shell.run_cell('''@exercise(1, notebook="98", title="Twice", minutes=3, level=1, solution_text="2 * x")
 def twice(answer):
     "Twice."
-    core.expect(answer(1) == 2, "no")
-check = core.EXERCISES["98.1"]''')
+    expect(answer(1) == 2, "no")
+check = registry.EXERCISES["98.1"]''')
 for cell in ("def stub(x):\\n    ...\\ncheck(stub)", "def f(x):\\n    return [][x]\\ncheck(f)", "check(lambda x: 3)"):
     shell.run_cell(cell)
 """
@@ -284,7 +283,7 @@ for cell in ("def stub(x):\\n    ...\\ncheck(stub)", "def f(x):\\n    return [][
 def test_random_numbers_are_not_disturbed_and_the_result_does_not_depend_on_them(capsys):
     seen = []
 
-    @exercise("98.4", title="Dice", solution_text="none", minutes=1, level=1)
+    @exercise(4, notebook="98", title="Dice", solution_text="none", minutes=1, level=1)
     def dice(answer):
         """Throw."""
         seen.append((random.random(), np.random.rand(), torch.rand(2).tolist()))
@@ -313,13 +312,13 @@ def test_gradients_can_be_asked_for_wherever_the_check_is_called(twice, capsys):
 
 
 def test_functions_that_return_nothing(capsys):
-    @exercise("98.5", title="In place", solution_text="none", minutes=1, level=1, in_place=True)
+    @exercise(5, notebook="98", title="In place", solution_text="none", minutes=1, level=1, in_place=True)
     def in_place(answer):
         """Add one to x."""
         x = torch.zeros(2)
         answer(x)
         if not x.any():
-            raise checks.NotStarted
+            raise check.NotStarted
         expect_close(x, torch.ones(2), "add one")
     assert "right" in told(in_place, lambda x: x.add_(1), capsys=capsys)
     assert "not started" in told(in_place, empty, capsys=capsys)
@@ -330,28 +329,28 @@ def test_functions_that_return_nothing(capsys):
 
 def test_progress_is_told_and_forgotten(twice, capsys, monkeypatch):
     only = {"98.1": twice}
-    monkeypatch.setattr(checks, "exercises", lambda: only)
-    checks.progress()
+    monkeypatch.setattr(check, "exercises", lambda: only)
+    check.progress()
     assert capsys.readouterr().out == ("98                         0 of 1   still open: 98.1\n"
                                        "in all: 0 of 1 exercises solved\n")
     twice(lambda x: 2 * x)
     capsys.readouterr()
-    checks.progress(98)
+    check.progress(98)
     assert capsys.readouterr().out.startswith("98                         1 of 1   all solved\nin all: 1 of 1")
     with pytest.raises(UserError, match='No exercises belong to notebook "97". Known: 98'):
-        checks.progress(97)
-    checks.forget("98.1")
+        check.progress(97)
+    check.forget("98.1")
     assert capsys.readouterr().out == "1 solved exercise forgotten.\n"
-    checks.forget()
+    check.forget()
     assert capsys.readouterr().out == "0 solved exercises forgotten.\n"
-    assert record.solved() == set()
+    assert progress.solved() == set()
 
 
 def test_progress_of_another_version_is_kept(twice, fresh, capsys):
     fresh.parent.mkdir()
-    fresh.write_text('{"solved": ["77.7"]}')
+    fresh.write_text('{"solved": ["of_another_version"]}')
     twice(lambda x: 2 * x)
-    assert json.loads(fresh.read_text())["solved"] == ["77.7", "98.1"]
+    assert json.loads(fresh.read_text())["solved"] == ["of_another_version", "twice_as_much"]
 
 
 @pytest.mark.parametrize("content", ["", "{", "[]", '{"solved": 3}', '{"solved": [3]}', '{"solved": ["a/b"]}',
@@ -363,7 +362,7 @@ def test_a_damaged_file_is_set_aside_and_said_once(twice, fresh, content, capsys
     out = told(twice, lambda x: 2 * x, capsys=capsys)
     assert out.startswith(ABOUT + "right.\n(Progress: ") and "was damaged" in out and len(out.splitlines()) == 2
     assert told(twice, lambda x: 2 * x, capsys=capsys) == ABOUT + "right.\n"
-    assert json.loads(fresh.read_text())["solved"] == ["98.1"]
+    assert json.loads(fresh.read_text())["solved"] == ["twice_as_much"]
     assert fresh.with_name("progress.json.damaged").read_bytes() == content
 
 
@@ -373,7 +372,7 @@ def test_a_file_that_cannot_be_written_is_said_once_and_remembered_here(twice, t
     out = told(twice, lambda x: 2 * x, capsys=capsys)
     assert out.startswith(ABOUT + "right.\n(Progress: ") and "SSGAN_PROGRESS" in out
     assert told(twice, lambda x: 2 * x, capsys=capsys) == ABOUT + "right.\n"
-    assert record.solved() == {"98.1"}
+    assert progress.solved() == {"twice_as_much"}
     assert (tmp_path / "file").read_text() == "not a folder"
 
 
@@ -392,7 +391,7 @@ def test_the_file_is_in_the_readers_home(twice, tmp_path, monkeypatch, capsys):
     monkeypatch.delenv("SSGAN_PROGRESS")
     monkeypatch.setattr("pathlib.Path.home", lambda: tmp_path)
     twice(lambda x: 2 * x)
-    assert json.loads((tmp_path / ".ssgan-lite" / "progress.json").read_text()) == {"solved": ["98.1"]}
+    assert json.loads((tmp_path / ".ssgan-lite" / "progress.json").read_text()) == {"solved": ["twice_as_much"]}
 
     def homeless():
         raise RuntimeError("no home")
@@ -404,7 +403,7 @@ def test_the_file_is_in_the_readers_home(twice, tmp_path, monkeypatch, capsys):
 
 def test_an_empty_folder_serves_as_home_without_a_trace_until_something_is_solved(twice, fresh, capsys):
     twice(...)
-    checks.progress()
+    check.progress()
     assert not fresh.parent.exists()
 
 
@@ -412,12 +411,12 @@ def test_an_empty_folder_serves_as_home_without_a_trace_until_something_is_solve
 
 def test_raise_mode(twice, monkeypatch, capsys, fresh):
     monkeypatch.setenv("SSGAN_CHECKS", "raise")
-    with pytest.raises(checks.NotStarted, match=r"98.1 Twice: not started yet .* Return twice of x\."):
+    with pytest.raises(check.NotStarted, match=r"98.1 Twice: not started yet .* Return twice of x\."):
         twice(...)
-    with pytest.raises(checks.WrongAnswer, match="98.1 Twice: not yet. You take the square.") as caught:
+    with pytest.raises(check.WrongAnswer, match="98.1 Twice: not yet. You take the square.") as caught:
         twice(lambda x: x ** 2)
     assert isinstance(caught.value, AssertionError)
-    with pytest.raises(checks.WrongAnswer, match="shapes cannot be multiplied") as caught:
+    with pytest.raises(check.WrongAnswer, match="shapes cannot be multiplied") as caught:
         twice(deep)
     assert isinstance(caught.value.__cause__, RuntimeError)
     assert capsys.readouterr().out == ""
@@ -430,60 +429,81 @@ def test_raise_mode(twice, monkeypatch, capsys, fresh):
 # -------------------------------------------------------------------------------------- names, solutions, registration
 
 def test_reveal_shows_the_librarys_own_code(twice, capsys):
-    checks.reveal("98.1")
+    check.reveal("98.1")
     out = capsys.readouterr().out
     assert out.startswith("# EqualLinear.forward, from ssgan_lite.model.layers\ndef forward(self, x: Tensor)")
-    checks.reveal("twice_as_much")
+    check.reveal("twice_as_much")
     assert capsys.readouterr().out == out
     with pytest.raises(UserError, match='There is no exercise "98.11". Did you mean "98.1"?'):
-        checks.reveal("98.11")
+        check.reveal("98.11")
     with pytest.raises(UserError, match='no exercise "twice_as_mch". Did you mean "twice_as_much"?'):
-        checks.reveal("twice_as_mch")
-    checks.reveal(0.1)
+        check.reveal("twice_as_mch")
+    check.reveal(0.1)
     assert "solve_made_to_order" in capsys.readouterr().out
 
 
 def test_names_are_found_and_mistyped_ones_corrected(twice):
-    assert checks.twice_as_much is twice and "twice_as_much" in dir(checks) and "reveal" in dir(checks)
-    assert "made_to_order" in dir(checks)
+    assert check.twice_as_much is twice and "twice_as_much" in dir(check) and "reveal" in dir(check)
+    assert "made_to_order" in dir(check)
     with pytest.raises(AttributeError, match='There is no check named "twice_as_mch". Did you mean "twice_as_much"?'):
-        checks.twice_as_mch
-    assert not hasattr(checks, "__wrapped__") and not hasattr(checks, "_ipython_display_")
-    assert repr(twice) == "98.1 Twice (call it with your answer: checks.twice_as_much(answer))"
+        check.twice_as_mch
+    assert not hasattr(check, "__wrapped__") and not hasattr(check, "_ipython_display_")
+    assert repr(twice) == "98.1 Twice (call it with your answer: check.twice_as_much(answer))"
     assert "Return twice of x." in twice.__doc__
 
 
-def test_lessons_are_imported_only_when_asked_for():
-    program = ("import sys; from ssgan_lite import checks; print(any('lesson' in name for name in sys.modules)); "
-               "checks.made_to_order; print('ssgan_lite.checks.lesson_00' in sys.modules)")
+def test_checks_are_imported_only_when_asked_for():
+    program = ("import sys; from ssgan_lite.course import check; print(any('.checks' in name for name in sys.modules)); "
+               "check.made_to_order; print('ssgan_lite.course.start.checks' in sys.modules)")
     out = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True,
                          env={**os.environ, "OMP_NUM_THREADS": "1"}).stdout
     assert out == "False\nTrue\n"
 
 
-def test_a_lesson_that_cannot_be_imported_does_not_hide_the_others(twice, tmp_path, monkeypatch):
-    (tmp_path / "lesson_97.py").write_text("import no_such_module")
-    monkeypatch.setattr(checks, "__path__", [*checks.__path__, str(tmp_path)])
-    monkeypatch.setattr(checks, "_broken", {})
-    assert checks.twice_as_much is twice
+def test_checks_that_cannot_be_imported_hide_no_others(twice, monkeypatch):
+    real = check.importlib.import_module
+
+    def fails(name):
+        if name == "ssgan_lite.course.fourier.checks":
+            raise ModuleNotFoundError("no_such_module")
+        return real(name)
+    monkeypatch.setattr(check.importlib, "import_module", fails)
+    monkeypatch.setattr(check, "_broken", {})
+    assert check.twice_as_much is twice
     with pytest.raises(ModuleNotFoundError, match="no_such_module"):
-        checks.no_such_check
+        check.no_such_check
 
 
-def test_exercises_are_registered_with_care(twice):
-    def make(id="98.2", name="another", doc="Task.", module=__name__, **changes):
-        def check(answer):
+def test_ids_follow_the_table(monkeypatch):
+    monkeypatch.setattr(registry, "EXERCISES", {})
+
+    def dummy(answer):
+        """Task."""
+    dummy.__module__ = "ssgan_lite.course.fourier.checks"
+    about = dict(title="T", minutes=1, level=1, solution_text="none")
+    assert exercise(4, **about)(dummy).id == "03.4"
+    monkeypatch.setitem(notebooks.BY_SUBJECT, "fourier", notebooks.Notebook("04b", "fourier", "Fourier features"))
+    monkeypatch.setattr(registry, "EXERCISES", {})
+    assert exercise(4, **about)(dummy).id == "04b.4"
+    dummy.__module__ = "ssgan_lite.course.furrier.checks"
+    with pytest.raises(UserError, match="fourier"):
+        exercise(5, **about)(dummy)
+
+
+def test_careless_registration_raises(twice):
+    def make(position=2, name="another", doc="Task.", module=__name__, **changes):
+        def dummy(answer):
             pass
-        check.__name__, check.__doc__, check.__module__ = name, doc, module
-        return exercise(id, **{"title": "T", "minutes": 1, "level": 1, "solution_text": "none"} | changes)(check)
+        dummy.__name__, dummy.__doc__, dummy.__module__ = name, doc, module
+        return exercise(position, **{"notebook": "98", "title": "T", "minutes": 1, "level": 1,
+                                     "solution_text": "none"} | changes)(dummy)
     make()
-    for bad in (dict(id="9.1"), dict(id="98"), dict(level=4), dict(solution_text=None), dict(doc=None),
-                dict(name="progress"), dict(id="98.1"), dict(name="twice_as_much"),
-                dict(module="ssgan_lite.checks.lesson_03"), dict(module="elsewhere")):
-        with pytest.raises(ValueError, match="exercise 9"):
+    for bad in (dict(position=0), dict(level=4), dict(solution_text=None), dict(doc=None), dict(name="progress"),
+                dict(position=1), dict(name="twice_as_much"), dict(module="elsewhere")):
+        with pytest.raises(ValueError, match="exercise "):
             make(**bad)
     make(), make(title="again")                     # a module that is loaded anew replaces its own exercises
-    assert core.EXERCISES["98.2"].title == "again"
+    assert registry.EXERCISES["98.2"].title == "again"
 
 
 def test_a_module_of_the_readers_own_may_hold_an_answer(twice, tmp_path, capsys):

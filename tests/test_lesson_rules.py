@@ -12,17 +12,16 @@ import torch
 from nbformat.v4 import new_code_cell, new_markdown_cell, new_notebook, new_output
 from torch import nn
 
-from ssgan_lite.checks import core
-from ssgan_lite.checks.core import close, exercise, expect, expect_close
+from ssgan_lite.course.exercises import close, exercise, expect, expect_close, registry
 
 # ------------------------------------------------------------------------------------------------ answers and hints
 
 
 @pytest.fixture
 def third(monkeypatch):
-    monkeypatch.setattr(core, "EXERCISES", {})
+    monkeypatch.setattr(registry, "EXERCISES", {})
 
-    @exercise("98.1", title="Thrice", minutes=3, level=1, solution=f"{__name__}:times_three")
+    @exercise(1, notebook="98", title="Thrice", minutes=3, level=1, solution=f"{__name__}:times_three")
     def thrice(answer):
         """Return three times x."""
         x = torch.randn(4)
@@ -80,9 +79,9 @@ def test_bad_test_data_are_noticed(third, changes, message):
 
 
 def test_a_check_without_hint_is_noticed(monkeypatch):
-    monkeypatch.setattr(core, "EXERCISES", {})
+    monkeypatch.setattr(registry, "EXERCISES", {})
 
-    @exercise("98.1", title="Thrice", minutes=3, level=1, solution_text="3 * x")
+    @exercise(1, notebook="98", title="Thrice", minutes=3, level=1, solution_text="3 * x")
     def careless(answer):
         """Return three times x."""
         out = answer(torch.ones(4))
@@ -107,13 +106,13 @@ def wrong_solution(x):
 # ------------------------------------------------------------------------------------------- notebook and exercises
 
 def exercises_of_97(monkeypatch):
-    monkeypatch.setattr(core, "EXERCISES", {})
+    monkeypatch.setattr(registry, "EXERCISES", {})
     for k in (1, 2, 3):
         def check(answer):
             """Something."""
         check.__name__ = f"made_up_{k}"
-        exercise(f"97.{k}", title=f"Title {k}", minutes=5, level=k, solution_text="none")(check)
-    return list(core.EXERCISES.values())
+        exercise(k, notebook="97", title=f"Title {k}", minutes=5, level=k, solution_text="none")(check)
+    return list(registry.EXERCISES.values())
 
 
 def notebook_of_97():
@@ -121,9 +120,9 @@ def notebook_of_97():
     for k in (1, 2, 3):
         line = f"97.{k} Title {k}: not started yet (about 5 minutes, level {k} of 3).\n"
         notebook.cells += [new_markdown_cell(f"### 97.{k} Title {k} (about 5 minutes)\nDo something."),
-                           new_code_cell(f"def f(x):\n    ...\n\nchecks.made_up_{k}(f)  # 97",
+                           new_code_cell(f"def f(x):\n    ...\n\ncheck.made_up_{k}(f)  # 97",
                                          outputs=[new_output("stream", name="stdout", text=line)])]
-    notebook.cells += [new_code_cell("checks.progress()\n# checks.made_up_1(f)", outputs=[
+    notebook.cells += [new_code_cell("check.progress()\n# check.made_up_1(f)", outputs=[
         new_output("stream", name="stdout", text="97   0 of 3\n")])]
     return notebook
 
@@ -138,10 +137,10 @@ def test_notebook_and_exercises_that_agree(monkeypatch):
     (lambda nb: nb.cells[1].update(source="### Title 1"), r"not in the text of notebook 97: \['97.1'\]"),
     (lambda nb: nb.cells[1].update(source="### 97.1 Another title"), "its title, 'Title 1', does not follow"),
     (lambda nb: nb.cells[1].update(source="### 97.1 Title 1, and 97.4"), "not in its lesson module: {'97.4'}"),
-    (lambda nb: nb.cells[2].update(source="# checks.made_up_1(f)", outputs=[]), r"not checked .*'made_up_1'"),
-    (lambda nb: nb.cells[2].update(source="checks.made_up_2(f)"), "stored output"),
-    (lambda nb: nb.cells[4].update(source="checks.made_up_4(f)"), "not an exercise of its lesson"),
-    (lambda nb: nb.cells.append(nb.cells[2]), "calls checks.made_up_1 twice"),
+    (lambda nb: nb.cells[2].update(source="# check.made_up_1(f)", outputs=[]), r"not checked .*'made_up_1'"),
+    (lambda nb: nb.cells[2].update(source="check.made_up_2(f)"), "stored output"),
+    (lambda nb: nb.cells[4].update(source="check.made_up_4(f)"), "not an exercise of its lesson"),
+    (lambda nb: nb.cells.append(nb.cells[2]), "calls check.made_up_1 twice"),
     (lambda nb: nb.cells[2].outputs[0].update(text="97.1 Title 1: right.\n"), "stored output of .*right"),
     (lambda nb: nb.cells[2].update(outputs=[]), "stored output"),
 ])
@@ -192,7 +191,7 @@ def notebook_with(*sources):
 
 def good_cells():
     return ["%matplotlib inline\nimport math\nimport torch\nfrom torch import nn",
-            "import torch.nn.functional as F\nfrom ssgan_lite.show.figures import show\n!ls\nG = no_such_generator(3)",
+            "import torch.nn.functional as F\nfrom ssgan_lite.course.figures import show\n!ls\nG = no_such_generator(3)",
             "FACTOR = 2.0\nPAIR = (FACTOR, math.sqrt(4))\nx = G.image\nprint(G)",
             "def nearly_nothing(x, factor, divisor):\n    return x * factor / divisor",
             LAYER, "layer = EqualLinear(3, 4)\nfrom ssgan_lite.model.layers import EqualLinear"]
@@ -295,7 +294,7 @@ def test_other_names_of_parameters():
 
 
 def test_the_last_definition_counts_and_stubs_do_not():
-    stub_cell = "def absolute(x):\n    ...  # your lines\nchecks.absolute(absolute)"
+    stub_cell = "def absolute(x):\n    ...  # your lines\ncheck.absolute(absolute)"
     cells = ["def absolute(x):\n    return x", "def absolute(x):\n    return x.abs()", stub_cell]
     entry = dict(name="absolute", library=f"{__name__}:absolute", inputs=lambda: (torch.tensor([-1.0, 2.0]),))
     lifting.compare(notebook_with(*cells), entry)

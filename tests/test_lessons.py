@@ -1,6 +1,6 @@
-"""Every lesson: its exercises know right from wrong, its notebook has them, and what it builds is the library's.
+"""Every notebook of the course: its exercises know right from wrong, it has them all, and what it builds is the library's.
 
-The data of a lesson, `tests/lessons/lesson_NN.py`: ANSWERS (see `lesson_rules.answers_are_told_apart`) and DEFINITIONS
+The data of a subject, `tests/lessons/SUBJECT.py`: ANSWERS (see `lesson_rules.answers_are_told_apart`) and DEFINITIONS
 (see `lifting.compare`).
 """
 
@@ -16,32 +16,38 @@ import lifting
 import nbformat
 import pytest
 
-from ssgan_lite import checks
+from ssgan_lite.course import check
+from ssgan_lite.course.exercises import Exercise
+from ssgan_lite.course.notebooks import BY_SUBJECT, NOTEBOOKS, notebook_of
 
 ROOT = Path(__file__).parent.parent
-NOTEBOOKS = {path.name[:2]: path for path in sorted((ROOT / "notebooks").glob("*.ipynb"))}
-DATA = {path.stem[-2:]: path for path in sorted((ROOT / "tests" / "lessons").glob("lesson_[0-9][0-9].py"))}
-MODULES = {path.stem[-2:]: path for path in sorted((ROOT / "ssgan_lite" / "checks").glob("lesson_[0-9][0-9].py"))}
-EXERCISES = checks.exercises()
+WRITTEN = [notebook.subject for notebook in NOTEBOOKS if not notebook.planned]
+DATA = {path.stem: path for path in sorted((ROOT / "tests" / "lessons").glob("*.py"))}
+MODULES = {path.parent.name: path for path in sorted((ROOT / "ssgan_lite" / "course").glob("*/checks.py"))}
+EXERCISES = {exercise.name: exercise for exercise in check.exercises().values()}
 
 
 @lru_cache(maxsize=None)
-def data_of(lesson: str) -> ModuleType:
-    spec = importlib.util.spec_from_file_location(f"data_of_lesson_{lesson}", DATA[lesson])
+def data_of(subject: str) -> ModuleType:
+    spec = importlib.util.spec_from_file_location(f"answers_on_{subject}", DATA[subject])
     module = importlib.util.module_from_spec(spec)
     spec.loader.exec_module(module)
     return module
 
 
-def definitions_of(lesson: str) -> int:
+def definitions_of(subject: str) -> int:
     try:
-        return len(data_of(lesson).DEFINITIONS)
-    except Exception:           # at collection it would hide all other lessons; the test itself will show it
+        return len(data_of(subject).DEFINITIONS)
+    except Exception:           # at collection it would hide all other subjects; the test itself will show it
         return 1
 
 
-def of_lesson(lesson: str) -> list[checks._Exercise]:
-    return [exercise for id, exercise in EXERCISES.items() if id[:2] == lesson]
+def exercises_on(subject: str) -> list[Exercise]:
+    return [exercise for exercise in EXERCISES.values() if exercise.notebook == notebook_of(subject).number]
+
+
+def notebook_on(subject: str) -> nbformat.NotebookNode:
+    return nbformat.read(ROOT / "notebooks" / notebook_of(subject).file, as_version=4)
 
 
 @pytest.fixture(autouse=True)
@@ -53,44 +59,49 @@ def no_progress(tmp_path, monkeypatch):
     assert not (tmp_path / "progress.json").exists()
 
 
-@pytest.mark.parametrize("lesson", MODULES)
-def test_lesson_module_can_be_imported(lesson):
-    importlib.import_module(f"ssgan_lite.checks.lesson_{lesson}")
+def test_table_lists_the_files_that_exist():
+    files = {path.name for path in (ROOT / "notebooks").glob("*.ipynb")}
+    assert files == {notebook_of(subject).file for subject in WRITTEN}
+    numbers = [notebook.number for notebook in NOTEBOOKS]
+    assert numbers == sorted(set(numbers)) and len(BY_SUBJECT) == len(NOTEBOOKS)
 
 
-def test_notebooks_lessons_and_their_data_belong_together(capsys):
-    course = {number for number in NOTEBOOKS if number <= "11"}
-    assert course <= set(MODULES), f"notebooks without exercises: {sorted(course - set(MODULES))}"
-    assert set(MODULES) == set(DATA), "ssgan_lite/checks/lesson_NN.py and tests/lessons/lesson_NN.py go together"
-    assert set(MODULES) <= set(NOTEBOOKS), f"exercises without a notebook: {sorted(set(MODULES) - set(NOTEBOOKS))}"
-    tested = {id for lesson in DATA for id in data_of(lesson).ANSWERS}
+@pytest.mark.parametrize("subject", MODULES)
+def test_checks_can_be_imported(subject):
+    importlib.import_module(f"ssgan_lite.course.{subject}.checks")
+
+
+def test_every_notebook_has_exercises_and_test_data(capsys):
+    assert set(MODULES) == set(WRITTEN), "every written notebook has a course/SUBJECT/checks.py, and no other"
+    assert set(DATA) == set(WRITTEN), "course/SUBJECT/checks.py and tests/lessons/SUBJECT.py go together"
+    tested = {name for subject in DATA for name in data_of(subject).ANSWERS}
     assert tested == set(EXERCISES), f"without test data, or data without exercise: {tested ^ set(EXERCISES)}"
-    definitions = sum(definitions_of(lesson) for lesson in DATA)
+    definitions = sum(definitions_of(subject) for subject in DATA)
     with capsys.disabled():
         print(f"\n{len(EXERCISES)} exercises in {len(MODULES)} notebooks, {definitions} definitions compared")
 
 
-@pytest.mark.parametrize("id", EXERCISES)
-def test_answers_are_told_apart(id):
-    answers = data_of(id[:2]).ANSWERS
-    assert id in answers, f"tests/lessons/lesson_{id[:2]}.py has no answers to {id}"
-    lesson_rules.answers_are_told_apart(EXERCISES[id], answers[id])
+@pytest.mark.parametrize("name", EXERCISES)
+def test_answers_are_told_apart(name):
+    subject = EXERCISES[name].module.split(".")[-2]
+    answers = data_of(subject).ANSWERS
+    assert name in answers, f"tests/lessons/{subject}.py has no answers to {name}"
+    lesson_rules.answers_are_told_apart(EXERCISES[name], answers[name])
 
 
-@pytest.mark.parametrize("lesson", [number for number in NOTEBOOKS if number in MODULES or number <= "11"])
-def test_notebook_and_exercises_agree(lesson):
-    notebook = nbformat.read(NOTEBOOKS[lesson], as_version=4)
-    lesson_rules.notebook_and_exercises_agree(notebook, lesson, of_lesson(lesson))
+@pytest.mark.parametrize("subject", WRITTEN)
+def test_notebook_and_exercises_agree(subject):
+    lesson_rules.notebook_and_exercises_agree(notebook_on(subject), notebook_of(subject).number, exercises_on(subject))
 
 
-@pytest.mark.parametrize(("lesson", "position"), [(lesson, i) for lesson in DATA if lesson in NOTEBOOKS
-                                                  for i in range(definitions_of(lesson))])
-def test_definition_is_the_librarys(lesson, position):
-    lifting.compare(nbformat.read(NOTEBOOKS[lesson], as_version=4), data_of(lesson).DEFINITIONS[position])
+@pytest.mark.parametrize(("subject", "position"), [(subject, i) for subject in DATA
+                                                   for i in range(definitions_of(subject))])
+def test_definition_is_the_librarys(subject, position):
+    lifting.compare(notebook_on(subject), data_of(subject).DEFINITIONS[position])
 
 
-@pytest.mark.parametrize("lesson", NOTEBOOKS)
-def test_no_definition_is_left_out(lesson):
-    listed = {entry["name"] for entry in data_of(lesson).DEFINITIONS} if lesson in DATA else set()
-    unlisted = lifting.unlisted(nbformat.read(NOTEBOOKS[lesson], as_version=4), listed)
-    assert not unlisted, f"notebook {lesson} builds {sorted(unlisted)}; list them in tests/lessons/lesson_{lesson}.py"
+@pytest.mark.parametrize("subject", WRITTEN)
+def test_no_definition_is_left_out(subject):
+    listed = {entry["name"] for entry in data_of(subject).DEFINITIONS} if subject in DATA else set()
+    unlisted = lifting.unlisted(notebook_on(subject), listed)
+    assert not unlisted, f"the notebook builds {sorted(unlisted)}; list them in tests/lessons/{subject}.py"

@@ -12,7 +12,7 @@ from PIL import Image
 import ssgan_lite as sg
 from ssgan_lite.edit import Session, compare
 from ssgan_lite.pictures import mask_to_rgb, to_image
-from ssgan_lite.show.figures import change_picture, picture_rows
+from ssgan_lite.course.figures import change_picture, picture_rows
 
 ORDER = ["background", "cloth", "neck", "ears", "face", "nose", "mouth", "eyes", "eyebrows", "hair"]
 EDITS = [["hair"], ["face", "nose", "ears", "neck"], ["eyes", "eyebrows", "mouth"], ["background"]]

@@ -1,0 +1,231 @@
+"""Exercises on pixel norm, equalized learning rate, modulation, the layout of codes, and truncation."""
+
+from __future__ import annotations
+
+import math
+
+import torch
+
+from ssgan_lite.course.exercises import (Watch, close, exercise, expect, expect_close, expect_number,
+                                         expect_same_gradients, expect_shape)
+from ssgan_lite.config import preset
+from ssgan_lite.model.latents import LatentLayout
+from ssgan_lite.model.layers import demodulate
+from ssgan_lite.model.mapping import normalize_second_moment
+
+
+@exercise(1, title="One step of Adam", minutes=5, level=1, solution_text=(
+    "Adam moves every weight by the learning rate, 0.002. The weights have size 1 / sqrt(512) = 0.0442, so the share "
+    "is 0.002 * sqrt(512) = 0.045: nearly 5 % in a single step. Stored at size 1 it would be 0.002."))
+def first_adam_step(share):
+    """Give the relative change of the weights in Adam's first step, as a number."""
+    expect_number(share)
+    wanted = 0.002 * math.sqrt(512)
+    expect(not close(share, 100 * wanted, atol=0.5), "as a share, not in percent: 0.25 for a quarter")
+    expect(not close(share, 0.002, atol=1e-4), "that is the share for weights stored at size 1; these are stored at "
+                                               "1 / sqrt(512), and the step is the same")
+    expect(not close(share, 0.002 / math.sqrt(512), atol=1e-5), "you multiplied by the size of the weights; a share "
+                                                                "of their size is step divided by size")
+    expect(not close(share, 0.002 * 512, atol=1e-2), "512 is the variance's divisor; the size (standard deviation) "
+                                                     "of the weights is 1 / sqrt(512)")
+    expect(not close(share, 1 / math.sqrt(512), atol=4e-4), "that is how large the weights are; what share of it is "
+                                                            "one step?")
+    expect(abs(share - wanted) < 0.0006, "divide how far a weight moves (Adam's first step: the learning rate) by how "
+                                         "large it is (its standard deviation)")
+
+
+@exercise(2, title="Pixel norm", solution="ssgan_lite.model.mapping:normalize_second_moment", minutes=5, level=1)
+def pixel_norm(answer):
+    """Divide each row of z by its root mean square."""
+    n, s = _sizes(5, 9)
+    z = 2 * torch.randn(n, s) + 0.5
+    out, square = answer(z), z.square()
+    expect(not close(out, z / z.norm(dim=1, keepdim=True)), "your rows have length 1; divide by the root of the "
+                                                            "*mean* of the squares, not of their sum")
+    expect(not close(out, z * torch.rsqrt(square.mean(dim=0, keepdim=True))),
+           "you take the mean over the samples; each sample (row) is normalised by itself, over dim 1")
+    expect(not close(out, z * torch.rsqrt(square.mean())), "you take one mean over the whole batch; each sample (row) "
+                                                          "is normalised by itself, over dim 1")
+    expect(not close(out, (z - z.mean(1, keepdim=True)) / z.std(1, keepdim=True), atol=1e-3)
+           and not close(out, (z - z.mean(1, keepdim=True)) / z.std(1, unbiased=False, keepdim=True), atol=1e-3),
+           "you subtract the mean of the row; pixel norm leaves the direction alone and only divides")
+    expect(not close(out, z / z.std(1, keepdim=True), atol=1e-3), "std subtracts the mean before it squares; take the "
+                                                                  "mean of the squares themselves")
+    expect(not close(out, z / square.mean(1, keepdim=True)), "a square root is missing: divide by the root of the "
+                                                             "mean square")
+    expect_close(out, normalize_second_moment(z), "each row should have root mean square 1 and its old direction")
+    zeros = answer(torch.zeros(2, s))
+    expect(torch.isfinite(zeros).all() and not zeros.any(), "a row of zeros should stay zeros; add 1e-8 under the root")
+    expect_same_gradients(answer, normalize_second_moment, [z], "the values are right, their gradients are not")
+
+
+@exercise(3, title="Weights for a batch", solution="ssgan_lite.model.local:LocalBank.modulated_weights",
+          solution_text="weight * style[:, None, :], demodulated over the last axis; the library does it for all parts "
+                        "and layers at once:", minutes=10, level=2)
+def modulated_weights(answer):
+    """Modulate and demodulate one weight matrix with a style for every sample."""
+    n, c_out, c_in = 3, *_sizes(4, 7)
+    weight, style = torch.randn(c_out, c_in), torch.randn(n, c_in) + 1
+    out, modulated = answer(weight, style), weight * style[:, None]
+    wanted = demodulate(modulated, dims=(2,))
+    expect_shape(out, [n, c_out, c_in], "the weights of a batch")
+    expect(not close(out, modulated), "modulated, but not demodulated: give every row of every sample length 1")
+    expect(not close(out, demodulate(modulated, dims=(1,))), "your weights are demodulated over the output axis; the "
+                                                             "sum should run over the inputs")
+    expect(not close(out, demodulate(modulated, dims=(1, 2))), "you divide each sample's whole matrix by one length; "
+                                                               "every row (output) has a length of its own")
+    expect(not close(out, demodulate(modulated, dims=(0, 2))), "you sum over the samples too; each sample has weights "
+                                                               "of its own, and lengths of its own")
+    expect(not close(out, demodulate(weight, dims=(1,)) * style[:, None]),
+           "you demodulate before you modulate; then the style's loudness stays in. First the style, then the lengths")
+    expect_close(out, wanted, "W'[n, o, i] = W[o, i] s[n, i], then each row [n, o] divided by its length", atol=1e-4)
+    square = answer(weight[:, :c_out], style[:, :c_out])
+    expect_close(square, demodulate(weight[:, :c_out] * style[:, None, :c_out], dims=(2,)),
+                 "with as many outputs as inputs, your style is multiplied onto the outputs; it belongs to the inputs",
+                 atol=1e-4)
+    zeros = answer(weight, torch.zeros(1, c_in))
+    expect(torch.isfinite(zeros).all(), "a style of zeros should give zeros; add 1e-8 under the root")
+    expect_same_gradients(answer, lambda w, s: demodulate(w * s[:, None], dims=(2,)), [weight, style],
+                          "the values are right, their gradients are not")
+
+
+@exercise(4, title="Without a matrix per sample", solution="ssgan_lite.model.stylegan2:StyledConv",
+          solution_text="(style * x) @ weight.T * rsqrt(style^2 @ (weight^2).T + 1e-8); the library's convolution does "
+                        "the same:", minutes=15, level=2)
+def modulated_product(answer):
+    """Modulated, demodulated product with shared weights: scale inputs before it and outputs after it."""
+    n, c_out, c_in = 4, *_sizes(5, 8)
+    x, weight, style = torch.randn(n, c_in), torch.randn(c_out, c_in), torch.randn(n, c_in) + 1
+
+    def wanted(x, weight, style):
+        return torch.bmm(demodulate(weight * style[:, None], dims=(2,)), x[:, :, None]).squeeze(2)
+
+    out, product = answer(x, weight, style), (x * style) @ weight.T
+    expect_shape(out, [n, c_out], "the output")
+    expect(not close(out, product), "the outputs are not demodulated yet: divide output o of sample n by the length of "
+                                    "its modulated row")
+    expect(not close(out, product * torch.rsqrt(weight.square().sum(1))),
+           "you divide by the length of the rows of W; the rows of the *modulated* weights are what counts")
+    expect(not close(out, product * torch.rsqrt(style.square().sum(1, keepdim=True))),
+           "you divide by the length of the style alone; the length of a row is the root of sum_i s_i^2 W_oi^2")
+    expect(not close(out, x @ weight.T * torch.rsqrt(style.square() @ weight.square().T)),
+           "the outputs are scaled, the inputs are not: multiply x by the style first")
+    expect(not close(out, product / product.std(0, keepdim=True)) and not close(out, product / product.norm(dim=0)),
+           "you measure the outputs and divide by that; demodulation looks at the weights alone")
+    expect(not close(out, product / (style.square() @ weight.square().T)), "a square root is missing: the length is "
+                                                                         "the root of the sum of squares")
+    expect_close(out, wanted(x, weight, style), "y[n, o] = sum_i W[o, i] s[n, i] x[n, i] / sqrt(sum_i s[n, i]^2 "
+                                                "W[o, i]^2)", atol=1e-4)
+    expect(torch.isfinite(answer(x, weight, torch.zeros_like(style))).all(),
+           "a style of zeros should give zeros; add 1e-8 under the root")
+    with Watch() as watch:
+        answer(torch.randn(16, 32), torch.randn(24, 32), torch.randn(16, 32))
+    expect(watch.largest < 16 * 24 * 32, "the output is right, but on the way you build the weights of every sample, "
+                                         "[N, out, in]; scale x by the style, multiply with the shared weight, then "
+                                         "scale the outputs")
+    expect_same_gradients(answer, wanted, [x, weight, style], "the values are right, their gradients are not")
+
+
+@exercise(5, title="The address of a layer", solution="ssgan_lite.model.latents:LatentLayout._code_of",
+          minutes=10, level=2)
+def code_of_layer(answer):
+    """Give the number of the W+ code that steers a layer of a part."""
+    for name in ("nano32", "paper512"):
+        config = preset(name)
+        b, d, layout = config.base_layers, config.depth_layers, LatentLayout(config)
+        for part in (1, 7, 12):
+            base = [answer(part, layer, b, d) for layer in range(b)]
+            expect(base != [b + 2 * part] * b, f"part {part} is in front of the background: its first {b} layers take "
+                                               "the base codes")
+            expect(base != [0] * b or b == 1, "there is one base code *per layer*: layer 0 takes code 0, layer 1 code 1")
+            shape, texture = answer(part, d - 1, b, d), answer(part, d, b, d)
+            expect(shape != texture, f"the depth is read after {d} layers, so layers 0 to {d - 1} belong to the shape "
+                                     f"and layer {d} is the first of the texture")
+            expect((shape, texture) != (2 * part, 2 * part + 1), "you forgot that the base codes come first: the part "
+                                                                "codes begin at number base_layers")
+            expect((shape, texture) != (b + part, b + config.n_parts + part), "shape and texture code of a part lie "
+                                                                             "beside each other")
+            expect((shape, texture) != (b + 2 * (part - 1), b + 2 * (part - 1) + 1),
+                   "the background has codes of its own, the first two after the base codes")
+            expect((shape, texture) != (b + 2 * part + 1, b + 2 * part), "shape comes first, texture second")
+        background = [answer(0, layer, b, d) for layer in range(b)]
+        expect(background != list(range(b)), "the background (part 0) takes no base codes: its first layers take its "
+                                             "shape code")
+        for part in range(config.n_parts):
+            for layer in range(config.local_layers):
+                expect(answer(part, layer, b, d) == layout._code_of(part, layer),
+                       f"layer {layer} of part {part} (B = {b}, D = {d}) takes another code")
+    expect(answer(3, 0, 0, 4) == 6, "with no base layers at all, layer 0 takes the shape code")
+
+
+@exercise(6, title="Unusual hair on an average face", minutes=15, level=3, solution_text=(
+    "kept = torch.zeros(codes.shape[1], dtype=torch.bool)\nkept[keep] = True\n"
+    "return torch.where(kept[:, None], codes, mean + psi * (codes - mean))"))
+def truncate_except(answer):
+    """Truncate all W+ codes but those in `keep`."""
+    n, k, s = 2, *_sizes(6, 12)
+    codes, mean, psi, keep = torch.randn(n, k, s), torch.randn(s), 0.3, [1, k - 1]
+    kept = torch.zeros(k, dtype=torch.bool)
+    kept[keep] = True
+
+    def wanted(codes, mean):
+        return torch.where(kept[:, None], codes, mean + psi * (codes - mean))
+
+    out = answer(codes.clone(), mean, psi, keep)
+    expect_shape(out, [n, k, s], "the codes")
+    expect(not close(out, torch.where(kept[:, None], mean + psi * (codes - mean), codes)),
+           "the other way round: the codes in `keep` stay, all others are truncated")
+    expect(not close(out, mean + psi * (codes - mean)), "you truncate all of them; those in `keep` should stay")
+    expect(not close(out, torch.where(kept[:, None], codes, psi * codes)),
+           "you pull towards zero; the middle of W is its mean, mean + psi (w - mean)")
+    expect(not close(out, torch.where(kept[:, None], codes, codes + psi * (codes - mean))),
+           "you begin at the code; begin at the mean: mean + psi (w - mean)")
+    expect(not close(out, torch.where(kept[:, None], codes, codes + psi * (mean - codes))),
+           "psi = 1 should leave a code alone and psi = 0 give the mean; yours does the opposite")
+    expect_close(out, wanted(codes, mean), "mean + psi (w - mean) for the codes not in `keep`")
+    expect_close(answer(codes.clone(), mean, psi, []), mean + psi * (codes - mean), "with nothing to keep, all codes "
+                                                                                 "are truncated")
+    expect_same_gradients(lambda c, m: answer(c, m, psi, keep), wanted, [codes, mean],
+                          "the values are right, their gradients are not")
+
+
+@exercise(7, title="Style mixing", solution="ssgan_lite.model.latents:LatentLayout.mix", minutes=15, level=3)
+def mix_by_parts(answer):
+    """Cross two faces part by part: base codes from a, shape and texture as thrown."""
+    config = preset("nano32").replace(style_dim=5)
+    layout, p, b, n = LatentLayout(config), config.n_parts, config.base_layers, 6
+    w_a, w_b = torch.randn(n, 5), torch.randn(n, 5)
+    choice = torch.randint(3, (p, n))
+    choice[0, :3] = torch.tensor([0, 1, 2])
+    out = answer(w_a, w_b, choice, b)
+    expect_shape(out, [n, b + 2 * p, 5], "the W+ codes")
+    expect(close(out[:, :b], w_a[:, None].expand(-1, b, -1)), "the base codes always come from a")
+    swapped = 2 - choice
+    expect(not close(out, layout.mix(w_a, w_b, swapped)), "0 keeps both codes of a and 2 takes both of b; yours has "
+                                                          "them swapped")
+    shape_b, texture_b = (choice > 0).T, (choice == 2).T                                       # [N, P]
+    wrong = torch.where(torch.stack([shape_b, texture_b], 2).flatten(1)[..., None], w_b[:, None], w_a[:, None])
+    expect(not close(out[:, b:], wrong), "at a throw of 1 you take the shape from b; it is the texture that comes "
+                                         "from b then")
+    order = torch.cat([(choice == 2).T, (choice > 0).T], 1)[..., None]
+    expect(not close(out[:, b:], torch.where(order, w_b[:, None], w_a[:, None])),
+           "shape and texture of a part lie beside each other: shape of part 0, texture of part 0, shape of part 1, ...")
+    only_two = (choice == 2).T.repeat_interleave(2, 1)[..., None]
+    expect(not close(out[:, b:], torch.where(only_two, w_b[:, None], w_a[:, None])),
+           "at a throw of 1 the texture comes from b")
+    only_any = (choice > 0).T.repeat_interleave(2, 1)[..., None]
+    expect(not close(out[:, b:], torch.where(only_any, w_b[:, None], w_a[:, None])),
+           "at a throw of 1 only the texture comes from b; the shape stays")
+    expect_close(out, layout.mix(w_a, w_b, choice), "shape from b where the throw is 2, texture from b where it is "
+                                                    "1 or 2, everything else from a")
+    no_base = config.replace(base_layers=0)
+    expect_close(answer(w_a, w_b, choice, 0), LatentLayout(no_base).mix(w_a, w_b, choice),
+                 "it should also work without base codes")
+    expect_same_gradients(lambda a, c: answer(a, c, choice, b), lambda a, c: layout.mix(a, c, choice), [w_a, w_b],
+                          "the values are right, their gradients are not")
+
+
+def _sizes(low: int, high: int) -> tuple[int, int]:
+    """Two different sizes, so that axes cannot be confused unnoticed."""
+    first, second = torch.randperm(high - low)[:2].tolist()
+    return low + first, low + second

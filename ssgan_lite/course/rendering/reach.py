@@ -1,0 +1,56 @@
+"""How far a network looks: which inputs one output pixel depends on, found by its gradient."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import numpy as np
+import torch
+from matplotlib.figure import Figure
+from torch import Tensor
+
+from ssgan_lite.course.figures import INK
+
+
+def inputs_seen(function: Callable[[Tensor], Tensor], x: Tensor, row: int, column: int) -> Tensor:
+    """How strongly one output pixel reacts to every input pixel: [h, w], 0 where it does not depend on it.
+
+    The output's pixel (row, column), summed over samples and channels, is differentiated with respect to the input
+    x [N, C, h, w]; the map is the sum of the absolute gradients over samples and channels.
+    """
+    with torch.enable_grad():
+        leaf = x.detach().clone().requires_grad_()
+        (gradient,) = torch.autograd.grad(function(leaf)[..., row, column].sum(), leaf)
+    return gradient.abs().sum(dim=(0, 1))
+
+
+def reach_figure(seen: Tensor, row: float, column: float, image_size: int) -> Figure:
+    """Left: the map of `inputs_seen`, logarithmic. Right: the share of it within a distance, in image pixels.
+
+    row and column: the output pixel, in image pixels.
+    """
+    size = seen.shape[-1]
+    step = image_size / size
+    share = (seen / seen.sum()).numpy()
+    figure = Figure(figsize=(7.6, 2.5))
+    left, right = figure.subplots(1, 2, gridspec_kw=dict(wspace=0.75, width_ratios=(1, 1.3)))
+    with np.errstate(divide="ignore"):
+        shown = left.imshow(np.log10(share / share.max()), cmap="gray_r", vmin=-4, vmax=0,
+                            extent=(0, image_size, image_size, 0))
+    left.plot([column + 0.5], [row + 0.5], "+", color="#d1782f", markersize=12, markeredgewidth=2)
+    bar = figure.colorbar(shown, ax=left, ticks=(-4, -2, 0), fraction=0.05)
+    bar.ax.set_yticklabels(["1/10000", "1/100", "strongest"], fontsize=8, color=INK)
+    centre = (np.arange(size) + 0.5) * step
+    distance = np.maximum(abs(centre[:, None] - row - 0.5), abs(centre[None] - column - 0.5))
+    radii = np.arange(1, image_size)
+    right.plot(radii, [share[distance <= radius].sum() for radius in radii], color="#22577a", linewidth=1.8)
+    right.axhline(0.9, color=INK, linewidth=0.7, linestyle=":")
+    right.set_ylim(0, 1.02)
+    right.set_xlabel("distance in image pixels")
+    right.set_ylabel("share of the influence")
+    right.spines[["top", "right"]].set_visible(False)
+    for axis in (left, right):
+        axis.tick_params(labelsize=8, colors=INK)
+        axis.xaxis.label.set(fontsize=8, color=INK)
+        axis.yaxis.label.set(fontsize=8, color=INK)
+    return figure

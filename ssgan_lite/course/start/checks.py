@@ -1,0 +1,152 @@
+"""Exercises on editing a face part by part and on measuring what an edit did."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from functools import lru_cache
+
+import torch
+
+from ssgan_lite.course.exercises import close, describe, exercise, expect, expect_choice, expect_number
+from ssgan_lite.config import preset
+from ssgan_lite.edit import Session
+from ssgan_lite.model import GeneratorOutput, SemanticGenerator
+
+ORDER = {"hair": 1, "eyes": 26, "eyebrows": 26, "background": 5}        # part -> seed of the face it comes from
+
+
+def solve_made_to_order(G):
+    """A face of four people."""
+    made = Session(G, seed=9, psi=0.7)
+    made.copy_from(Session(G, seed=1), "hair")
+    made.copy_from(Session(G, seed=26), ["eyes", "eyebrows"])
+    made.copy_from(Session(G, seed=5), "background")
+    return made
+
+
+@exercise(1, title="A face made to order", solution="ssgan_lite.course.start.checks:solve_made_to_order",
+          minutes=5, level=1)
+def made_to_order(answer):
+    """Begin with seed 9; hair of seed 1, eyes and eyebrows of seed 26, background of seed 5; return the session."""
+    G = _untrained()
+    made = answer(G)
+    expect(not isinstance(made, GeneratorOutput), "you return a rendered picture; return the session, without "
+                                                  "`.render()`")
+    expect(isinstance(made, Session), f"the function should return a `Session`; it returned {describe(made)}")
+    expect(made.generator is G, "make the sessions with the generator that the function is given, `Session(G, ...)`")
+    codes, layout = made.state.codes, G.layout
+    own = {seed: Session(G, seed).state.codes for seed in (9, *ORDER.values())}
+    for seed in sorted(set(ORDER.values())):
+        expect(not close(codes, own[seed]), f"this is seed {seed} from head to foot: `copy_from` takes everything "
+                                            "unless you name the parts")
+    expect(close(codes[:, layout["base"]], own[9][:, layout["base"]]) and
+           close(codes[:, layout["face"]], own[9][:, layout["face"]]), "begin with the face of seed 9")
+    for part, seed in ORDER.items():
+        theirs = own[seed][:, layout[part]]
+        expect(not close(codes[:, layout[part]], own[9][:, layout[part]]),
+               f'the part "{part}" is still that of seed 9; it was ordered from seed {seed}')
+        half = close(codes[:, layout[part, "shape"]], own[seed][:, layout[part, "shape"]]) \
+            != close(codes[:, layout[part, "texture"]], own[seed][:, layout[part, "texture"]])
+        expect(not half, f'only one of the two codes of the part "{part}" was taken; leave `kind` away to take its '
+                         "shape and its texture")
+        expect(close(codes[:, layout[part]], theirs), f'the part "{part}" is not that of seed {seed}')
+    expect(close(codes, solve_made_to_order(G).state.codes), "more parts were taken than were ordered")
+    expect(not made.state.hidden and not made.state.placement, "all parts should be shown, each in its place")
+
+
+@exercise(2, title="When one is gone", minutes=5, level=1, solution_text=(
+    "0.2 / (0.2 + 0.5) = 0.286. What is left, 0.7, is made to sum to 1 again, and everybody keeps their proportion:\n"
+    "hair 2/7, background 5/7. So behind a face that is lifted off appears whatever came next; nothing is torn open.\n"
+    "(A small number, 1e-8, is added below the line. Where the parts that are on had less than that, nobody comes\n"
+    "forward: `face.show_only(\"hair\")` is empty far away from the hair.)"))
+def weight_without_the_face(answer):
+    """Say which weight the hair has when the face is switched off."""
+    expect_number(answer)
+    weight = float(answer)
+    expect(0 <= weight <= 1, "a weight lies between 0 and 1")
+    expect(not close(weight, 0.2), "if the hair keeps its 0.2 and the background its 0.5, the weights sum to 0.7 only")
+    expect(not close(weight, 0.5), "you give the hair everything that the face had; the background wants its share, too")
+    expect(not close(weight, 0.35), "you divide the face's weight in equal halves; but the background had more than the "
+                                    "hair, and keeps that proportion")
+    expect(not close(weight, 5 / 7, atol=0.006), "that is the weight of the background")
+    expect(not close(weight, 0.4), "you divide by what the background has; divide by what both have together")
+    expect(abs(weight - 2 / 7) < 0.006, "hair and background keep their proportion, 2 to 5, and sum to 1")
+
+
+def solve_unmoved_parts(before, after, names):
+    """The names of all parts whose pseudo-depths are the same, bit for bit, in both outputs."""
+    return [name for p, name in enumerate(names) if torch.equal(before.depths[:, p], after.depths[:, p])]
+
+
+@exercise(3, title="Who stayed in place", solution="ssgan_lite.course.start.checks:solve_unmoved_parts",
+          minutes=10, level=2)
+def unmoved_parts(answer):
+    """Return the names of the parts whose pseudo-depths are exactly equal before and after an edit."""
+    names = ["background", "face", "hair", "hat", "neck"]
+    before = _made_up_output(n_samples=2)
+
+    def ask(**changes):
+        return answer(before, replace(before, **changes), names)
+
+    # One part moved: the plain case, and the mix-ups.
+    moved = before.depths.clone()
+    moved[:, 2] += 1.0
+    out = ask(depths=moved)
+    expect(isinstance(out, (list, tuple)), "a list of names is wanted, in the order of `names`; "
+                                           f"you return {describe(out)}")
+    out = list(out)
+    expect(not out or isinstance(out[0], (str, int)), "the list should hold one name for each unmoved part; the first "
+                                                      f"thing in yours is {describe(out[0] if out else out)}")
+    expect(all(isinstance(item, str) for item in out), "you return numbers; turn each into the name of its part: "
+                                                       "`names[p]`")
+    expect(out != ["hair"], "these are the parts that moved; the others are asked for")
+    expect(out != [], "you say that every part has moved, but in this test the hair alone did; one part of `.depths` "
+                      "is `.depths[:, p]`")
+    expect("hair" not in out, "in this test the depths of the hair were changed and nothing else was, and you call it "
+                              "unmoved: look at `.depths`")
+    expect(out != ["background", "face"], "you stop at the first part that moved; go on behind it")
+    expect(out == ["background", "face", "hat", "neck"], "in this test the hair alone was moved, and you leave out "
+                                                         "others, or change their order")
+    # Same sum, other places; a change in the last digits; a change in the second face only; nothing but the mask.
+    mirrored = before.depths.clone()
+    mirrored[:, 3] = mirrored[:, 3].flip(-1)
+    expect("hat" not in ask(depths=mirrored), "a part whose depths were mirrored passes for unmoved: sums and means "
+                                              "are not enough, compare every value")
+    tiny = before.depths.clone()
+    tiny[0, 4, 0, 0] += 1e-6
+    expect("neck" not in ask(depths=tiny), "a change of a millionth counts as none; \"identical\" means `torch.equal` "
+                                           "and not nearly equal")
+    second = before.depths.clone()
+    second[1, 1] += 1.0
+    expect("face" not in ask(depths=second), "you look at the first face of the batch only; this edit moved the second")
+    expect(list(ask(mask=before.mask.flip(1))) == names, "in this test only the mask was changed, and you say others "
+                                                         "have moved: compare `.depths` and nothing else")
+
+
+@exercise(4, title="What the base codes do", minutes=5, level=3, solution_text=(
+    "c. Run `face.randomize(\"base\")` and give the outputs to `unmoved_parts`: only the background, which has no\n"
+    "base codes, stays where it was; every other part moves. So one throw of the dice turns or shifts the head as a\n"
+    "whole, and the eyes stay inside the face. Had each part a pose of its own, the generator would have to learn\n"
+    "from the critic alone that a head which turns takes its nose along. The picture of the background changes too,\n"
+    "but only where the head covers or uncovers it (and a little beside: the render net looks at neighbours)."))
+def what_base_codes_do(answer):
+    """Choose the statement on the base codes that is true: "a", "b", "c" or "d"."""
+    expect_choice(answer, "c", {
+        "a": "look at `.depths` after `face.randomize(\"base\")`: colours alone would leave them as they were",
+        "b": "the background is a part, too: does `unmoved_parts` name it after `face.randomize(\"base\")`?",
+        "d": "the drawing order is not fixed, it follows from the depths; and how many parts' depths have moved?"})
+
+
+@lru_cache(maxsize=1)
+def _untrained() -> SemanticGenerator:
+    """A small generator: what an edit does to the codes has nothing to do with training."""
+    with torch.random.fork_rng(devices=[]):
+        torch.default_generator.manual_seed(0)
+        return SemanticGenerator(preset("nano32")).eval()
+
+
+def _made_up_output(n_samples: int) -> GeneratorOutput:
+    """The output of no generator: five parts of random depths."""
+    depths, mask = torch.randn(n_samples, 5, 4, 4), torch.randn(n_samples, 5, 8, 8)
+    image, codes = torch.randn(n_samples, 3, 8, 8), torch.randn(n_samples, 5, 3)
+    return GeneratorOutput(image, mask, depths.softmax(1) * 2 - 1, depths, codes)

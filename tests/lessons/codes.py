@@ -1,0 +1,179 @@
+"""Right and wrong answers to the exercises on latents and modulation, and what the notebook builds."""
+
+from __future__ import annotations
+
+import torch
+from torch.nn import functional as F
+
+from ssgan_lite.model.layers import demodulate
+from ssgan_lite.model.mapping import normalize_second_moment
+
+
+def stub(*_):
+    ...  # your lines here
+
+
+def loop_norm(z):
+    return torch.stack([row / (row.pow(2).mean() + 1e-8) ** 0.5 for row in z])
+
+
+def modulated(weight, style):
+    return weight * style[:, None]
+
+
+def loop_weights(weight, style):
+    rows = []
+    for s in style:
+        scaled = weight @ torch.diag(s)
+        rows.append(scaled / (scaled.pow(2).sum(1, keepdim=True) + 1e-8).sqrt())
+    return torch.stack(rows)
+
+
+def product(x, weight, style):
+    return (x * style) @ weight.T
+
+
+def lengths(weight, style):
+    return torch.rsqrt(style.square() @ weight.square().T + 1e-8)
+
+
+def code(part, layer, base_layers, depth_layers):
+    if layer >= depth_layers:
+        return base_layers + 2 * part + 1
+    return layer if part > 0 and layer < base_layers else base_layers + 2 * part
+
+
+def wrong_background(part, layer, base_layers, depth_layers):
+    return layer if layer < base_layers else code(part, layer, base_layers, depth_layers)
+
+
+def no_base_codes(part, layer, base_layers, depth_layers):
+    return base_layers + 2 * part + (layer >= depth_layers)
+
+
+def one_base_code(part, layer, base_layers, depth_layers):
+    return 0 if part > 0 and layer < base_layers else code(part, layer, base_layers, depth_layers)
+
+
+def late_texture(part, layer, base_layers, depth_layers):
+    return code(part, layer, base_layers, depth_layers + 1)
+
+
+def no_offset(part, layer, base_layers, depth_layers):
+    return layer if part > 0 and layer < base_layers else 2 * part + (layer >= depth_layers)
+
+
+def kept(codes, keep):
+    chosen = torch.zeros(codes.shape[1], 1, dtype=torch.bool)
+    chosen[keep] = True
+    return chosen
+
+
+def truncated(codes, mean, psi, keep):
+    out = mean + psi * (codes - mean)
+    out[:, keep] = codes[:, keep]
+    return out
+
+
+def truncated_in_place(codes, mean, psi, keep):
+    rest = [k for k in range(codes.shape[1]) if k not in keep]
+    codes[:, rest] = mean + psi * (codes[:, rest] - mean)
+    return codes
+
+
+def mix(w_a, w_b, choice, base_layers, shape_at=2, texture_at=1):
+    columns = [w_a] * base_layers
+    for throw in choice:
+        columns += [torch.where((throw >= limit)[:, None], w_b, w_a) for limit in (shape_at, texture_at)]
+    return torch.stack(columns, dim=1)
+
+
+def base_from_b(w_a, w_b, choice, base_layers):
+    return torch.cat([w_b[:, None].expand(-1, base_layers, -1), mix(w_a, w_b, choice, 0)], dim=1)
+
+
+def one_after_the_other(w_a, w_b, choice, base_layers):
+    codes = mix(w_a, w_b, choice, base_layers)
+    return torch.cat([codes[:, :base_layers], codes[:, base_layers::2], codes[:, base_layers + 1::2]], dim=1)
+
+
+ANSWERS = {
+    "first_adam_step": dict(right=[0.045, 0.04525], stub=..., wrong=[
+        (4.5, "not in percent"),
+        (0.002, "stored at size 1"),
+        (0.002 / 512**0.5, "step divided by size"),
+        (512**-0.5, "how large the weights are"),
+        (1.024, "the variance's divisor"),
+        (0.5, "divide how far a weight moves"),
+    ]),
+    "pixel_norm": dict(right=[normalize_second_moment, loop_norm,
+                        lambda z: z / (z.square().mean(1, keepdim=True).sqrt() + 1e-8)], stub=stub, wrong=[
+        (lambda z: z / z.norm(dim=1, keepdim=True), "rows have length 1"),
+        (lambda z: z * torch.rsqrt(z.square().mean(0, keepdim=True) + 1e-8), "mean over the samples"),
+        (lambda z: z * torch.rsqrt(z.square().mean() + 1e-8), "one mean over the whole batch"),
+        (lambda z: (z - z.mean(1, keepdim=True)) / z.std(1, keepdim=True), "subtract the mean of the row"),
+        (lambda z: z / z.std(1, keepdim=True), "std subtracts the mean"),
+        (lambda z: z / (z.square().mean(1, keepdim=True) + 1e-8), "square root is missing"),
+        (lambda z: z / z.square().mean(1, keepdim=True).sqrt(), "row of zeros should stay zeros"),
+        (lambda z: normalize_second_moment(z.detach()), "no gradient"),
+    ]),
+    "modulated_weights": dict(right=[loop_weights, lambda w, s: demodulate(modulated(w, s), dims=(-1,)),
+                        lambda w, s: F.normalize(torch.einsum("oi,ni->noi", w, s), dim=2)], stub=stub, wrong=[
+        (lambda w, s: demodulate(modulated(w, s), dims=(1,)), "over the output axis"),
+        (modulated, "not demodulated"),
+        (lambda w, s: demodulate(modulated(w, s), dims=(1, 2)), "whole matrix by one length"),
+        (lambda w, s: demodulate(modulated(w, s), dims=(0, 2)), "sum over the samples too"),
+        (lambda w, s: modulated(demodulate(w, dims=(1,)), s), "before you modulate"),
+        (lambda w, s: loop_weights(w, s)[0], "shape"),
+        (lambda w, s: modulated(w, s) / modulated(w, s).norm(dim=2, keepdim=True), "1e-8 under the root"),
+    ]),
+    "modulated_product": dict(right=[lambda x, w, s: product(x, w, s) * lengths(w, s),
+                        lambda x, w, s: F.linear(x * s, w) / torch.sqrt(F.linear(s**2, w**2) + 1e-8)], stub=stub, wrong=[
+        (product, "not demodulated yet"),
+        (lambda x, w, s: product(x, w, s) * torch.rsqrt(w.square().sum(1)), "rows of W"),
+        (lambda x, w, s: product(x, w, s) * torch.rsqrt(s.square().sum(1, keepdim=True)), "length of the style alone"),
+        (lambda x, w, s: x @ w.T * lengths(w, s), "inputs are not"),
+        (lambda x, w, s: product(x, w, s) / product(x, w, s).norm(dim=0), "measure the outputs"),
+        (lambda x, w, s: product(x, w, s) * lengths(w, s) ** 2, "square root is missing"),
+        (lambda x, w, s: torch.einsum("noi,ni->no", loop_weights(w, s), x), "weights of every sample"),
+        (lambda x, w, s: product(x, w, s) / (product(x, w, s).square().mean(1, keepdim=True) + 1e-8).sqrt(),
+         "sum_i W[o, i] s[n, i] x[n, i]"),
+    ]),
+    "code_of_layer": dict(right=[code], stub=stub, wrong=[
+        (wrong_background, "takes no base codes"),
+        (no_base_codes, "take the base codes"),
+        (one_base_code, "one base code *per layer*"),
+        (late_texture, "first of the texture"),
+        (no_offset, "the base codes come first"),
+    ]),
+    "truncate_except": dict(right=[truncated, lambda c, m, p, k: torch.where(kept(c, k), c, m + p * (c - m))], stub=stub, wrong=[
+        (lambda c, m, p, k: torch.where(kept(c, k), m + p * (c - m), c), "other way round"),
+        (lambda c, m, p, k: m + p * (c - m), "truncate all of them"),
+        (lambda c, m, p, k: torch.where(kept(c, k), c, p * c), "pull towards zero"),
+        (lambda c, m, p, k: torch.where(kept(c, k), c, c + p * (c - m)), "begin at the mean"),
+        (lambda c, m, p, k: torch.where(kept(c, k), c, c + p * (m - c)), "the opposite"),
+        (truncated_in_place, "changes a tensor"),
+        (lambda c, m, p, k: torch.where(kept(c, k[:1]), c, m + p * (c - m)), "codes not in `keep`"),
+    ]),
+    "mix_by_parts": dict(right=[mix], stub=stub, wrong=[
+        (base_from_b, "base codes always come from a"),
+        (lambda a, b, c, n: mix(a, b, 2 - c, n), "has them swapped"),
+        (lambda a, b, c, n: mix(a, b, c, n, 1, 2), "it is the texture"),
+        (lambda a, b, c, n: mix(a, b, c, n, 2, 2), "at a throw of 1 the texture comes from b"),
+        (lambda a, b, c, n: mix(a, b, c, n, 1, 1), "the shape stays"),
+        (one_after_the_other, "lie beside each other"),
+    ]),
+}
+
+DEFINITIONS = [
+    dict(name="scaled_leaky_relu", library="ssgan_lite.model.layers:scaled_leaky_relu", inputs=lambda: (
+        torch.randn(4, 7),)),
+    dict(name="EqualLinear", library="ssgan_lite.model.layers:EqualLinear",
+         build=lambda cls: cls(7, 5, lr_multiplier=0.1, activate=True), inputs=lambda: (torch.randn(3, 7),)),
+    dict(name="MappingNetwork", library="ssgan_lite.model.mapping:MappingNetwork",
+         build=lambda cls: cls(8, 3), inputs=lambda: (torch.randn(4, 8),)),
+    dict(name="demodulate", library="ssgan_lite.model.layers:demodulate", inputs=lambda: (
+        torch.randn(3, 5), (1,))),
+    dict(name="truncate", library="ssgan_lite.model.mapping:truncate", inputs=lambda: (
+        torch.randn(3, 8), torch.randn(8), 0.6)),
+]

@@ -1,0 +1,148 @@
+"""Right and wrong answers to the exercises on measuring, and what the notebook builds."""
+
+from __future__ import annotations
+
+import math
+
+import numpy as np
+import torch
+
+
+def bells_stub(mean_a, std_a, mean_b, std_b):
+    ...  # your lines here
+
+
+def bells(m, s, n, t):
+    return m * m - 2 * m * n + n * n + s * s + t * t - 2 * s * t
+
+
+def kernel_stub(x, y):
+    ...  # your lines here
+
+
+def k(a, b, power=3, scale=None):
+    return sum(p * q for p, q in zip(a, b)) / (scale or len(a)) + 1 if power == 1 else k(a, b, 1, scale) ** power
+
+
+def mmd(x, y, power=3, scale=None, factor=2, same=False, pairs=None, sign=1):
+    """With loops; the keywords are mistakes."""
+    def within(z):
+        values = [k(z[i], z[j], power, scale) for i in range(len(z)) for j in range(len(z)) if same or i != j]
+        return sum(values) / (pairs(len(z)) if pairs else len(values))
+
+    between = [k(a, b, power, scale) for a in x for b in y]
+    return sign * (within(x) + within(y) - factor * sum(between) / len(between))
+
+
+def fixed_size(x, y):
+    return mmd(x, y, scale=4)
+
+
+def iou_stub(judged, witness, part):
+    ...  # your lines here
+
+
+def iou(judged, witness, part, empty=None, one=None, dice=False, area=None, either_has=False):
+    """One image after the other; the keywords are mistakes."""
+    found = []
+    for a, b in zip(judged == part, witness == part):
+        both, either = int((a & b).sum()), int((a | b).sum())
+        below = {None: either, "judged": int(a.sum()), "witness": int(b.sum())}[area]
+        value = (2 * both / max(int(a.sum() + b.sum()), 1)) if dice else both / max(below, 1)
+        if a.any() or (either_has and b.any()):
+            found.append(value)
+        elif one is not None and either == 0:
+            found.append(one)
+        elif empty is not None:
+            found.append(empty)
+    return sum(found) / len(found)
+
+
+def pooled(judged, witness, part, everywhere=False):
+    a, b = judged == part, witness == part
+    if not everywhere:
+        b = b & a.flatten(1).any(1)[:, None, None]
+    return float((a & b).sum() / (a | b).sum())
+
+
+def leak_stub(before, after, region):
+    ...  # your lines here
+
+
+def leak(before, after, region, change=None, sums=False, whole=False):
+    delta = (change or (lambda b, a: (a - b).abs().mean(0)))
+    found = []
+    for b, a, r in zip(before, after, region):
+        d = delta(b, a)
+        found.append(d[~r].sum() / d[r].sum() if sums else (d.mean() if whole else d[~r].mean()) / d[r].mean())
+    return torch.stack(found)
+
+
+ANSWERS = {
+    "two_bells": dict(
+        stub=bells_stub, right=[bells],
+        wrong=[(lambda *a: math.sqrt(max(bells(*a), 0)), "that is its root"),
+               (lambda m, s, n, t: (m - n) ** 2 + (s**2 - t**2) ** 2, "compare the variances"),
+               (lambda m, s, n, t: (m - n) ** 2, "always makes the mean face"),
+               (lambda m, s, n, t: (s - t) ** 2, "only the spreads"),
+               (lambda m, s, n, t: abs(m - n) + abs(s - t), "square both"),
+               (lambda m, s, n, t: (m - n) ** 2 - (s - t) ** 2, "add their squares"),
+               (lambda m, s, n, t: (m - n) ** 2 + s * t, "difference of the means"),
+               (lambda m, s, n, t: (m - n) ** 2 + (s - t) ** 2 or 1, "have distance 0"),
+               (lambda m, s, n, t: (abs(m) - abs(n)) ** 2 + (s - t) ** 2, "with a negative mean")]),
+    "kernel_estimate": dict(
+        stub=kernel_stub, right=[mmd],
+        wrong=[(lambda x, y: 1000 * mmd(x, y), "1000 times"),
+               (lambda x, y: mmd(x, y, same=True), "compared with itself"),
+               (lambda x, y: mmd(x, y, pairs=lambda n: n * n), "still divide by n^2"),
+               (lambda x, y: mmd(x, y, same=True, pairs=lambda n: n * (n - 1)), "still in the sum"),
+               (lambda x, y: mmd(x, y, scale=1), "by D"), (lambda x, y: mmd(x, y, power=2), "third power"),
+               (lambda x, y: mmd(x, y, factor=1), "count twice"), (lambda x, y: mmd(x, y, sign=-1), "turned round"),
+               (lambda x, y: float(np.abs(x.mean(0) - y.mean(0)).sum()), "minus twice the mean"),
+               (lambda x, y: max(mmd(x, y), 0) if len(x) == len(y) else mmd(x, y), "below 0")]),
+    "one_perfect_face": dict(
+        stub=(..., ...), right=[(1, 0), (1.0, 0.0), (torch.tensor(1.0), 0)],
+        wrong=[((0, 1), "other way round"), ((1, 1), "recall asks something else"),
+               ((0.5, 0), "how many of the made-up"),
+               ((1, 0.5), "copy of itself"), (("high", 0), "precision should be one number")]),
+    "iou_where_present": dict(
+        stub=iou_stub, right=[iou],
+        wrong=[(pooled, "the pooled IoU"), (lambda a, b, p: pooled(a, b, p, True), "IoU of each image first"),
+               (lambda a, b, p: iou(a, b, p, empty=0), "count as 0"),
+               (lambda a, b, p: iou(a, b, p, empty=0, one=1), "counts as 1"),
+               (lambda a, b, p: iou(a, b, p, either_has=True), "where the *first* mask has it"),
+               (lambda a, b, p: iou(a, b, p, dice=True), "Dice"),
+               (lambda a, b, p: iou(a, b, p, area="judged"), "area of the first"),
+               (lambda a, b, p: iou(a, b, p, area="witness"), "area of the second"),
+               (lambda a, b, p: float((a == b).float().mean()), "then the mean"),
+               (lambda a, b, p: iou(a, b, 2), "another part number")]),
+    "leak": dict(
+        stub=leak_stub, right=[leak],
+        wrong=[(lambda b, a, r: 1 / leak(b, a, r), "upside down"),
+               (lambda b, a, r: leak(b, a, r, sums=True), "divide sums"),
+               (lambda b, a, r: leak(b, a, r, lambda b, a: (a - b).mean(0)), "would cancel"),
+               (lambda b, a, r: leak(b, a, r, lambda b, a: (a - b).square().mean(0)), "squared"),
+               (lambda b, a, r: leak(b, a, r, whole=True), "the whole picture"),
+               (lambda b, a, r: leak(b, a, r).mean(), "not their mean"),
+               (lambda b, a, r: leak(b, a, ~r.roll(1, 2)), "colours are averaged first"),
+               (lambda b, a, r: leak(b, a, r)[:, None], "has the shape")]),
+}
+
+
+def clouds():
+    rng = np.random.default_rng(0)
+    return rng.standard_normal((20, 3)), 0.8 * rng.standard_normal((16, 3)) + 0.5
+
+
+def gaussians():
+    x, y = clouds()
+    return x.mean(0), np.cov(x, rowvar=False), y.mean(0), np.cov(y, rowvar=False)
+
+
+DEFINITIONS = [
+    dict(name="frechet_of_gaussians", library="ssgan_lite.measure.distances:frechet_of_gaussians", inputs=gaussians,
+         grad=False),
+    dict(name="precision_recall", library="ssgan_lite.measure.distances:precision_recall", inputs=clouds, grad=False),
+    dict(name="precision_recall", library="ssgan_lite.measure.distances:precision_recall", inputs=lambda: (*clouds(), 5),
+         grad=False),
+]
