@@ -11,9 +11,10 @@ ROOT = Path(__file__).resolve().parent.parent
 LEVELS = [
     {"errors"},
     {"parts", "storage", "device"},
-    {"config", "features", "assets"},
+    {"config", "assets"},
     {"model", "data"},
-    {"pictures", "weights", "official"},
+    {"features", "pictures", "official"},
+    {"weights"},
     {"train", "edit", "measure"},
     {"editor", "doctor"},
     {"course"},
