@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import random
 import sys
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -637,3 +638,61 @@ def test_mp4_needs_an_encoder_and_says_so(trained, tmp_path, monkeypatch):
     shown = [np.frombuffer(frame, np.uint8) for frame in reader]
     assert about["size"] == (256, 256) and len(shown) == 10
     assert [float(shown[i].mean()) / 20 for i in (1, 5, 9)] == pytest.approx([1, 5, 9], abs=1)
+
+
+# ------------------------------------------------------------------------------------------------- lifted depths
+
+def test_lift_equals_a_larger_depth_bias():
+    import copy
+
+    G = sg.load_pretrained("nano32")
+    hat, lifted = G.config.part_id("hat"), copy.deepcopy(G)
+    with torch.no_grad():
+        lifted.local.depth_bias[hat - 1] += 3.0             # the background has no depth head
+    face = Session(G, 3)
+    before = face.render()
+    face.lift("hat", 3.0)
+    for part in ("hair", "hat", "glasses"):                 # the pair of the lifted part, and others
+        wanted = Session(lifted, 3)
+        wanted.state = replace(face.state, lifts={})
+        assert torch.allclose(face.render().image, wanted.render().image, atol=1e-4)
+        assert torch.allclose(face.render().depths, wanted.render().depths, atol=1e-4)
+        face.randomize(part)
+    while face.can_undo:
+        face.undo()
+    assert torch.equal(face.render().image, before.image)
+
+
+def test_worn_part_is_seen_where_the_other_face_shows_it():
+    G = sg.load_pretrained("nano32")
+    hat, tried = G.config.part_id("hat"), 0
+    for seed in range(300):
+        other = Session(G, seed)
+        worn = other.render().depths[0].argmax(0) == hat
+        if worn.float().mean() < 0.05:
+            continue
+        copied, face = Session(G, 1).copy_from(other, "hat"), Session(G, 1).wear(other, "hat")
+        shown = lambda face: face.render().depths[0].argmax(0) == hat           # noqa: E731
+        seen = lambda face: shown(face)[worn].float().mean()                    # noqa: E731
+        alike = lambda face: (shown(face) & worn).sum() / (shown(face) | worn).sum()    # noqa: E731
+        assert seen(face) >= 0.5 and len(face.history.past) == 1, seed
+        if face.state.lifts:
+            assert seen(copied) < 0.8 and seen(face) > seen(copied), seed
+            more = Session(G, 1).copy_from(other, "hat").lift("hat", 2 * face.state.lifts[hat])
+            assert alike(face) >= alike(more), "lifted by more than it takes"
+        else:
+            assert seen(copied) >= 0.8
+        tried += 1
+    assert tried > 3
+
+
+def test_lift_is_kept_in_a_saved_face(tmp_path):
+    G = sg.load_pretrained("nano32")
+    path = Session(G, 3).lift("hat", 2.5).save(tmp_path / "face")
+    assert Session.load(G, path).state.lifts == {G.config.part_id("hat"): 2.5}
+
+
+@pytest.mark.parametrize("amount", [float("nan"), float("inf")])
+def test_lift_that_is_no_number_is_refused(amount):
+    with pytest.raises(UserError, match="lifted"):
+        Session(sg.load_pretrained("nano32"), 3).lift("hat", amount)

@@ -79,8 +79,9 @@ def _blend(a: FaceState, b: FaceState, share: float) -> FaceState:
                  for part in {*a.placement, *b.placement}}
     part_psi = {part: mix(a.part_psi.get(part, a.psi), b.part_psi.get(part, b.psi))
                 for part in {*a.part_psi, *b.part_psi}}
+    lifts = {part: mix(a.lifts.get(part, 0.0), b.lifts.get(part, 0.0)) for part in {*a.lifts, *b.lifts}}
     return FaceState(torch.lerp(a.codes, b.codes, share), mix(a.psi, b.psi), near.hidden, placement, part_psi,
-                     near.backdrop, near.noise_seed)
+                     near.backdrop, near.noise_seed, lifts)
 
 
 def catmull_rom(corners: Sequence[Tensor], t: float) -> Tensor:

@@ -47,6 +47,7 @@ class _Known:
     middle: list[Tensor]                            # P times [n, C, M], after the layer whose depth is read
     hidden: list[Tensor]                            # P times [n, C + 1, M], after the last layer; ones for the bias
     hidden_parts: frozenset[int]
+    lifts: dict[int, float]                         # what was added to the depths for the fusion
     combined: list[Tensor]                          # [N, M, O] for every group, its features
 
 
@@ -106,7 +107,14 @@ class Renderer:
         generator, config = self.generator, self.generator.config
         codes = effective_codes(generator, state)                                              # [N, P, L, S]
         fresh = self._update(codes, state.placement)
-        depths = self._known.depths.clone().unflatten(2, (config.coarse_size, config.coarse_size))
+        depths = self._known.depths.clone()                                                    # [N, P, M]
+        for part, lift in state.lifts.items():
+            depths[:, part] += lift
+        # A lift that is new changes the shares within the part's pair, so the pair is composed again.
+        before = self._known.lifts
+        fresh = [new or state.lifts.get(part, 0.0) != before.get(part, 0.0) for part, new in enumerate(fresh)]
+        self._known.lifts = dict(state.lifts)
+        depths = depths.unflatten(2, (config.coarse_size, config.coarse_size))
         present = None
         if state.hidden:
             present = generator.present([part for part in range(config.n_parts) if part not in state.hidden])
@@ -117,7 +125,7 @@ class Renderer:
             weights = fusion_weights(mask, config.transparent_ids)
         if state.hidden != self._known.hidden_parts:
             self._known.hidden_parts, self._known.combined = state.hidden, []
-        features = self._compose(weights.flatten(2), fresh, present)           # [N, M, O]
+        features = self._compose(weights.flatten(2), depths.flatten(2), fresh, present)        # [N, M, O]
         coarse_mask = to_coarse_mask(mask)
         image, scores = generator.render(features.mT.unflatten(2, depths.shape[2:]), coarse_mask,
                                          noise_planes(generator, state.noise_seed))
@@ -131,7 +139,7 @@ class Renderer:
         first = known is None or len(known.codes) != n
         if first:
             known = self._known = _Known(codes, dict(places), codes.new_zeros(n, p, self._plain.shape[1]), [codes] * p,
-                                         [codes] * p, frozenset(), [])
+                                         [codes] * p, frozenset(), {}, [])
             changed = [[True] * n_layers] * p
         else:
             changed = (codes != known.codes).any(3).any(0).tolist()                            # P lists of L
@@ -189,10 +197,10 @@ class Renderer:
 
     # --- all parts together -------------------------------------------------------------------------------------------
 
-    def _compose(self, weights: Tensor, fresh: list[bool], present: Tensor | None) -> Tensor:
+    def _compose(self, weights: Tensor, depths: Tensor, fresh: list[bool], present: Tensor | None) -> Tensor:
         """Weighted sum of all parts' features, group by group, with the channels last, as the render net wants them.
 
-        weights: [N, P, M] -> [N, M, O]
+        weights, depths: [N, P, M] -> [N, M, O]
         """
         known, hard = self._known, self.generator.config.fusion == "hard"
         totals, features = (self._member @ weights)[..., None], None                           # [N, groups, M, 1]
@@ -202,7 +210,7 @@ class Renderer:
                 if hard:
                     ratios = weights[:, group] / (total.mT + 1e-30)
                 else:       # from the depths, not by division: a group far behind may have no weight left to divide
-                    ratios = _shares(known.depths[:, group], None if present is None else present[group])
+                    ratios = _shares(depths[:, group], None if present is None else present[group])
                 hidden = torch.cat([known.hidden[part] * ratio[:, None]
                                     for part, ratio in zip(group, ratios.unbind(1))], 1)       # [N, parts (C + 1), M]
                 known.combined[i:i + 1] = [hidden.mT @ self._heads[i]]

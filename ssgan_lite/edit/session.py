@@ -6,8 +6,9 @@ shown, and a position grid for parts that were moved. Every edit makes a new sta
 
 from __future__ import annotations
 
+import math
 import os
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import replace
 from pathlib import Path
 
@@ -22,6 +23,7 @@ from ssgan_lite.edit.state import BASE, FaceState
 from ssgan_lite.errors import UserError
 from ssgan_lite.model import GeneratorOutput, SemanticGenerator
 
+LIFT_MARGIN = 0.5       # in units of pseudo-depths: e^0.5 = 1.6 times the weight of the next part
 
 
 class Session(CodeEdits):
@@ -97,6 +99,29 @@ class Session(CodeEdits):
         placement = dict(self.state.placement)
         placement[self._free(part)] = (float(dx), float(dy), float(zoom))
         return self._change(placement={p: how for p, how in placement.items() if how != (0.0, 0.0, 1.0)})
+
+    def lift(self, part: str | int, amount: float) -> Session:
+        """Add to a part's pseudo-depth, everywhere: above 0 it comes forward. Absolute, not added up; 0 ends it."""
+        amount = float(amount)
+        if not math.isfinite(amount):
+            raise UserError(f"A part cannot be lifted by {amount}.")
+        lifts = {**self.state.lifts, self._free(part): amount}
+        return self._change(lifts={p: lift for p, lift in lifts.items() if lift})
+
+    def wear(self, other: Session, part: str | int, kind: str | None = None) -> Session:
+        """Take a part of another face, as `copy_from` does, and lift it until it is seen where it is seen there.
+
+        Another face's hat may lie behind this face's hair. Then its depth is lifted by as little as it takes
+        (`lift_to_be_seen`); what is seen anyway is not lifted. All is one step of the history.
+        """
+        number = self._free(part)
+        with self.stroke():
+            self.lift(number, 0.0).copy_from(other, number, kind)
+            # The background lies behind everything else, and colors alone put nothing on.
+            if number > 0 and kind != "texture":
+                self.lift(number, lift_to_be_seen(self.render().depths, other.render().depths, number,
+                                                  self.state.hidden))
+        return self
 
     def set_backdrop(self, what: str | os.PathLike | bytes | object | None) -> Session:
         """Lay a colour ("white", "#20507a") or an image (a path, bytes, a Pillow image, an array) behind the face.
@@ -218,6 +243,27 @@ class Session(CodeEdits):
     def _change(self, **changes) -> Session:
         self.history.enter(replace(self.state, **changes))
         return self
+
+
+def lift_to_be_seen(depths: Tensor, theirs: Tensor, part: int, hidden: Collection[int] = ()) -> float:
+    """What to add to a part's depths so that it is seen where `theirs` shows it; 0 if that is so already.
+
+    The part must become the nearest in at least half of those places. Of the lifts that do it, the one that is taken
+    makes the region that is seen most like the region that is worn (intersection over union), for a lift counts
+    everywhere. Both: [N, P, H, W], of which the first face counts.
+    """
+    worn = theirs[0].argmax(0) == part                                                         # [H, W]
+    if not worn.any():
+        return 0.0
+    others = [p for p in range(depths.shape[1]) if p != part and p not in hidden]
+    behind = depths[0, others].amax(0) - depths[0, part]       # how far it lies behind the nearest other part
+    if float((behind[worn] < 0).float().mean()) >= 0.8:
+        return 0.0
+    quantiles = torch.linspace(0.5, 0.95, 10).to(behind)
+    lifts = torch.quantile(behind[worn], quantiles, interpolation="higher").clamp_min(0) + LIFT_MARGIN     # [10]
+    seen = behind < lifts[:, None, None]                                                       # [10, H, W]
+    overlap = (seen & worn).flatten(1).sum(1) / (seen | worn).flatten(1).sum(1)
+    return float(lifts[overlap.argmax()])
 
 
 def _checked_psi(psi: float) -> float:

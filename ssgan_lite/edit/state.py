@@ -29,12 +29,13 @@ class FaceState:
     part_psi: Mapping[int, float] = field(default_factory=dict)     # ... and of parts that have one of their own
     backdrop: Backdrop | None = None                # a colour or an image in place of the generated background
     noise_seed: int | None = None                   # None: the noise planes stored with the weights
+    lifts: Mapping[int, float] = field(default_factory=dict)        # part -> what is added to its pseudo-depth
 
     def looks_like(self, other: FaceState) -> bool:
         """Do both lead to the same output of the generator? The backdrop, laid behind it later, does not count."""
         return (self.codes is other.codes and self.psi == other.psi and self.hidden == other.hidden
                 and dict(self.placement) == dict(other.placement) and dict(self.part_psi) == dict(other.part_psi)
-                and self.noise_seed == other.noise_seed)
+                and self.noise_seed == other.noise_seed and dict(self.lifts) == dict(other.lifts))
 
 
 def effective_codes(generator: SemanticGenerator, state: FaceState) -> Tensor:

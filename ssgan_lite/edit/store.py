@@ -55,6 +55,7 @@ def face_to_bytes(face: Session) -> bytes:
             psi=state.psi, hidden=sorted(state.hidden), noise_seed=state.noise_seed,
             placement={str(p): list(how) for p, how in state.placement.items()},
             part_psi={str(p): psi for p, psi in state.part_psi.items()},
+            lifts={str(p): lift for p, lift in state.lifts.items()},
             backdrop=None if state.backdrop is None else state.backdrop.name)
     header = dict(format=FORMAT, model=fingerprint(face.generator),
                   face=json.dumps(dict(described, seed=face.seed, locked=sorted(face.locked))))
@@ -123,13 +124,15 @@ def _state(generator: SemanticGenerator, key: str, tensors: dict, described: dic
     placement = {config.part_id(int(p)): (float(x), float(y), float(zoom)) for p, (x, y, zoom) in
                  described["placement"].items()}
     part_psi = {int(p): float(psi) for p, psi in described["part_psi"].items() if -1 <= int(p) < config.n_parts}
+    lifts = {config.part_id(int(p)): float(lift) for p, lift in described["lifts"].items()}
     psi, noise_seed = float(described["psi"]), described["noise_seed"]
     if (len(hidden) == config.n_parts or not all(-4 <= x <= 4 for x in (psi, *part_psi.values()))
             or not all(math.isfinite(x) for how in placement.values() for x in how)
+            or not all(math.isfinite(lift) for lift in lifts.values())
             or not all(zoom > 0 for _, _, zoom in placement.values())
             or not (noise_seed is None or type(noise_seed) is int and abs(noise_seed) < 2**63)):
         raise ValueError("state")
-    return FaceState(codes.to(generator.device), psi, hidden, placement, part_psi, backdrop, noise_seed)
+    return FaceState(codes.to(generator.device), psi, hidden, placement, part_psi, backdrop, noise_seed, lifts)
 
 
 def _sound(values: torch.Tensor) -> bool:
