@@ -10,7 +10,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from ssgan_lite.measure.features import EfficientNetLite0
+from ssgan_lite.features import EfficientNetLite0
 
 SHARPNESS = 4.0         # mask scores are trained towards +1 and -1; so many times larger they are log-probabilities
 VIEW = 128              # pixels that the feature network sees

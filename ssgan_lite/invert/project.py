@@ -34,10 +34,10 @@ class ProjectOptions:
     """Every knob of the projection."""
 
     steps: int = 200                # of Adam
-    lr: float = 0.1                 # in standard deviations of W, at its height
+    lr: float = 0.2                 # in standard deviations of W, at its height
     warm_up: float = 0.05           # share of the steps in which the learning rate rises ...
     cool_down: float = 0.4          # ... and in which it falls to 0 along a cosine
-    prior: float = 0.02             # weight of mean |u|^2, which keeps codes where those of faces are
+    prior: float = 0.01             # weight of mean |u|^2, which keeps codes where those of faces are
     mask_weight: float = 0.5        # of the cross-entropy of the mask ("parts" only)
     pixels: float = 5.0             # of the mean absolute difference
     features: float = 1.0           # of the feature distance; 0 needs no feature network
@@ -114,7 +114,7 @@ class Projector:
         options, share = self.options, self.steps / max(self.options.steps, 1)
         self.optimizer.param_groups[0]["lr"] = options.lr * ramp(share, options.warm_up, options.cool_down)
         strength = options.explore * max(0.0, 1 - share / 0.75) ** 2
-        draw = torch.randn(self.u.shape[1:], generator=self.noise).to(self.u)     # the same for all: N changes nothing
+        draw = torch.randn(self.u.shape[1:], generator=self.noise).to(self.u)     # the same for all N
         loss, terms = self.loss(self.u + strength * draw)
         self.optimizer.zero_grad()
         # One face's gradient has nothing to do with another's; the sum keeps their sizes apart from N.
