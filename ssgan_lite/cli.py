@@ -166,13 +166,14 @@ def _add_prepare(commands) -> None:
 def run_prepare_celebamask(options: argparse.Namespace) -> int:
     from ssgan_lite.data import celebamask
 
-    return _prepare(celebamask.plan(options.path, _checked_size(options.size)), options)
+    return _prepare(celebamask.plan(options.path, _checked_size(options.size), leave_out=[options.out]), options)
 
 
 def run_prepare_folder(options: argparse.Namespace) -> int:
     from ssgan_lite.data import folder
 
-    plan = folder.plan(options.images, options.masks, _checked_size(options.size), options.mask_colors)
+    plan = folder.plan(options.images, options.masks, _checked_size(options.size), options.mask_colors,
+                       leave_out=[options.out])
     return _prepare(plan, options)
 
 

@@ -27,7 +27,7 @@ class Part:
     id: int                            # its channel in every mask and its row in every bank of local generators
     color: Color                       # RGB in pictures of masks; chosen to differ in lightness too
     transparent: bool = False          # drawn over what is behind it instead of hiding it (model/fusion.py)
-    thin: float = 1.0                  # votes of one of its pixels when a mask is made smaller (data/heads.py)
+    thin: float = 1.0                  # votes of one of its pixels when a mask is made smaller (data/masks.py)
     size: str = ""                     # "large" or "small": the mean IoU it counts in; "": reported only (measure/)
     celebamask: tuple[str, ...] = ()   # its classes in CelebAMask-HQ: suffixes of that data set's mask files
 

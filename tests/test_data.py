@@ -114,7 +114,7 @@ def test_dataset_refuses_what_does_not_fit() -> None:
     faces = Dataset(images, masks, {}, names)
     assert len(faces) == 2 and faces.size == 8
     with pytest.raises(UserError, match="seeds"):
-        faces.seeds
+        faces.seeds  # noqa: B018
     with pytest.raises(UserError, match="masks are.*\\[2, 4, 8\\]"):
         Dataset(images, masks[:, :4], {}, names)
     with pytest.raises(UserError, match="images must be uint8"):

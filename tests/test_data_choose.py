@@ -46,7 +46,8 @@ def test_expressions(faces: Dataset, expression: str, expected) -> None:
 
 def test_a_background_s_name_asks_for_the_hue_even_where_its_number_is_an_attribute(faces: Dataset) -> None:
     numbers = np.where(faces.attributes["blue"], 0.6, 0.3).astype(np.float32)
-    named = Dataset(faces.images, faces.masks, {**faces.attributes, "background_blue": numbers}, faces.seeds, "test faces")
+    attributes = {**faces.attributes, "background_blue": numbers}
+    named = Dataset(faces.images, faces.masks, attributes, faces.seeds, "test faces")
     assert np.array_equal(named.which("background_blue"), faces.attributes["blue"])
     assert np.array_equal(named.which("not background_blue and hat"), ~faces.attributes["blue"] & faces.which("hat"))
     assert np.array_equal(named.which("background_blue > 0.5"), faces.attributes["blue"])

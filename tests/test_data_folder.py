@@ -145,10 +145,10 @@ def test_a_table_of_colours(pairs, tmp_path: Path, ids: np.ndarray) -> None:
     image.putpixel((63, 20), (1, 1, 1))
     images, masks = pairs(image)
     assert (prepared_masks(images, masks, str(table)) == ids[16:80:2, ::2]).all()
-    with pytest.raises(UserError, match=r'"a.png" has the colour \(0, 0, 0\) at column 0, row 0, which is not in'):
+    with pytest.raises(UserError, match=r'"a.png" has the color \(0, 0, 0\) at column 0, row 0, which is not in'):
         prepared_masks(images, masks)
     for content, message in (("{", "is not JSON"), ("[]", "must be of the form"), ('{"hiar": "#000000"}', '"hair"'),
-                             ('{"hair": "black"}', 'gives hair the colour "black"'), ('{"hair": [1, 2]}', "hair"),
+                             ('{"hair": "black"}', 'gives hair the color "black"'), ('{"hair": [1, 2]}', "hair"),
                              ('{"hair": [1, 2, 3], "hat": [1, 2, 3]}', "to hair and to hat")):
         table.write_text(content)
         with pytest.raises(UserError, match=message):

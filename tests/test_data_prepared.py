@@ -70,7 +70,7 @@ def test_celebamask(original: Path, tmp_path: Path, capsys: pytest.CaptureFixtur
     assert run("verify", out) == 0
 
 
-def test_painting_order(original: Path) -> None:
+def test_later_masks_cover_earlier_ones(original: Path) -> None:
     face = {path.stem[6:]: path for path in (original / celebamask.MASKS / "0").glob("00000_*.png")}
     ids = celebamask.paint(face)
     for (column, row), part in {(50, 500): "background", (256, 350): "face", (170, 240): "glasses",
@@ -78,10 +78,11 @@ def test_painting_order(original: Path) -> None:
                                 (256, 445): "neck", (116, 310): "earrings"}.items():
         assert PARTS[int(ids[row, column])].name == part, (column, row)
     # The documented order, painted independently: what comes later wins.
-    assert [suffix for suffix, _ in celebamask.PAINTING] == (
+    assert list(celebamask.PAINTING_ORDER) == (
         "skin eye_g l_eye r_eye l_brow r_brow mouth l_lip u_lip nose hair l_ear r_ear neck neck_l cloth hat "
         "ear_r").split()
-    assert {part for _, part in celebamask.PAINTING} == set(PARTS.names) - {"background"}
+    assert celebamask.PART_IDS.keys() == set(celebamask.PAINTING_ORDER)
+    assert set(celebamask.PART_IDS.values()) == set(range(1, len(PARTS)))
 
 
 def test_attributes_of_celebamask(copy: Path, tmp_path: Path) -> None:
@@ -148,8 +149,8 @@ def test_bad_faces_stop_or_are_left_out(copy: Path, tmp_path: Path, capsys, spoi
     assert message in prepared.describe(out)["left_out"]["2000.jpg"]
 
 
-@pytest.mark.parametrize("name", ["CelebA-HQ-img/x.jpg", "CelebAMask-HQ-mask-anno/0/02000_nose.png",
-                                  "CelebAMask-HQ-mask-anno/0/1_hat.png"])
+@pytest.mark.parametrize("name", ["CelebA-HQ-img/x.jpg", "CelebAMask-HQ-mask-anno/0/nose.png",
+                                  "CelebAMask-HQ-mask-anno/0/x_hat.png"])
 def test_names_that_do_not_match(copy: Path, tmp_path: Path, capsys: pytest.CaptureFixture, name: str) -> None:
     Image.new("L", (512, 512)).save(copy / name)
     assert prepare_celebamask(copy, tmp_path / "out") == 2

@@ -13,7 +13,9 @@ from __future__ import annotations
 import fnmatch
 import io
 import json
+import os
 import xml.etree.ElementTree as ElementTree
+import zipfile
 from importlib import metadata
 from pathlib import Path
 
@@ -26,6 +28,7 @@ from ssgan_lite.data.masks import reduce_masks
 from ssgan_lite.data.shards import FULL_SIZE, write_shard
 from ssgan_lite.errors import UserError
 from ssgan_lite.parts import PARTS
+from ssgan_lite.storage import claim_folder, user_path
 
 OVERSAMPLING = 4                  # masks are drawn so many times larger, then every block votes
 SVG = "http://www.w3.org/2000/svg"
@@ -39,7 +42,7 @@ ATTRIBUTES = ("hair", "hat", "glasses", "beard", "eyes", "eyebrows", "mouth", "n
 ElementTree.register_namespace("", SVG)
 
 
-def make(out: Path, each: int = 500, quiet: bool = False) -> list[Path]:
+def make(out: str | os.PathLike, each: int = 500, quiet: bool = False) -> list[Path]:
     """Write a shard of `each` avatars for every style into the folder `out`; shards that are there stay.
 
     The first style has the seeds 0 to each - 1, the next one goes on from there.
@@ -47,27 +50,33 @@ def make(out: Path, each: int = 500, quiet: bool = False) -> list[Path]:
     _require_packages()
     if each < 1:
         raise UserError(f"--each {each}: at least one avatar of each style is needed.")
-    out.mkdir(parents=True, exist_ok=True)
-    paths = []
-    for number, style in enumerate(STYLES):
-        path = out / f"avatars-{style.name}.npz"
-        seeds = range(number * each, (number + 1) * each)
-        paths.append(path)
-        if path.exists():
+    out = user_path(out)
+    with claim_folder(out):
+        return [_make_shard(style, out / f"avatars-{style.name}.npz", range(i * each, (i + 1) * each), quiet)
+                for i, style in enumerate(STYLES)]
+
+
+def _make_shard(style: Style, path: Path, seeds: range, quiet: bool) -> Path:
+    """One shard of one style, unless it is there."""
+    if path.exists():
+        try:
             with np.load(path, allow_pickle=False) as shard:
-                if shard["seed"].tolist() != list(seeds):
-                    raise UserError(f'"{path}" holds other avatars. Choose another --out, or delete it.')
-            continue
-        painter = Painter(style)
-        images, masks, records = [], [], []
-        for seed in tqdm(seeds, desc=style.name, disable=quiet):
-            image, mask, record = painter.draw(seed)
-            images.append(encode(image))
-            masks.append(mask)
-            records.append(record)
-        attributes = {name: np.array([record[name] for record in records]) for name in records[0]}
-        write_shard(path, images, np.stack(masks), np.array(seeds), attributes, versions())
-    return paths
+                there = shard["seed"].tolist()
+        except (OSError, ValueError, EOFError, KeyError, zipfile.BadZipFile) as error:
+            raise UserError(f'"{path}" cannot be read as a shard of avatars ({error}). Delete it.') from None
+        if there != list(seeds):
+            raise UserError(f'"{path}" holds other avatars. Choose another --out, or delete it.')
+        return path
+    painter = Painter(style)
+    images, masks, records = [], [], []
+    for seed in tqdm(seeds, desc=style.name, disable=quiet):
+        image, mask, record = painter.draw(seed)
+        images.append(encode(image))
+        masks.append(mask)
+        records.append(record)
+    attributes = {name: np.array([record[name] for record in records]) for name in records[0]}
+    write_shard(path, images, np.stack(masks), np.array(seeds), attributes, versions())
+    return path
 
 
 def encode(image: Image.Image) -> bytes:

@@ -96,16 +96,16 @@ def plant(faces: Faces, first: Predicate, second: Predicate, agreement: float, n
             raise UserError(f"Faces that disagree in {1 - agreement:.0%} of the cases cannot have each attribute in "
                             f"{share:.0%} of them: the share must lie between {low:.3g} and {high:.3g}.")
     need = [both, agreeing - both, only_first, disagreeing - only_first]
-    if any(h < k for h, k in zip(have, need)):
+    if any(h < k for h, k in zip(have, need, strict=True)):
         names = ("with both", "with neither", f"with {_name(first)} only", f"with {_name(second)} only")
-        lacking = "; ".join(f"{k} {name} and has {h}" for name, h, k in zip(names, have, need) if h < k)
+        lacking = "; ".join(f"{k} {name} and has {h}" for name, h, k in zip(names, have, need, strict=True) if h < k)
         most = _largest(have, agreement)
         raise UserError(f"Planting {_name(first)} with {_name(second)} in {n} faces needs {lacking} in "
                         f"{faces.source}. " + (
                             f"Up to {most} faces are possible at agreement {agreement} if share is left open."
                             if most else "Choose other attributes, or a larger data set."))
     rng = np.random.default_rng(seed)
-    drawn = [rng.choice(kind, k, replace=False) for kind, k in zip(kinds, need)]
+    drawn = [rng.choice(kind, k, replace=False) for kind, k in zip(kinds, need, strict=True)]
     return rng.permutation(np.concatenate(drawn)).astype(np.int64)
 
 
@@ -139,7 +139,8 @@ def _evaluate(node: ast.expr, faces: Faces, text: str) -> np.ndarray | str | flo
             return combine.reduce([_is_true(value, faces, text) for value in values])
         case ast.Compare(left=left, ops=ops, comparators=comparators):
             sides = [_evaluate(side, faces, text) for side in (left, *comparators)]
-            return np.logical_and.reduce([_compare(op, x, y, text) for op, x, y in zip(ops, sides, sides[1:])])
+            steps = zip(ops, sides[:-1], sides[1:], strict=True)
+            return np.logical_and.reduce([_compare(op, x, y, text) for op, x, y in steps])
     raise UserError(f'"{ast.unparse(node)}" in "{text}" is not understood. Use attributes, values, comparisons, '
                     f"and, or, not.")
 

@@ -1,11 +1,13 @@
-"""Pictures and masks as people have them, made square and small: every kind of file that Pillow opens, upright, RGB.
+"""Decoding image files: every kind that Pillow opens, upright, RGB, cropped to a square and made small.
 
-Each function raises a `UserError` whose sentence begins with the file's name, so that whoever reads a thousand files
-can report one and go on.
+All pictures of the user's are decoded here, for `prepare` as for backdrops. Each function raises a `UserError` whose
+sentence has the file's name, so that whoever reads a thousand files can report one and go on.
 """
 
 from __future__ import annotations
 
+import io
+import os
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -18,38 +20,42 @@ MAX_PIXELS = 100_000_000          # a 10,000 x 10,000 photograph takes 300 MB; m
 ENLARGE_AT_MOST = 2               # a picture smaller than half the wanted size would be mostly made up
 
 
-def is_picture(path: Path) -> bool:
-    """Does the name say that this is an image? Hidden files, which systems leave everywhere, are none."""
-    return path.suffix.lower() in Image.registered_extensions() and not path.name.startswith(".") and path.is_file()
+def open_picture(source: str | os.PathLike | bytes, name: str = "") -> Image.Image:
+    """The decoded file, upright as its EXIF data say, in whatever mode it came; animations give their first frame.
 
-
-def open_picture(path: Path) -> Image.Image:
-    """The decoded file, upright as its EXIF data say, in whatever mode it came; animations give their first frame."""
+    source: a file, or the content of one; `name` is what messages call it, in place of the file's name.
+    """
+    if not isinstance(source, bytes):
+        source = Path(source)
+        name = name or source.name
+    name = f'"{name}"' if name else "This picture"
     try:
-        with Image.open(path) as image:
+        with Image.open(io.BytesIO(source) if isinstance(source, bytes) else source) as image:
             width, height = image.size
             if width * height > MAX_PIXELS:
                 raise Image.DecompressionBombError
             image.load()
             return ImageOps.exif_transpose(image)
     except Image.DecompressionBombError:
-        raise UserError(f'"{path.name}" has more than {MAX_PIXELS // 1_000_000} million pixels. Make it smaller '
+        raise UserError(f"{name} has more than {MAX_PIXELS // 1_000_000} million pixels. Make it smaller "
                         f"first.") from None
     except FileNotFoundError:
-        raise UserError(f'"{path.name}" is not there.') from None
+        raise UserError(f'There is no file "{source}".') from None
     except PermissionError:
-        raise UserError(f'"{path.name}" may not be read. Give yourself permission to.') from None
+        raise UserError(f"{name} may not be read. Give yourself permission to.") from None
+    except IsADirectoryError:
+        raise UserError(f"{name} is a folder, not an image.") from None
     except Exception as error:                               # damaged files make Pillow raise nearly anything
         reason = "unknown kind of file" if isinstance(error, Image.UnidentifiedImageError) else str(error)
-        raise UserError(f'"{path.name}" does not decode as an image ({reason}).') from None
+        raise UserError(f"{name} does not decode as an image ({reason}).") from None
 
 
 def as_rgb(image: Image.Image, name: str) -> Image.Image:
-    """Eight-bit RGB: what is transparent lies on white; sixteen-bit grey is scaled; CMYK is converted."""
-    if image.mode.startswith("I"):                           # I;16 and its like, or I: grey with 16 or 32 bits
+    """Eight-bit RGB: what is transparent lies on white; 16-bit gray is scaled; CMYK is converted."""
+    if image.mode.startswith("I"):                           # I;16 and its like, or I: gray with 16 or 32 bits
         values = np.asarray(image).astype(np.int64)
         if values.size and (values.min() < 0 or values.max() > 65_535):
-            raise UserError(f'"{name}" holds numbers from {values.min()} to {values.max()}, not 16-bit grey. '
+            raise UserError(f'"{name}" holds numbers from {values.min()} to {values.max()}, not 16-bit gray. '
                             f"Convert it to 8 bits first.")
         image = Image.fromarray((values / 257).round().astype(np.uint8))
     elif image.mode == "F":
@@ -61,7 +67,7 @@ def as_rgb(image: Image.Image, name: str) -> Image.Image:
 
 
 def square(image: Image.Image) -> Image.Image:
-    """The largest square around the centre."""
+    """The largest square around the center."""
     side = min(image.size)
     left, top = (image.width - side) // 2, (image.height - side) // 2
     return image.crop((left, top, left + side, top + side))

@@ -6,6 +6,7 @@ A mask is uint8 [H, W], the part id of every pixel.
 from __future__ import annotations
 
 import json
+import os
 import re
 from pathlib import Path
 
@@ -17,8 +18,11 @@ from torch import Tensor
 from ssgan_lite.data.decode import square
 from ssgan_lite.errors import UserError
 from ssgan_lite.parts import PARTS
+from ssgan_lite.storage import user_path
 
 ColorTable = dict[tuple[int, int, int], int]        # RGB -> part id
+OTHER_CLASSES = ("Label maps with other classes, such as the 19 of CelebAMask-HQ, are read with --mask-colors TABLE, "
+                 'a JSON file like {"hair": [13, 13, 13], ...} that says which class is which part.')
 
 
 def signed_one_hot(mask: Tensor, n_parts: int) -> Tensor:
@@ -32,9 +36,9 @@ def reduce_masks(masks: np.ndarray, factor: int) -> np.ndarray:
 
     In a plain majority vote thin parts die (of an early pack, two thirds of the earrings at 32 pixels), and a network
     that never sees them never draws them. So a pixel of a thin part counts more (`Part.thin`): a block goes to the
-    part with the largest number of pixels times weight, and where two are equal to the thinner one. Against one other
-    part, eyes, eyebrows, mouth and glasses win a block from 2 of 4 pixels or 7 of 16, earrings from 2 of 4 or 5 of 16.
-    What is kept of every part, with and without the weights, is counted in `data/heads/README.md`.
+    part with the largest number of pixels times weight, and where two are equal to the thinner one. Against one
+    other part, eyes, eyebrows, mouth and glasses win a block from 2 of 4 pixels or 7 of 16, earrings from 2 of 4 or 5
+    of 16. What is kept of every part, with and without the weights, is counted in `data/heads/README.md`.
     """
     if factor == 1:
         return masks
@@ -42,8 +46,8 @@ def reduce_masks(masks: np.ndarray, factor: int) -> np.ndarray:
     small = corners[0].copy()                                                                   # [N, h, w]
     mixed = np.logical_or.reduce([corner != small for corner in corners[1:]])
     voters = np.stack([corner[mixed] for corner in corners])    # [f*f, M]; most blocks are of one part: no vote
-    # `thin` is between 1 and 3: a single pixel of four still loses to three of another part, so thin parts do not grow
-    # into blobs. Candidates from thin to thick: argmax takes the first of equals.
+    # `thin` is between 1 and 3: a single pixel of four still loses to three of another part, so thin parts do not
+    # grow into blobs. Candidates from thin to thick: argmax takes the first of equals.
     order = sorted(PARTS, key=lambda part: -part.thin)
     votes = np.stack([(voters == part.id).sum(0, dtype=np.uint8) * np.float32(part.thin)
                       for part in order])                                                       # [P, M]
@@ -54,7 +58,7 @@ def reduce_masks(masks: np.ndarray, factor: int) -> np.ndarray:
 def shrink_mask(ids: np.ndarray, size: int) -> np.ndarray:
     """The central square of part ids [H, W] at `size` x `size`: uint8 [S, S].
 
-    Nearest neighbour to the next multiple of `size`, then the vote of `reduce_masks`, in which thin parts survive.
+    Nearest neighbor to the next multiple of `size`, then the vote of `reduce_masks`, in which thin parts survive.
     """
     mask = square(Image.fromarray(ids))
     factor = max(1, round(mask.width / size))
@@ -65,24 +69,39 @@ def shrink_mask(ids: np.ndarray, size: int) -> np.ndarray:
 def mask_ids(image: Image.Image, name: str, colors: dict[tuple[int, int, int], int] | None) -> np.ndarray:
     """Part ids [H, W] uint8 of a mask file.
 
-    colors: RGB -> part id. None reads a palette or grey picture as ids, and an RGB picture by the colours of `PARTS`.
+    colors: RGB -> part id; a gray value v is the color (v, v, v). None reads a palette or gray picture as ids, and an
+    RGB picture by the colors of `PARTS`. Where a picture is wholly transparent there is background.
     """
-    if image.mode.startswith("I"):
+    if image.mode in ("LA", "RGBA"):
+        opaque = np.asarray(image.getchannel("A")) > 0                                          # [H, W]
+        return np.where(opaque, mask_ids(_without_alpha(image, opaque), name, colors), PARTS["background"].id)
+    if image.mode.startswith("I"):                           # 16 or 32 bits: a label map
         ids = np.asarray(image).astype(np.int64)
+        if colors is not None and (not ids.size or 0 <= ids.min() <= ids.max() <= 255):
+            return _by_color(np.stack([ids] * 3, -1).astype(np.uint8), name, colors)
     elif colors is None and image.mode in ("P", "L", "1"):
         _check_palette(image, name)
         ids = np.asarray(image).astype(np.uint8)
     else:
         return _by_color(np.asarray(image.convert("RGB")), name, colors or {part.color: part.id for part in PARTS})
-    if ids.size and ids.max() >= len(PARTS):
-        row, column = np.argwhere(ids >= len(PARTS))[0]
+    if ids.size and (ids.min() < 0 or ids.max() >= len(PARTS)):
+        row, column = np.argwhere((ids < 0) | (ids >= len(PARTS)))[0]
         raise UserError(f'The mask "{name}" has class {ids[row, column]} (at column {column}, row {row}); the '
-                        f"vocabulary ends at {len(PARTS) - 1} ({PARTS[-1].name}).")
+                        f"vocabulary ends at {len(PARTS) - 1} ({PARTS[-1].name}). {OTHER_CLASSES}")
     return ids.astype(np.uint8)
 
 
+def _without_alpha(image: Image.Image, opaque: np.ndarray) -> Image.Image:
+    """An LA or RGBA picture without its alpha; what was transparent takes the value of some opaque pixel."""
+    values = np.asarray(image)[..., :-1].copy()                                                 # [H, W, 1 or 3]
+    if not opaque.any():
+        return Image.new("L", image.size)
+    values[~opaque] = values[opaque][0]
+    return Image.fromarray(values.squeeze(-1) if values.shape[-1] == 1 else values)
+
+
 def _check_palette(image: Image.Image, name: str) -> None:
-    """Editors renumber palettes. Where colours are those of `PARTS` but sit at other ids, ids would be wrong."""
+    """Editors renumber palettes. Where colors are those of `PARTS` but sit at other ids, ids would be wrong."""
     if image.mode != "P":
         return
     palette = image.getpalette("RGB") or []
@@ -92,8 +111,8 @@ def _check_palette(image: Image.Image, name: str) -> None:
     wrong = [(id_, part) for id_, part in shown if part is not None and part.id != id_]
     if wrong and all(part is not None for _, part in shown):
         id_, part = wrong[0]
-        raise UserError(f'The mask "{name}" has the colour of {part.name} at number {id_} of its palette, not '
-                        f"{part.id}: an editor has renumbered it. Add --mask-colors parts to read colours instead.")
+        raise UserError(f'The mask "{name}" has the color of {part.name} at number {id_} of its palette, not '
+                        f"{part.id}: an editor has renumbered it. Add --mask-colors parts to read colors instead.")
 
 
 def _by_color(pixels: np.ndarray, name: str, colors: dict[tuple[int, int, int], int]) -> np.ndarray:
@@ -104,28 +123,33 @@ def _by_color(pixels: np.ndarray, name: str, colors: dict[tuple[int, int, int], 
     unknown = [value for value in values.tolist() if value not in known]
     if unknown:
         row, column = np.argwhere(codes == unknown[0])[0]
-        raise UserError(f'The mask "{name}" has the colour {tuple(pixels[row, column].tolist())} at column {column}, '
-                        f"row {row}, which is not in the table of colours; save masks without smoothing or JPEG.")
+        raise UserError(f'The mask "{name}" has the color {tuple(pixels[row, column].tolist())} at column {column}, '
+                        f"row {row}, which is not in the table of colors. Add it to the table, or save masks without "
+                        f"smoothing and not as JPEG. {OTHER_CLASSES}")
     return np.array([known[value] for value in values.tolist()], np.uint8)[positions.reshape(codes.shape)]
 
 
-def read_table(path: Path) -> ColorTable:
-    """A JSON table from parts to colours, as RGB -> part id."""
+def read_table(path: str | os.PathLike) -> ColorTable:
+    """A JSON table from parts to colors, as RGB -> part id; a part may have several colors:
+
+        {"hair": [136, 46, 114], "hat": "#44aa55", "background": ["#000000", "#222222"]}
+    """
+    path = user_path(path)
     try:
-        entries = json.loads(path.read_text(encoding="utf-8"))
+        entries = json.loads(path.read_bytes())        # of bytes: UTF-8 or UTF-16, with a byte order mark or without
     except OSError as error:
-        raise UserError(f'The table of colours "{path}" cannot be read: {error.strerror}.') from None
+        raise UserError(f'The table of colors "{path}" cannot be read: {error.strerror}.') from None
     except ValueError as error:
-        raise UserError(f'The table of colours "{path}" is not JSON ({error}).') from None
+        raise UserError(f'The table of colors "{path}" is not JSON ({error}).') from None
     if not isinstance(entries, dict) or not entries:
-        raise UserError(f'The table of colours "{path}" must be of the form {{"hair": [136, 46, 114], ...}}.')
+        raise UserError(f'The table of colors "{path}" must be of the form {{"hair": [136, 46, 114], ...}}.')
     table: ColorTable = {}
     for part, colors in entries.items():
         several = isinstance(colors, list) and colors and not all(isinstance(entry, int) for entry in colors)
         for value in colors if several else [colors]:
             color = _color(value, part, path)
             if table.get(color, PARTS[part].id) != PARTS[part].id:
-                raise UserError(f'The table of colours "{path}" gives {color} to {PARTS[table[color]].name} and to '
+                raise UserError(f'The table of colors "{path}" gives {color} to {PARTS[table[color]].name} and to '
                                 f"{part}.")
             table[color] = PARTS[part].id                     # an unknown part is a UserError with the nearest one
     return table
@@ -136,5 +160,5 @@ def _color(value: object, part: str, path: Path) -> tuple[int, int, int]:
         return tuple(bytes.fromhex(value[1:]))
     if isinstance(value, list) and len(value) == 3 and all(type(v) is int and 0 <= v <= 255 for v in value):
         return tuple(value)
-    raise UserError(f'The table of colours "{path}" gives {part} the colour {json.dumps(value)}. Write [136, 46, '
+    raise UserError(f'The table of colors "{path}" gives {part} the color {json.dumps(value)}. Write [136, 46, '
                     f'114] or "#882e72".')

@@ -1,8 +1,8 @@
-"""Making a prepared data set (`prepared.py`) from files that people have: checked face by face, resumable, complete.
+"""Making a prepared data set (`prepared.py`) from the user's files: checked face by face, resumable, accounted for.
 
-What has been decided about each face is a line of `journal.jsonl`, written after its pixels, so a run that was
-stopped at any moment goes on with the next face. A face that cannot be used stops the run or is left out with its
-reason, as the user chose; nothing is left out without a line in the report.
+What became of each face is a line of `journal.jsonl`, written after its pixels, so a run that was stopped at any
+moment goes on with the next face. A face that cannot be used stops the run or is left out with its reason, as the
+user chose. Nothing is left out without a line in the report, which also counts all files that were not read.
 """
 
 from __future__ import annotations
@@ -20,11 +20,12 @@ from pathlib import Path
 import numpy as np
 from tqdm.auto import tqdm
 
+from ssgan_lite.data.listing import count_skipped, in_words
 from ssgan_lite.data.memory import size_in_words
 from ssgan_lite.data.prepared import DESCRIPTION, FORMAT, JOURNAL
 from ssgan_lite.errors import UserError
 from ssgan_lite.parts import PARTS
-from ssgan_lite.storage import atomic_write, explain, sha256
+from ssgan_lite.storage import atomic_write, claim_folder, explain, sha256, user_path, write_text
 
 REPORT = "report.txt"
 
@@ -42,44 +43,57 @@ class Plan:
     options: dict = field(default_factory=dict)   # what else decides the result; a resumed run must have the same
     attributes: dict[str, np.ndarray] = field(default_factory=dict)  # each in the order train + val
     ignored: list[str] = field(default_factory=list)               # images and masks that belong to no face
+    skipped: list[tuple[str, str]] = field(default_factory=list)   # other files that are not read, and why
 
     @property
     def names(self) -> list[str]:
         return self.train + self.val
 
 
-def prepare(plan: Plan, out: Path, skip_bad: bool = False, quiet: bool = False) -> dict:
+def prepare(plan: Plan, out: str | os.PathLike, skip_bad: bool = False, quiet: bool = False) -> dict:
     """Write the prepared data set into the folder `out`, or go on with it; returns what `dataset.json` says.
 
     A bad face is a `UserError` with its name and reason, after which the same command goes on from there; with
-    `skip_bad` it is left out and listed in the report.
+    `skip_bad` it is left out and listed in the report. While this runs, `out` is refused to every other process.
     """
-    try:
-        out.mkdir(parents=True, exist_ok=True)
-        decided = _begin(plan, out, skip_bad)
-        with _Rows(out / "images.npy", (3, plan.size, plan.size)) as images, \
-                _Rows(out / "masks.npy", (plan.size, plan.size)) if plan.masks else _Nothing() as masks, \
-                open(out / JOURNAL, "a", encoding="utf-8", newline="\n") as journal:
-            kept = sum(reason is None for reason in decided.values())
-            images.keep(kept)
-            masks.keep(kept)
-            names = plan.names[len(decided):]
-            with tqdm(total=len(plan.names), initial=len(decided), unit="face", disable=quiet) as bar:
-                for name, result in _read_all(plan.read, names):
-                    reason = str(result) if isinstance(result, UserError) else None
-                    if reason and not skip_bad:
-                        raise UserError(f"{reason} Mend or remove it and give the same command again, which goes on "
+    out = user_path(out)
+    if not plan.names:
+        raise UserError("There is nothing to prepare.")
+    with claim_folder(out):
+        try:
+            decided = _begin(plan, out, skip_bad)
+            _read_faces(plan, out, decided, skip_bad, quiet)
+            return _finish(plan, out, decided)
+        except OSError as error:
+            raise UserError(explain(error, out / "images.npy")) from error
+
+
+def _read_faces(plan: Plan, out: Path, decided: dict[str, dict], skip_bad: bool, quiet: bool) -> None:
+    """Read the faces that are not in `decided` yet; add their pixels to the arrays and a line for each to it."""
+    with _Rows(out / "images.npy", (3, plan.size, plan.size)) as images, \
+            _Rows(out / "masks.npy", (plan.size, plan.size)) if plan.masks else _Nothing() as masks, \
+            open(out / JOURNAL, "a", encoding="utf-8", newline="\n") as journal:
+        kept = sum(entry["left_out"] is None for entry in decided.values())
+        images.keep(kept)
+        masks.keep(kept)
+        names = plan.names[len(decided):]
+        with tqdm(total=len(plan.names), initial=len(decided), unit="face", disable=quiet) as bar:
+            for name, result in _read_all(plan.read, names):
+                entry = {"name": name, "left_out": None}
+                if isinstance(result, UserError):
+                    if not skip_bad:
+                        raise UserError(f"{result} Mend or remove it and give the same command again, which goes on "
                                         f"from here; or add --skip-bad to leave such faces out.")
-                    if reason is None:
-                        images.add(result[0])
-                        masks.add(result[1])
-                    decided[name] = reason
-                    journal.write(json.dumps({"name": name, "left_out": reason}) + "\n")
-                    journal.flush()
-                    bar.update()
-        return _finish(plan, out, decided)
-    except OSError as error:
-        raise UserError(explain(error, out / "images.npy")) from error
+                    entry["left_out"] = str(result)
+                else:
+                    image, mask = result
+                    images.add(image)
+                    masks.add(mask)
+                    entry["parts"] = [] if mask is None else np.unique(mask).tolist()
+                decided[name] = entry
+                journal.write(json.dumps(entry) + "\n")
+                journal.flush()
+                bar.update()
 
 
 def _read_all(read: Callable, names: list[str]) -> Iterator[tuple[str, tuple | UserError]]:
@@ -95,13 +109,14 @@ def _read_all(read: Callable, names: list[str]) -> Iterator[tuple[str, tuple | U
         warnings.simplefilter("ignore")                  # Pillow on large files (we have our own limit) and odd EXIF
         for start in range(0, len(names), 8 * jobs):     # a bounded number of faces waits to be written
             chunk = names[start:start + 8 * jobs]
-            yield from zip(chunk, pool.map(attempt, chunk))
+            yield from zip(chunk, pool.map(attempt, chunk), strict=True)
 
 
-def _begin(plan: Plan, out: Path, skip_bad: bool) -> dict[str, str | None]:
-    """Name -> reason (None: kept) of what an earlier run has decided; all is checked before anything is done."""
-    if not plan.names:
-        raise UserError("There is nothing to prepare.")
+def _begin(plan: Plan, out: Path, skip_bad: bool) -> dict[str, dict]:
+    """Name -> line of the journal: what an earlier run has decided. All is checked before anything is done.
+
+    A line is {"name": ..., "left_out": reason or None, "parts": ids in the mask of a face that was kept}.
+    """
     if (out / DESCRIPTION).exists():
         raise UserError(f'"{out}" already holds a prepared data set. Choose another --out, or delete the folder '
                         f"first.")
@@ -113,8 +128,7 @@ def _begin(plan: Plan, out: Path, skip_bad: bool) -> dict[str, str | None]:
     if not (out / JOURNAL).exists():
         if any(out.iterdir()):
             raise UserError(f'"{out}" is not empty. Choose another --out.')
-        with atomic_write(out / JOURNAL) as temporary:
-            temporary.write_text(json.dumps(head) + "\n", encoding="utf-8", newline="\n")
+        write_text(out / JOURNAL, json.dumps(head) + "\n")
     # A line that was cut in two belongs to a face that is read again.
     lines = (out / JOURNAL).read_text(encoding="utf-8").splitlines(keepends=True)
     whole = [line for line in lines if line.endswith("\n")]
@@ -122,7 +136,9 @@ def _begin(plan: Plan, out: Path, skip_bad: bool) -> dict[str, str | None]:
         (out / JOURNAL).write_text("".join(whole), encoding="utf-8", newline="\n")
     try:
         before, *entries = map(json.loads, whole)
-        decided = {entry["name"]: entry["left_out"] for entry in entries}
+        decided = {entry["name"]: entry for entry in entries}
+        if not all(entry["left_out"] or isinstance(entry["parts"], list) for entry in entries):
+            raise ValueError
     except (ValueError, KeyError, TypeError):
         raise UserError(f'"{out / JOURNAL}" is damaged. Delete "{out}" and start again.') from None
     # JSON knows no tuples: compare what would be read back.
@@ -133,7 +149,7 @@ def _begin(plan: Plan, out: Path, skip_bad: bool) -> dict[str, str | None]:
     if list(decided) != plan.names[:len(decided)]:
         raise UserError(f'"{out}" holds an unfinished preparation of other files: some were added or removed since. '
                         f"Delete the folder, or choose another --out.")
-    left_out = [name for name, reason in decided.items() if reason]
+    left_out = [name for name, entry in decided.items() if entry["left_out"]]
     if left_out and not skip_bad:
         raise UserError(f'The unfinished preparation in "{out}" has left out {len(left_out)} faces ({left_out[0]} '
                         f"first). Go on with --skip-bad, or delete the folder to start again.")
@@ -145,29 +161,32 @@ def _begin(plan: Plan, out: Path, skip_bad: bool) -> dict[str, str | None]:
     return decided
 
 
-def _finish(plan: Plan, out: Path, decided: dict[str, str | None]) -> dict:
+def _finish(plan: Plan, out: Path, decided: dict[str, dict]) -> dict:
     """Name the arrays as they are to be called, write what they are, and `dataset.json` last."""
-    kept = [name for name, reason in decided.items() if reason is None]
-    left_out = {name: reason for name, reason in decided.items() if reason}
+    left_out = {name: entry["left_out"] for name, entry in decided.items() if entry["left_out"]}
+    kept = [name for name in decided if name not in left_out]
     if not kept:
         raise UserError(f"None of the {len(decided)} faces can be used. The first: {next(iter(left_out.values()))}")
     files = ["images.npy"] + ["masks.npy"] * plan.masks + ["attributes.npz"] * bool(plan.attributes)
     for name in ("images.npy", "masks.npy")[:1 + plan.masks]:
         os.replace(out / f"{name}.part", out / name)
     if plan.attributes:
-        rows = np.array([decided[name] is None for name in plan.names])
+        rows = np.array([name not in left_out for name in plan.names])
         with atomic_write(out / "attributes.npz") as temporary, open(temporary, "wb") as file:
             np.savez_compressed(file, **{name: values[rows] for name, values in plan.attributes.items()})
     n_train = len(set(plan.train) & set(kept))
+    parts_of = {name: set(decided[name]["parts"]) for name in kept} if plan.masks else {}
     about = {
         "format": FORMAT, "source": plan.source, "size": plan.size, "parts": list(PARTS.names), "masks": plan.masks,
         "options": plan.options, "train": n_train, "names": kept, "left_out": left_out, "ignored": plan.ignored,
+        "not_read": count_skipped(plan.skipped),
+        "part_counts": {part.name: sum(part.id in parts for parts in parts_of.values()) for part in PARTS
+                        if plan.masks},
+        "empty_masks": [name for name, parts in parts_of.items() if parts <= {PARTS["background"].id}],
         "files": {name: {"bytes": (out / name).stat().st_size, "sha256": sha256(out / name)} for name in files},
     }
-    with atomic_write(out / REPORT) as temporary:
-        temporary.write_text(report(about), encoding="utf-8")
-    with atomic_write(out / DESCRIPTION) as temporary:
-        temporary.write_text(json.dumps(about, indent=1) + "\n", encoding="utf-8", newline="\n")
+    write_text(out / REPORT, report(about))
+    write_text(out / DESCRIPTION, json.dumps(about, indent=1) + "\n")
     (out / JOURNAL).unlink()
     return about
 
@@ -181,7 +200,19 @@ def report(about: dict) -> str:
     lines += [f"  {name}: {reason}" for name, reason in about["left_out"].items()]
     if about["ignored"]:
         lines += [f"{len(about['ignored']):,} files belong to no face:", *(f"  {name}" for name in about["ignored"])]
-    return "\n".join(lines) + "\n"
+    if about["not_read"]:
+        count = sum(entry["count"] for entry in about["not_read"])
+        lines += [f"Not read: {count:,} files or folders.", *(f"  {line}" for line in in_words(about["not_read"]))]
+    if about["masks"]:
+        seen = {name: count for name, count in about["part_counts"].items() if count}
+        unseen = [name for name in about["part_counts"] if name not in seen]
+        lines.append(f"Faces with each part: {', '.join(f'{name} {count:,}' for name, count in seen.items())}."
+                     + f" In no face: {', '.join(unseen)}." * bool(unseen))
+    if empty := about["empty_masks"]:
+        lines.append(f"Warning: {len(empty):,} mask{'s have' if len(empty) > 1 else ' has'} nothing but background: "
+                     f"{', '.join(empty[:5])}{', ...' if len(empty) > 5 else ''}. Are these masks of parts?")
+    # File names may hold bytes that are no UTF-8; they are shown as \udc.. .
+    return ("\n".join(lines) + "\n").encode("utf-8", "backslashreplace").decode()
 
 
 class _Rows:

@@ -3,7 +3,7 @@
     images.npy        uint8 [N, 3, S, S]
     masks.npy         uint8 [N, S, S], the part id of every pixel; absent if the images came without masks
     attributes.npz    one array [N] for each attribute; absent if there are none
-    dataset.json      what this is: size, names, parts, split, what was left out and why, SHA-256 sums
+    dataset.json      what this is: size, names, parts, split, what was not read or left out and why, SHA-256 sums
     report.txt        the same for people
 
 Faces for training come first, those for validation after them, so both are slices. `dataset.json` is written last:
@@ -26,7 +26,7 @@ from ssgan_lite.errors import UserError
 from ssgan_lite.parts import PARTS
 from ssgan_lite.storage import sha256
 
-FORMAT = 1
+FORMAT = 2
 DESCRIPTION = "dataset.json"
 JOURNAL = "journal.jsonl"          # there while a folder is being prepared
 MAP_ABOVE = 4_000_000_000          # bytes: what is larger is mapped

@@ -32,6 +32,7 @@ from ssgan_lite.data.masks import reduce_masks
 from ssgan_lite.data.memory import check_fits
 from ssgan_lite.errors import UserError
 from ssgan_lite.parts import PARTS
+from ssgan_lite.storage import atomic_write
 
 FULL_SIZE = 128
 SIZES = (128, 64, 32)
@@ -50,10 +51,10 @@ def load(size: int = 64, split: str = "train", pack: str = "heads") -> Dataset:
     with ThreadPoolExecutor(min(4, os.cpu_count() or 1)) as pool:
         shards = list(pool.map(lambda path: read_shard(assets.verify(path), size, split), paths))
     names = shards[0][3]
-    for path, shard in zip(paths, shards):
+    for path, shard in zip(paths, shards, strict=True):
         if shard[3].keys() != names.keys():
             raise UserError(f'"{path}" has other attributes than "{paths[0]}": they are from different packs.')
-    images, masks, seeds, _ = (list(column) for column in zip(*shards))
+    images, masks, seeds, _ = (list(column) for column in zip(*shards, strict=True))
     attributes = {name: np.concatenate([shard[3][name] for shard in shards]) for name in names}
     return Dataset(torch.from_numpy(np.concatenate(images)), torch.from_numpy(np.concatenate(masks)), attributes,
                    np.concatenate(seeds), source=pack)
@@ -124,7 +125,5 @@ def write_shard(path: Path, images: Sequence[bytes], masks: np.ndarray, seeds: n
         "maker_version": np.array(maker_version),
         **{f"attr_{name}": values for name, values in attributes.items()},
     }
-    unfinished = path.with_name(path.name + ".tmp")
-    with open(unfinished, "wb") as file:
+    with atomic_write(path) as temporary, open(temporary, "wb") as file:
         np.savez_compressed(file, **arrays)
-    os.replace(unfinished, path)
