@@ -13,6 +13,7 @@ from PIL import Image
 from ssgan_lite.cli import main
 from ssgan_lite.data import folder, open_dataset, prepare
 from ssgan_lite.data.masks import shrink_mask
+from ssgan_lite.edit.backdrop import image_backdrop
 from ssgan_lite.errors import UserError
 from ssgan_lite.parts import PARTS
 
@@ -67,6 +68,40 @@ def test_grey_sixteen_bits_one_bit_and_cmyk(tmp_path: Path) -> None:
         read(save(tmp_path / "f.tif", Image.fromarray(np.zeros((64, 64), np.float32))))
 
 
+def odd_pictures() -> dict[str, tuple[Image.Image, dict]]:
+    """Pictures that a decoder easily gets wrong, with the options they are saved with."""
+    hidden = Image.new("RGBA", (64, 64), (*RED, 0))
+    hidden.paste((0, 0, 255, 255), (0, 0, 32, 64))
+    palette = Image.new("P", (64, 64), 1)
+    palette.putpalette([0, 0, 0, *RED])
+    rotated = Image.new("RGB", (64, 64), "white")
+    rotated.paste(RED, (0, 0, 64, 32))
+    exif = Image.Exif()
+    exif[0x0112] = 6
+    return {"16-bit.png": (Image.fromarray(np.full((64, 64), 77 * 257, np.uint16)), {}),
+            "16-bit.tif": (Image.fromarray(np.full((64, 64), 77 * 257, np.uint16)), {}),
+            "transparent.png": (hidden, {}), "gray-transparent.png": (Image.new("LA", (64, 64), (9, 0)), {}),
+            "palette.png": (palette, {"transparency": 1}), "one-bit.png": (Image.new("1", (64, 64), 1), {}),
+            "cmyk.jpg": (Image.new("CMYK", (64, 64), (0, 200, 200, 50)), {}), "turned.jpg": (rotated, {"exif": exif})}
+
+
+@pytest.mark.parametrize("name", odd_pictures())
+def test_backdrops_are_decoded_as_prepare_does(tmp_path: Path, name: str) -> None:
+    image, options = odd_pictures()[name]
+    path = save(tmp_path / name, image, **options)
+    wanted = read(path)
+    for source in (path, str(path), path.read_bytes(), Image.open(path)):
+        pixels = image_backdrop(source, 32).pixels
+        assert np.abs((pixels.numpy() + 1) * 127.5 - wanted).max() < 1, type(source)
+
+
+def test_arrays_are_backdrops_too() -> None:
+    deep = image_backdrop(np.full((8, 8), 77 * 257, np.uint16), 4).pixels
+    assert np.allclose(deep, 77 / 127.5 - 1, atol=1e-6)
+    with pytest.raises(UserError, match="not an image"):
+        image_backdrop(np.zeros((8, 8, 3), np.float64), 4)
+
+
 @pytest.mark.filterwarnings("ignore:Image size")
 def test_huge_and_tiny(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     assert read(save(tmp_path / "small.png", Image.new("RGB", (20, 17), RED))).shape == (3, 32, 32)      # enlarged
@@ -82,14 +117,14 @@ def test_huge_and_tiny(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
 
 def test_files_that_do_not_decode(tmp_path: Path) -> None:
     (tmp_path / "text.png").write_text("not a picture")
-    with pytest.raises(UserError, match='"text.png" does not decode as an image .unknown kind'):
+    with pytest.raises(UserError, match='"text.png" is not an image.*unknown kind'):
         read(tmp_path / "text.png")
     rng = np.random.default_rng(0)
     whole = save(tmp_path / "cut.png", Image.fromarray(rng.integers(0, 255, (64, 64, 3), np.uint8)))
     content = whole.read_bytes()
     for length in (10, 60, len(content) // 2):
         whole.write_bytes(content[:length])
-        with pytest.raises(UserError, match='"cut.png" does not decode'):
+        with pytest.raises(UserError, match='"cut.png" is not an image'):
             read(whole)
 
 
@@ -223,7 +258,7 @@ def test_nothing_usable(tmp_path: Path) -> None:
     with pytest.raises(UserError, match="no folder"):
         folder.plan(tmp_path / "nowhere")
     (tmp_path / "a.png").write_text("nothing")
-    with pytest.raises(UserError, match="None of the 1 faces can be used. The first: \"a.png\" does not decode"):
+    with pytest.raises(UserError, match="None of the 1 faces can be used. The first: \"a.png\" is not an image"):
         prepare.prepare(folder.plan(tmp_path), tmp_path / "out", skip_bad=True, quiet=True)
     with pytest.raises(UserError, match="there is no --masks"):
         folder.plan(tmp_path, mask_colors="parts")

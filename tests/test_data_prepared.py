@@ -121,14 +121,14 @@ def spoil_mask_values(root: Path) -> None:
 
 
 @pytest.mark.parametrize("spoil, message", [
-    (lambda root: (root / celebamask.IMAGES / "2000.jpg").write_bytes(b"nothing"), '"2000.jpg" does not decode'),
+    (lambda root: (root / celebamask.IMAGES / "2000.jpg").write_bytes(b"nothing"), '"2000.jpg" is not an image'),
     (lambda root: (path := root / celebamask.IMAGES / "2000.jpg").write_bytes(path.read_bytes()[:-1000]),
-     '"2000.jpg" does not decode'),
+     '"2000.jpg" is not an image'),
     (lambda root: (root / celebamask.IMAGES / "2000.jpg").unlink(), '"2000.jpg" is not in CelebA-HQ-img'),
     (spoil_missing_masks, '"2000.jpg" has no mask of its parts: "1/02000_skin.png"'),
     (lambda root: (root / celebamask.MASKS / "1" / "02000_skin.png").unlink(), '"2000.jpg" has no mask of its skin'),
     (lambda root: (root / celebamask.MASKS / "1" / "02000_hair.png").write_bytes(b"PNG"),
-     '"02000_hair.png" does not decode'),
+     '"02000_hair.png" is not an image'),
     (spoil_other_mask_size, '"02000_hair.png" is 256 x 256 pixels, but "02000_skin.png"'),
     (spoil_aspect, '"2000.jpg" is 1024 x 768 pixels, but its mask'),
     (spoil_name_of_part, '"02000_hiar.png" is of no known part. Did you mean "hair"'),

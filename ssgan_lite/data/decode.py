@@ -6,6 +6,7 @@ sentence has the file's name, so that whoever reads a thousand files can report 
 
 from __future__ import annotations
 
+import contextlib
 import io
 import os
 from collections.abc import Sequence
@@ -20,17 +21,20 @@ MAX_PIXELS = 100_000_000          # a 10,000 x 10,000 photograph takes 300 MB; m
 ENLARGE_AT_MOST = 2               # a picture smaller than half the wanted size would be mostly made up
 
 
-def open_picture(source: str | os.PathLike | bytes, name: str = "") -> Image.Image:
-    """The decoded file, upright as its EXIF data say, in whatever mode it came; animations give their first frame.
+Source = str | os.PathLike | bytes | Image.Image | np.ndarray       # a file, the content of one, or what is decoded
 
-    source: a file, or the content of one; `name` is what messages call it, in place of the file's name.
+
+def open_picture(source: Source) -> Image.Image:
+    """The decoded picture, upright as its EXIF data say, in whatever mode it came; animations give their first frame.
+
+    Arrays are uint8 or uint16 [H, W], or uint8 [H, W, 3 or 4].
     """
-    if not isinstance(source, bytes):
-        source = Path(source)
-        name = name or source.name
-    name = f'"{name}"' if name else "This picture"
+    name = f'"{Path(source).name}"' if isinstance(source, (str, os.PathLike)) else "This picture"
     try:
-        with Image.open(io.BytesIO(source) if isinstance(source, bytes) else source) as image:
+        if isinstance(source, np.ndarray):
+            return Image.fromarray(source)
+        content = io.BytesIO(source) if isinstance(source, bytes) else source
+        with contextlib.nullcontext(source) if isinstance(source, Image.Image) else Image.open(content) as image:
             width, height = image.size
             if width * height > MAX_PIXELS:
                 raise Image.DecompressionBombError
@@ -47,11 +51,11 @@ def open_picture(source: str | os.PathLike | bytes, name: str = "") -> Image.Ima
         raise UserError(f"{name} is a folder, not an image.") from None
     except Exception as error:                               # damaged files make Pillow raise nearly anything
         reason = "unknown kind of file" if isinstance(error, Image.UnidentifiedImageError) else str(error)
-        raise UserError(f"{name} does not decode as an image ({reason}).") from None
+        raise UserError(f"{name} is not an image, or a damaged one ({reason}).") from None
 
 
 def as_rgb(image: Image.Image, name: str) -> Image.Image:
-    """Eight-bit RGB: what is transparent lies on white; 16-bit gray is scaled; CMYK is converted."""
+    """8-bit RGB: what is transparent lies on white; 16-bit gray is scaled; CMYK is converted."""
     if image.mode.startswith("I"):                           # I;16 and its like, or I: gray with 16 or 32 bits
         values = np.asarray(image).astype(np.int64)
         if values.size and (values.min() < 0 or values.max() > 65_535):

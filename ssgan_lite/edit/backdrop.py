@@ -1,12 +1,11 @@
 """Another background: a colour, or an image of one's own, laid behind the face.
 
-The generator's own background is a part like any other and can be exchanged through its codes. What comes from outside
-is not in the range of its codes, so it is composed with the finished picture: with the mask as a stencil.
+The generator's own background is a part like any other and can be exchanged through its codes. What comes from
+outside is not in the range of its codes, so it is composed with the finished picture: with the mask as a stencil.
 """
 
 from __future__ import annotations
 
-import io
 import os
 import warnings
 from dataclasses import dataclass
@@ -18,7 +17,9 @@ from PIL import Image, ImageColor, ImageOps
 from torch import Tensor
 from torch.nn import functional as F
 
+from ssgan_lite.data.decode import Source, as_rgb, open_picture
 from ssgan_lite.errors import UserError
+from ssgan_lite.storage import user_path
 
 
 @dataclass(frozen=True, eq=False)
@@ -75,23 +76,16 @@ def colour_backdrop(colour: str) -> Backdrop:
     return Backdrop(torch.tensor(rgb).view(3, 1, 1) / 127.5 - 1, str(colour))
 
 
-def image_backdrop(source: str | os.PathLike | bytes | Image.Image | np.ndarray, size: int) -> Backdrop:
-    """From an image file (its bytes, a Pillow image, an array), cut to a square about its centre: [3, size, size]."""
-    name = Path(source).name if isinstance(source, (str, os.PathLike)) else "a picture"
-    try:
-        with warnings.catch_warnings(action="ignore"):          # of damaged files; the picture itself is seen at once
-            if isinstance(source, np.ndarray):
-                picture = Image.fromarray(source)
-            elif isinstance(source, Image.Image):
-                picture = source
-            else:
-                picture = Image.open(io.BytesIO(source) if isinstance(source, bytes) else source)
-            picture = ImageOps.exif_transpose(picture).convert("RGB")
-    except FileNotFoundError:
-        raise UserError(f'There is no file "{source}".') from None
-    except Exception:       # decoders of damaged files raise errors of many kinds
-        what = f'"{name}"' if name != "a picture" else "This file"
-        raise UserError(f"{what} is not an image that can be read. PNG, JPEG and WebP can.") from None
+def image_backdrop(source: Source, size: int) -> Backdrop:
+    """From an image file (its bytes, a Pillow image, an array), cut to a square about its center: [3, size, size].
+
+    Decoded as `prepare` does it: upright, 16-bit gray scaled, what is transparent on white.
+    """
+    if isinstance(source, (str, os.PathLike)):
+        source = user_path(source)
+    name = source.name if isinstance(source, Path) else "a picture"
+    with warnings.catch_warnings(action="ignore"):              # of damaged files; the picture itself is seen at once
+        picture = as_rgb(open_picture(source), name)
     picture = ImageOps.fit(picture, (size, size), Image.Resampling.LANCZOS)
     pixels = torch.from_numpy(np.asarray(picture, np.float32).transpose(2, 0, 1).copy())
     return Backdrop(pixels / 127.5 - 1, name)
