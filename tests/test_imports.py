@@ -21,6 +21,7 @@ LEVELS = [
     {"pictures", "official"},
     {"features", "weights"},
     {"train", "edit", "measure"},
+    {"invert"},
     {"editor", "doctor"},
     {"course"},
     {"cli"},

@@ -272,11 +272,14 @@ def _look(photo: Image.Image, transforms: Tensor, parser: Parser) -> list[_Found
     """What the parser sees in every window, in the window's own coordinates; None where it is no face."""
     images = torch.stack([to_tensor(crop(photo, transform.numpy(), parser.size)) for transform in transforms])
     seen = torch.softmax(parser(images), 1)                                                    # [K, P, 64, 64]
-    mirrored = torch.softmax(parser(images.flip(-1)), 1).flip(-1)
-    consistency = (seen * mirrored).sum(1).mean((1, 2)).tolist()
-    points = [points_of_mask(ids) for ids in seen.argmax(1)]
-    return [_Found(*found, same) if found and found[1] < TOLERANCE else None
-            for found, same in zip(points, consistency, strict=True)]
+    found: list = [points_of_mask(ids) for ids in seen.argmax(1)]
+    rows = [row for row, points in enumerate(found) if points is not None and points[1] < TOLERANCE]
+    result: list[_Found | None] = [None] * len(found)
+    if rows:
+        mirrored = torch.softmax(parser(images[rows].flip(-1)), 1).flip(-1)
+        for row, same in zip(rows, (seen[rows] * mirrored).sum(1).mean((1, 2)).tolist(), strict=True):
+            result[row] = _Found(*found[row], same)
+    return result
 
 
 def points_of_mask(ids: Tensor) -> tuple[Landmarks, float] | None:

@@ -10,10 +10,10 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from ssgan_lite.features import EfficientNetLite0
+from ssgan_lite.features import FrozenFeatures
 
 SHARPNESS = 4.0         # mask scores are trained towards +1 and -1; so many times larger they are log-probabilities
-VIEW = 128              # pixels that the feature network sees
+MAPS = 3                # feature maps that are compared: at strides 4, 8 and 16 of the picture at 128 pixels
 
 
 class PictureDistance(nn.Module):
@@ -27,22 +27,13 @@ class PictureDistance(nn.Module):
         super().__init__()
         self.pixels, self.features = pixels, features
         self.register_buffer("target", target)
-        self.network = (network or EfficientNetLite0().to(target.device)) if features else None
+        self.network = (network or FrozenFeatures().to(target.device)) if features else None
         with torch.no_grad():
             self.target_maps = self.maps(target) if features else []
 
     def maps(self, images: Tensor) -> list[Tensor]:
-        """Unit feature vectors at strides 4, 8 and 16 of the picture at 128 pixels. [N, C, h, w] each"""
-        x = images.clamp(-1.2, 1.2)
-        if x.shape[-1] != VIEW:
-            x = F.interpolate(x, size=VIEW, mode="bilinear", antialias=x.shape[-1] > VIEW)
-        network, found = self.network.network, []
-        x = network._swish(network._bn0(network._conv_stem(x * (127.5 / 128) + 0.5 / 128)))
-        for index, block in enumerate(network._blocks[:11]):
-            x = block(x)
-            if index in (2, 4, 10):
-                found.append(F.normalize(x, dim=1))
-        return found
+        """Unit feature vectors at every position of the maps: [N, C, h, w] each."""
+        return [F.normalize(x, dim=1) for x in self.network(images.clamp(-1.2, 1.2), MAPS)]
 
     def forward(self, images: Tensor) -> Tensor:
         """[N, 3, R, R] -> [N]"""
