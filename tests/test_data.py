@@ -11,7 +11,7 @@ import torch
 from PIL import Image
 
 from ssgan_lite import assets
-from ssgan_lite.data import Dataset, open_dataset, shards
+from ssgan_lite.data import Dataset, data_sum, open_dataset, shards
 from ssgan_lite.data.masks import reduce_masks
 from ssgan_lite.errors import UserError
 from ssgan_lite.parts import PARTS
@@ -72,6 +72,26 @@ def test_thin_parts_survive_at_32() -> None:
 def test_wrong_words(arguments: tuple, message: str) -> None:
     with pytest.raises(UserError, match=message):
         open_dataset(*arguments)
+
+
+def test_range_of_seeds_stays_the_same_while_the_pack_grows(all_heads: Dataset) -> None:
+    few = open_dataset("heads:400:700", 64, "all")
+    assert few.seeds.tolist() == list(range(400, 700)) and few.source == "heads:400:700"
+    assert torch.equal(few.images, all_heads.images[400:700]) and torch.equal(few.masks, all_heads.masks[400:700])
+    assert np.array_equal(few.attributes["hat"], all_heads.attributes["hat"][400:700])
+    train, val = open_dataset("heads:0:500", 32), open_dataset("heads:0:500", 32, "val")
+    assert (len(train), len(val)) == (450, 50)
+    # What the shipped measurements and weights were made with.
+    assert data_sum("heads:0:2500") == "a4404d2e2ef6" and data_sum("heads:0:500") != data_sum("heads:500:1000")
+
+
+@pytest.mark.parametrize("stop", [10, 1_000_000_000])
+def test_seeds_that_are_not_all_there_are_refused(stop: int, pack) -> None:
+    pack()                                                                   # the seeds 100 to 111
+    with pytest.raises(UserError, match=f"has the seeds 100 to 111 here, not all of 5 to {stop - 1}"):
+        open_dataset(f"heads:5:{stop}")
+    assert len(open_dataset("heads:100:112", split="all")) == 12
+    assert data_sum("heads:100:112") == data_sum("heads") != data_sum("avatars")
 
 
 # ------------------------------------------------------------------------------------------ batches and subsets

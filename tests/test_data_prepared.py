@@ -294,8 +294,8 @@ def test_damage_is_noticed(made: Path, tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("name, message", [
-    ("celebmask:x", 'Did you mean "celebamask"'), ("celebamask", "ships with nobody"),
-    ("heads:x", "without a folder"),
+    ("celebmask:x", 'Did you mean "celebamask"'), ("celebamask", "does not ship"),
+    ("heads:x", "needs no folder"), ("heads:5:5", "heads:FIRST:STOP"), ("heads:0:2500:1", "heads:FIRST:STOP"),
     ("folder:nowhere", 'no folder "nowhere"'), ("folder:tests", "not a prepared data set"),
 ])
 def test_wrong_addresses(name: str, message: str, monkeypatch: pytest.MonkeyPatch) -> None:

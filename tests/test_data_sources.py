@@ -19,7 +19,7 @@ import pytest
 from PIL import Image
 
 from ssgan_lite.cli import build_parser, main
-from ssgan_lite.data import avatars, celebamask, folder, open_dataset, prepare, prepared
+from ssgan_lite.data import avatars, celebamask, data_sum, folder, open_dataset, prepare, prepared
 from ssgan_lite.parts import PARTS
 from ssgan_lite.storage import claim_folder
 
@@ -304,6 +304,15 @@ def test_second_prepare_leaves_the_first_alone(sample: Sample, out: Path, capsys
     second_is_over.set()
     thread.join()
     assert len(first[0]["names"]) == FACES and prepared.verify(out) == first[0]
+
+
+def test_sum_tells_other_faces_under_the_same_name(sample: Sample, out: Path) -> None:
+    assert sample.run(out) == 0
+    before = data_sum(f"{sample.kind}:{out}")
+    shutil.rmtree(out)
+    Image.new("RGB", FORTY, (1, 2, 3)).save(next(sample.folders["images"].rglob("0.jpg")))
+    assert sample.run(out) == 0 and before != data_sum(f"{sample.kind}:{out}")
+    assert data_sum(f"{sample.kind}:{out}-gone") is None
 
 
 # ------------------------------------------------------------------------------------------------ what masks contain

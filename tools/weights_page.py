@@ -17,7 +17,7 @@ HEAD = """# The weights that ship, and how each was made
 
 This page is written by `tools/weights_page.py` from the records in the `.json` files, which say more: the whole recipe,
 the versions, the curve of the losses. A name is what `ssgan_lite.load_pretrained` takes. The data are told apart by
-twelve digits of a sum over the pack (`ssgan_lite.train.folder.data_sum`), where the record has one.
+twelve digits of a sum over the pack (`ssgan_lite.data.data_sum`), where the record has one.
 """
 MEASURED = """As `ssgan-lite measure` found them, against the heads that are in the pack now, with so many faces. Distances are kernel
 distances times 1000; behind them those between two halves of the heads. They compare only with the same extractor and

@@ -1,15 +1,16 @@
-"""The heads that ship with the project: rendered portraits with masks and the parameters they were made from.
+"""Packs that ship with the project: shards of faces with masks and what each face was made from.
 
-They come in shards of 500 seeds, each one `.npz` of plain arrays without pickles:
+The heads (`data/heads`) come in shards of 500 seeds, the avatars (`data/avatars`) in one for each style. A shard is
+one `.npz` of plain arrays without pickles:
 
     image_bytes    uint8 [*]      WebP files of 128 x 128 RGB, one after the other
     image_offsets  int64 [N + 1]  where each of them begins; the last entry is the length of image_bytes
     mask_bytes     uint8 [*]      all masks, uint8 [N, 128, 128], compressed together with LZMA (neighbours resemble)
-    seed           int64 [N]      what each head was made from
+    seed           int64 [N]      what each face was made from
     attr_<name>    [N]            float32 or text of fixed width
     maker_version  text           which program made them
 
-A shard never changes once published. Heads whose seed ends in 9 are for validation.
+A shard never changes once published. Faces whose seed ends in 9 are for validation.
 """
 
 from __future__ import annotations
@@ -38,39 +39,58 @@ FULL_SIZE = 128
 SIZES = (128, 64, 32)
 
 
-def load(size: int = 64, split: str = "train", pack: str = "heads") -> Dataset:
-    """The shipped heads at 128, 64 or 32 pixels: those for training, for validation ("val") or all.
+def load(pack: str = "heads", size: int = 64, split: str = "train", seeds: range | None = None) -> Dataset:
+    """The faces of a shipped pack at 128, 64 or 32 pixels: for training ("train"), for validation ("val") or "all".
 
-    Other packs are laid out in the same way, in a folder of their own.
+    seeds: only the faces made from these; they must all be there.
     """
-    paths = assets.find_all(f"{pack}/*.npz")
+    paths = find(pack, seeds)
     # For a moment the shards are there twice: each by itself, and joined.
-    check_fits(2 * 4 * size * size * sum(map(count_heads, paths)), f"{pack} at {size} pixels",
+    check_fits(2 * 4 * size * size * sum(len(read_seeds(path)) for path in paths), f"{pack} at {size} pixels",
                "Open them at a smaller size.")
     # Decoding releases the interpreter lock, so two shards at a time use two cores.
     with ThreadPoolExecutor(min(4, os.cpu_count() or 1)) as pool:
-        shards = list(pool.map(lambda path: read_shard(assets.verify(path), size, split), paths))
+        shards = list(pool.map(lambda path: read_shard(assets.verify(path), size, split, seeds), paths))
     names = shards[0][3]
     for path, shard in zip(paths, shards, strict=True):
         if shard[3].keys() != names.keys():
             raise UserError(f'"{path}" has other attributes than "{paths[0]}": they are from different packs.')
-    images, masks, seeds, _ = (list(column) for column in zip(*shards, strict=True))
+    images, masks, found, _ = (list(column) for column in zip(*shards, strict=True))
     attributes = {name: np.concatenate([shard[3][name] for shard in shards]) for name in names}
     return Dataset(torch.from_numpy(np.concatenate(images)), torch.from_numpy(np.concatenate(masks)), attributes,
-                   np.concatenate(seeds), source=pack)
+                   np.concatenate(found), source=pack if seeds is None else f"{pack}:{seeds.start}:{seeds.stop}")
 
 
-def count_heads(path: Path) -> int:
-    """How many heads a shard has, from its seeds alone; 0 where it is broken, which reading it will explain."""
+def find(pack: str, seeds: range | None = None) -> list[Path]:
+    """The shards of a pack, or those with any of these seeds; a `UserError` if some of the seeds are in none."""
+    paths = assets.find_all(f"{pack}/*.npz")
+    if seeds is None:
+        return paths
+    there = {path: read_seeds(path) for path in paths}
+    inside = {path: int(((have >= seeds.start) & (have < seeds.stop)).sum()) for path, have in there.items()}
+    if sum(inside.values()) < len(seeds):
+        have = np.concatenate(list(there.values()))
+        shown = f"the seeds {have.min()} to {have.max()}" if len(have) else "no seeds"
+        raise UserError(f'"{pack}" has {shown} here, not all of {seeds.start} to {seeds.stop - 1}. Choose others, or '
+                        "get the newer data.")
+    return [path for path in paths if inside[path]]
+
+
+def read_seeds(path: Path) -> np.ndarray:
+    """The seeds of a shard, int64 [N]; none where it is broken, which reading it will explain."""
     try:
         with np.load(path, allow_pickle=False) as shard:
-            return len(shard["seed"])
+            return np.asarray(shard["seed"], np.int64)
     except (OSError, ValueError, EOFError, KeyError, TypeError, zipfile.BadZipFile):
-        return 0
+        return np.zeros(0, np.int64)
 
 
-def read_shard(path: Path, size: int, split: str) -> tuple[np.ndarray, np.ndarray, np.ndarray, dict[str, np.ndarray]]:
-    """Images uint8 [n, 3, S, S], masks uint8 [n, S, S], seeds int64 [n] and attributes of one shard's split."""
+def read_shard(path: Path, size: int, split: str, only: range | None = None
+               ) -> tuple[np.ndarray, np.ndarray, np.ndarray, dict[str, np.ndarray]]:
+    """Images uint8 [n, 3, S, S], masks uint8 [n, S, S], seeds int64 [n] and attributes of one shard's split.
+
+    only: the seeds that are wanted; None: all.
+    """
     try:
         with np.load(path, allow_pickle=False) as shard:
             arrays = {name: shard[name] for name in shard.files}
@@ -84,7 +104,10 @@ def read_shard(path: Path, size: int, split: str) -> tuple[np.ndarray, np.ndarra
     except (OSError, ValueError, EOFError, zipfile.BadZipFile, lzma.LZMAError) as error:
         raise UserError(f'"{path}" cannot be read as a shard of heads ({error}).') from None
 
-    chosen = np.flatnonzero(in_split(seeds, split))
+    wanted = in_split(seeds, split)
+    if only is not None:
+        wanted &= (seeds >= only.start) & (seeds < only.stop)
+    chosen = np.flatnonzero(wanted)
     images = np.empty((len(chosen), 3, size, size), np.uint8)
     for row, index in enumerate(chosen):
         try:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import dataclasses
-import hashlib
 import json
 import os
 import platform
@@ -13,8 +12,8 @@ from pathlib import Path
 
 import torch
 
-from ssgan_lite import assets
 from ssgan_lite.config import ModelConfig, TrainConfig
+from ssgan_lite.data import data_sum
 from ssgan_lite.errors import UserError
 from ssgan_lite.storage import claim_folder, explain, leftovers
 from ssgan_lite.train.checkpoint import FORMAT as CHECKPOINT_FORMAT
@@ -71,16 +70,6 @@ def recorded_model(out: str | os.PathLike, preset: str) -> ModelConfig | None:
         return ModelConfig.from_dict(description["model"]) if description["preset"] == preset else None
     except (OSError, ValueError, KeyError, TypeError):
         return None
-
-
-def data_sum(name: str) -> str | None:
-    """Twelve digits that tell one version of a shipped data set from another; None for the user's own data."""
-    try:
-        entries = assets.read_manifest(assets.root_folder())
-    except UserError:
-        return None
-    sums = [entry["sha256"] for path, entry in sorted(entries.items()) if Path(path).match(f"{name}/*.npz")]
-    return hashlib.sha256("".join(sums).encode()).hexdigest()[:12] if sums else None
 
 
 def describe(options, config: TrainConfig, trainer: Trainer) -> dict:
