@@ -57,11 +57,10 @@ lab: $(STAMP)
 	$(PY) -m jupyter lab --config=.jupyter/lab_config.py $(if $(filter 0,$(shell id -u)),--allow-root) $(LAB_OPTIONS) \
 	  notebooks/00_start_here.ipynb
 
-# A kernel is kept warm, so the page is there at once; files are downloaded, none is written here.
-# Another port, or no browser on this machine:   make demo DEMO_OPTIONS="--port 8900 --no-browser"
+# One process for all visitors; files are downloaded, none is written here. Another port, a lecture's other machines:
+#   make demo DEMO_OPTIONS="--port 8900 --address 0.0.0.0 --no-browser"
 demo: $(STAMP)
-	JUPYTER_PATH="$(CURDIR)/demo" $(PY) -m voila demo/face_editor.ipynb --template=face_editor \
-	  --VoilaConfiguration.preheat_kernel=True --pool_size=1 $(DEMO_OPTIONS)
+	$(PY) -m ssgan_lite.editor $(DEMO_OPTIONS)
 
 lint: $(STAMP)
 	$(PY) -m ruff check .

@@ -45,7 +45,7 @@ def ask(editor, *actions, buffers=()):
     """One request of the page, as it comes in; it must be answered without a defect of ours."""
     Counter.n += 1
     editor._receive(editor, {"id": f"page-{Counter.n}", "actions": list(actions)}, [memoryview(b) for b in buffers])
-    assert editor.answered == f"page-{Counter.n}" and editor.last_error is None, editor.last_error
+    assert editor.answered == f"page-{Counter.n}" and editor.page.last_error is None, editor.page.last_error
     return editor.view["said"]
 
 
@@ -74,7 +74,7 @@ def test_the_page_gets_the_face_as_the_session_draws_it(editor, G):
 
 
 def test_label_runs_of_large_pictures():
-    from ssgan_lite.editor.desk import label_bytes
+    from ssgan_lite.editor.page import label_bytes
 
     mask = torch.zeros(1, 3, 512, 512)
     mask[:, 2] = 1                                              # one run of 262,144 pixels
@@ -264,7 +264,7 @@ def test_a_malformed_request_costs_nothing(editor, action):
     state = editor.face.state
     editor._receive(editor, {"id": "odd", "actions": [action]}, [])
     assert editor.answered == "odd" and editor.view["said"] and editor.face.state is state
-    editor.last_error = None
+    editor.page.last_error = None
     ask(editor, {"do": "dice"})
 
 

@@ -151,7 +151,7 @@ def test_make_in_path_with_space(spaced: Path, target: str) -> None:
     assert own[0] in ("-m", "benchmarks/local_bank.py", "tools/notebooks.py", "tools/oldest.py")
     assert all((ROOT / word).exists() for word in files), "a path fell apart at its space"
     if target == "demo":
-        assert own[-1] == f"JUPYTER_PATH={spaced}/demo"
+        assert "ssgan_lite.editor" in own
     (spaced / "record").unlink()
     assert "Installing" not in make(spaced, target, f"VENV={venv}", RECORD=str(spaced / "record")), "installed twice"
     make(spaced, "clean", f"VENV={venv}")

@@ -1,7 +1,7 @@
 """What the face editor does, without any widget: every action of the page is one method here, named `do_...`.
 
 The desk holds a `Session`, the part that is chosen, a gallery of faces to copy from, and the picture against which the
-meter measures. `FaceEditor` (widget.py) hands it what the browser asks for and shows what it says.
+meter measures. `Page` (page.py) hands it what the browser asks for and sends what it says.
 """
 
 from __future__ import annotations
@@ -17,7 +17,6 @@ from ssgan_lite.edit.store import face_to_bytes
 from ssgan_lite.errors import UserError
 from ssgan_lite.model import GeneratorOutput, SemanticGenerator
 from ssgan_lite.parts import vocabulary
-from ssgan_lite.pictures import to_image
 
 AXES = 3                # sliders for each kind; of the codes' axes, the first ones
 REACH = 3.0             # standard deviations to either side
@@ -58,6 +57,11 @@ class Desk:
             backdrop=None if backdrop is None else backdrop.name, said=self.said, mark=self.mark_number,
             # Images run from -1 to 1: half of the mean change is a share of the whole range.
             meter=dict(inside=change.inside / 2, outside=change.outside / 2), folder=self.folder is not None)
+
+    @property
+    def in_stroke(self) -> bool:
+        """Is a slider, or a part of the picture, being dragged?"""
+        return self._stroke is not None
 
     def output(self) -> GeneratorOutput:
         return self.face.render()
@@ -206,19 +210,3 @@ class Desk:
         forth = frames(first, way[:-1]) + last
         return [forth[0]] * 5 + forth[1:-1] + last * 5 + forth[-2:0:-1]
 
-
-def picture_bytes(out: GeneratorOutput) -> bytes:
-    """The picture as the page takes it: R * R * 3 bytes, row by row."""
-    return to_image(out.image[:1])[0].tobytes()
-
-
-def label_bytes(out: GeneratorOutput) -> bytes:
-    """The mask as runs, row by row: part id (1 byte), length (2 bytes, little-endian). A few hundred bytes."""
-    labels = out.mask[0].argmax(0).flatten().cpu()
-    values, lengths = torch.unique_consecutive(labels, return_counts=True)
-    content = bytearray()
-    for value, length in zip(values.tolist(), lengths.tolist()):
-        while length > 0:
-            content += bytes((value,)) + min(length, 65535).to_bytes(2, "little")
-            length -= 65535
-    return bytes(content)

@@ -114,4 +114,4 @@ class BarePage:
     def close(self):
         self.page.close()
         assert not self.errors, self.errors
-        assert self.editor.last_error is None, self.editor.last_error
+        assert self.editor.page.last_error is None, self.editor.page.last_error

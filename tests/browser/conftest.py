@@ -87,7 +87,7 @@ def serve(command: list[str], folder: Path, ready: str, **environment: str):
         server = subprocess.Popen(command, cwd=folder, env=environment, stdout=output, stderr=subprocess.STDOUT)
     try:
         _wait_until_up(ready, server, log)
-        yield
+        yield server
     finally:
         server.terminate()
         try:

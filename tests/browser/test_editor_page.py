@@ -81,7 +81,7 @@ def test_fast_random_use_leaves_nothing_stuck_and_no_step_lost(page, keep_screen
     page.page.keyboard.press("Escape")
     keep_screenshot(page.page, "editor_page_after_random_use")
     print(f"{n} random actions, {page.answered} requests, {len(page.editor.face.history.past)} steps to undo")
-    assert not page.errors and page.editor.last_error is None and page.page.locator(".fe-rescue").is_hidden()
+    assert not page.errors and page.editor.page.last_error is None and page.page.locator(".fe-rescue").is_hidden()
     where = page.button("where?")
     if where.get_attribute("aria-pressed") == "true":
         where.click()

@@ -1,18 +1,15 @@
-"""The face editor as a new user meets it, with mouse and keyboard: in JupyterLab and as a page of its own (Voila)."""
+"""The face editor as a new user meets it, with mouse and keyboard, in JupyterLab."""
 
 from __future__ import annotations
 
 import io
 import os
 import random
-import re
-import sys
 import time
 
 import nbformat
 import numpy as np
 import pytest
-from conftest import ROOT, free_port, serve
 from PIL import Image
 
 import ssgan_lite as sg
@@ -427,45 +424,3 @@ def test_on_a_dark_theme_the_editor_is_dark(fresh, keep_screenshot):
     keep_screenshot(fresh.page, "editor_dark")
     fresh.page.evaluate(theme, "JupyterLab Light")
     fresh.page.wait_for_function(f"() => Math.min(...({colour})()) > 200")
-
-
-@pytest.mark.parametrize("name, context", [
-    ("phone", dict(viewport={"width": 390, "height": 844}, has_touch=True, is_mobile=True)),
-    ("desk", dict(viewport={"width": 1200, "height": 980}))])
-def test_voila_on_a_desk_and_on_a_phone(voila, browser, keep_screenshot, name, context):
-    page = Page(browser.new_context(**context).new_page())
-    began = time.monotonic()
-    page.page.goto(voila)
-    page.ready()
-    print(f"{name}: the editor was there after {time.monotonic() - began:.1f} s")
-    size = page.page.evaluate("() => [document.documentElement.scrollWidth, window.innerWidth]")
-    assert size[0] <= size[1] + 1, "nothing sticks out to the side"
-    before = page.pixels()
-    keep_screenshot(page.page, f"voila_{name}", full_page=True)
-    page.click_part("hair")
-    page.press("Surprise me")
-    assert (page.pixels() != before).any()
-    page.press("Undo (Z)")
-    assert (page.pixels() == before).all()
-    if name == "phone":     # the boxes that Jupyter puts around the editor must not take the face out of sight
-        page.root.get_by_label("Texture 3", exact=True).evaluate("e => e.scrollIntoView({ block: 'end' })")
-        assert page.page.locator(".fe-stage").bounding_box()["y"] >= 0
-        page.button("Export").scroll_into_view_if_needed()
-    page.button("Export").click()
-    assert page.root.get_by_label("into the notebook's folder").is_hidden(), "visitors write no files here"
-    keep_screenshot(page.page, f"voila_{name}_export")
-    page.close()
-
-
-@pytest.fixture(scope="module")
-def voila(tmp_path_factory, browser):
-    """The page of `make demo`, started with the words of the Makefile."""
-    pytest.importorskip("voila", reason="the demo extra is not installed")
-    folder, port = tmp_path_factory.mktemp("voila"), free_port()
-    recipe = re.search(r"^demo:.*\n((?:\t.*\n)+)", (ROOT / "Makefile").read_text(), re.MULTILINE)[1]
-    options = [word for word in recipe.split() if word.startswith("--")]
-    command = [sys.executable, "-m", "voila", str(ROOT / "demo" / "face_editor.ipynb"), *options, f"--port={port}",
-               "--no-browser", "--Voila.ip=127.0.0.1"]
-    url = f"http://127.0.0.1:{port}"
-    with serve(command, folder, f"{url}/voila/static/voila.js", JUPYTER_PATH=str(ROOT / "demo")):
-        yield url

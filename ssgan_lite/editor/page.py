@@ -1,0 +1,103 @@
+"""What the kernel sends to the editor's page, and how it answers the page's requests.
+
+`Page` knows no transport. `FaceEditor` (widget.py) carries its messages over a Jupyter comm, the demo server
+(server.py) over a websocket.
+"""
+
+from __future__ import annotations
+
+import io
+from collections.abc import Sequence
+
+import numpy as np
+import torch
+from PIL import Image
+
+from ssgan_lite.editor.desk import Desk
+from ssgan_lite.model import GeneratorOutput
+from ssgan_lite.pictures import to_image
+
+THUMBNAIL = 64          # pixels, width and height of the gallery's pictures
+STILL = 256             # pixels, smallest width of the picture that a notebook keeps
+
+
+class Page:
+    """One editor's page: its desk, and the fields that the page shows.
+
+    fields: size (R, the picture's width), view (see `Desk.view`), pixels (R * R * 3 bytes), labels (see
+    `label_bytes`), original (as pixels, for "compare"), gallery (n * 64 * 64 * 3 bytes), snapshot (the face as a file,
+    should the kernel go away), answered (the number of the request that these fields answer).
+    """
+
+    def __init__(self, desk: Desk):
+        self.desk, self.last_error = desk, None
+        self.fields: dict = dict(size=desk.face.generator.config.size, gallery=b"", answered="")
+        self._shown_gallery = None
+        self.refresh()
+
+    def refresh(self, answered: str = "") -> dict:
+        """Bring all fields up to date; returns them."""
+        from ssgan_lite.edit.store import face_to_bytes
+
+        desk, out, fields = self.desk, self.desk.output(), self.fields
+        fields.update(view=desk.view(), pixels=picture_bytes(out), labels=label_bytes(out),
+                      original=picture_bytes(desk.original()))
+        if not desk.in_stroke:                      # not while a slider is dragged: once, when it rests
+            fields["snapshot"] = face_to_bytes(desk.face)
+        if desk.gallery_faces is not None and desk.gallery_faces is not self._shown_gallery:
+            self._shown_gallery = desk.gallery_faces
+            fields["gallery"] = thumbnails(to_image(desk.gallery_faces.render().image))
+        fields["answered"] = answered or fields["answered"]
+        return fields
+
+    def answer(self, content: dict, buffers: Sequence[bytes] = ()) -> Sequence[tuple[str, bytes]]:
+        """Do what a request asks for; returns files for the browser to save.
+
+        Whatever happens, the request is answered, with a sentence rather than a traceback: an error of ours must not
+        cost the user the face.
+        """
+        number = str(content.get("id", ""))
+        try:
+            self.desk.act(content.get("actions", ()), [bytes(buffer) for buffer in buffers])
+        except Exception as error:
+            self.last_error = error
+            self.desk.said = f"That went wrong ({type(error).__name__}); the face is as it was. Undo still works."
+        try:
+            self.refresh(number)
+        except Exception as error:
+            self.last_error = error
+            self.fields.update(answered=number, view=dict(
+                self.fields["view"], said=f"The picture could not be drawn ({type(error).__name__}). Try undo."))
+        return self.desk.offered or ()
+
+
+def picture_bytes(out: GeneratorOutput) -> bytes:
+    """The picture as the page takes it: R * R * 3 bytes, row by row."""
+    return to_image(out.image[:1])[0].tobytes()
+
+
+def label_bytes(out: GeneratorOutput) -> bytes:
+    """The mask as runs, row by row: part id (1 byte), length (2 bytes, little-endian). A few hundred bytes."""
+    labels = out.mask[0].argmax(0).flatten().cpu()
+    values, lengths = torch.unique_consecutive(labels, return_counts=True)
+    content = bytearray()
+    for value, length in zip(values.tolist(), lengths.tolist()):
+        while length > 0:
+            content += bytes((value,)) + min(length, 65535).to_bytes(2, "little")
+            length -= 65535
+    return bytes(content)
+
+
+def thumbnails(images: np.ndarray) -> bytes:
+    """uint8 [n, R, R, 3] -> n pictures of 64 x 64, one after the other."""
+    small = [np.asarray(Image.fromarray(image).resize((THUMBNAIL, THUMBNAIL), Image.Resampling.LANCZOS))
+             for image in images]
+    return np.stack(small).tobytes()
+
+
+def still_png(out: GeneratorOutput) -> bytes:
+    """The face as PNG, for a notebook that is opened without a kernel."""
+    picture, content = Image.fromarray(to_image(out.image[:1])[0]), io.BytesIO()
+    factor = max(1, -(-STILL // picture.width))
+    picture.resize((picture.width * factor,) * 2, Image.Resampling.BICUBIC).save(content, "PNG")
+    return content.getvalue()
