@@ -49,7 +49,7 @@ def test_a_style_that_does_not_fit_is_named():
 
 
 def test_psi_leads_from_the_face_to_the_average_and_back():
-    from ssgan_lite.course.codes.truncation import TruncationSlider
+    from ssgan_lite.course.codes.widgets import TruncationSlider
 
     torch.manual_seed(0)
     G = sg.SemanticGenerator(sg.preset("nano32")).eval()

@@ -39,7 +39,7 @@ def tester(faces):
 
 
 def test_it_begins_untouched_with_a_stable_line(tester):
-    from ssgan_lite.course.discriminator.widgets import VIEW
+    from ssgan_lite.course.widgets import VIEW
 
     assert repr(tester) == "PairTester(32 px; critics: both, image)"
     assert "untouched" in tester.caption.value
@@ -68,7 +68,7 @@ def test_noise_changes_the_image_only(tester):
 
 
 def test_masks_move_and_background_comes_in():
-    from ssgan_lite.course.discriminator.widgets import shift_mask
+    from ssgan_lite.course.discriminator.pairs import shift_mask
 
     row = torch.tensor([[[3, 1, 2, 4]]], dtype=torch.uint8)
     assert shift_mask(row, 1).tolist() == [[[0, 3, 1, 2]]]
@@ -78,7 +78,7 @@ def test_masks_move_and_background_comes_in():
 
 def test_mean_changes_are_those_of_single_faces(faces):
     """Three faces at once, each in its own group, give what `score_beside` gives one by one."""
-    from ssgan_lite.course.discriminator.widgets import damage, mean_changes, score_beside
+    from ssgan_lite.course.discriminator.pairs import damage, mean_changes, score_beside
 
     def with_neighbours(image, mask):                   # the group's mean counts, so that wrong groups would show
         single = agreement(image, mask)

@@ -20,7 +20,7 @@ def pixels(view) -> np.ndarray:
 
 
 def test_the_frequency_slider_shows_each_drawing_and_counts_its_wrong_pixels():
-    from ssgan_lite.course.fourier.widgets import VIEW, FrequencySlider
+    from ssgan_lite.course.fourier.widgets import WIDTH, FrequencySlider
 
     wanted = torch.zeros(8, 8)
     wanted[:, :4] = 1
@@ -28,7 +28,7 @@ def test_the_frequency_slider_shows_each_drawing_and_counts_its_wrong_pixels():
     slider = FrequencySlider(drawings, wanted)
     assert repr(slider) == "FrequencySlider(0 to 1 frequencies)"
     assert "50.0 %" in slider.caption.value
-    assert pixels(slider.pictures[0]).shape == (2 * VIEW, 2 * VIEW)
+    assert pixels(slider.pictures[0]).shape == (2 * WIDTH, 2 * WIDTH)
     assert pixels(slider.pictures[1]).min() == 255, "nothing was drawn"
     assert pixels(slider.pictures[2]).mean() == pytest.approx(127.5), "half of it is wrong"
     slider.bands.value = 1

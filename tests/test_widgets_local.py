@@ -24,7 +24,7 @@ def generator():
 
 @pytest.fixture()
 def walk(generator):
-    from ssgan_lite.course.local.figures import ShapeWalk
+    from ssgan_lite.course.local.widgets import ShapeWalk
 
     return ShapeWalk(generator, seed=3, guest=4)
 
@@ -34,7 +34,7 @@ def values(walk) -> list[bytes]:
 
 
 def test_it_shows_four_pictures_and_a_stable_line(walk):
-    from ssgan_lite.course.local.figures import VIEW
+    from ssgan_lite.course.widgets import VIEW
 
     for view in walk.pictures:
         assert Image.open(io.BytesIO(view.value)).size == (2 * VIEW, 2 * VIEW)

@@ -13,8 +13,13 @@ from ssgan_lite.model.layers import FIRFilter, FixedStyledConv
 
 pytest.importorskip("ipywidgets", reason="the course extra is not installed")
 from ssgan_lite.course.rendering import stages  # noqa: E402
-from ssgan_lite.course.rendering.reach import inputs_seen, reach_figure  # noqa: E402
-from ssgan_lite.course.rendering.spectra import spectrum  # noqa: E402
+from ssgan_lite.course.rendering.figures import (  # noqa: E402
+    inputs_seen,
+    reach_figure,
+    spectrum,  # noqa: E402
+)
+from ssgan_lite.course.rendering.widgets import StageViewer  # noqa: E402
+from ssgan_lite.course.widgets import VIEW  # noqa: E402
 
 
 @pytest.fixture(scope="module")
@@ -58,10 +63,10 @@ def test_louder_noise_is_taken_back_even_after_an_error(model, given):
 
 
 def test_the_widget_walks_through_the_stages(model):
-    widget = stages.StageViewer(model, seed=3)
+    widget = StageViewer(model, seed=3)
     assert repr(widget) == "StageViewer(3 stages, 4 to 32 px)"
     for view in widget.pictures:
-        assert Image.open(io.BytesIO(view.value)).size == (2 * stages.VIEW, 2 * stages.VIEW)
+        assert Image.open(io.BytesIO(view.value)).size == (2 * VIEW, 2 * VIEW)
     assert "32 x 32 pixels; the coarse mask is in." in widget.caption.value
     before = [view.value for view in widget.pictures]
     widget.stage.value = 1
@@ -73,7 +78,7 @@ def test_the_widget_walks_through_the_stages(model):
 
 
 def test_noise_and_another_face_change_the_picture(model):
-    widget = stages.StageViewer(model, seed=3)
+    widget = StageViewer(model, seed=3)
     before = widget.pictures[0].value
     widget.noise.value = 0.2
     noisy = widget.pictures[0].value

@@ -14,8 +14,8 @@ import ssgan_lite as sg
 from ssgan_lite.errors import UserError
 
 pytest.importorskip("ipywidgets", reason="the course extra is not installed")
-from ssgan_lite.course.scale import planner as planning  # noqa: E402
-from ssgan_lite.course.scale import run_record  # noqa: E402
+from ssgan_lite.course.scale import figures, widgets  # noqa: E402
+from ssgan_lite.course.scale import planner as planning
 
 PLAN = planning.Plan(gpus=1, batch=64, images=64_000, rate=640, fixed=0.1, gradients=1e9, link=1e10)
 
@@ -30,25 +30,25 @@ def moments():
 
 
 def test_time_lapse_shows_the_chosen_moment(moments):
-    lapse = run_record.TimeLapse(moments, seeds=range(3))
+    lapse = widgets.TimeLapse(moments, seeds=range(3))
     assert repr(lapse) == "TimeLapse(3 faces, 3 snapshots)"
-    assert Image.open(io.BytesIO(lapse.picture.value)).size == (3 * run_record.VIEW, 2 * run_record.VIEW)
+    assert Image.open(io.BytesIO(lapse.picture.value)).size == (3 * widgets.FACE, 2 * widgets.FACE)
     first = lapse.picture.value
     lapse.moment.value = 1000
     assert lapse.picture.value != first and "1,000 images" in lapse.caption.value
     lapse.moment.value = 0
     assert lapse.picture.value == first
     with pytest.raises(UserError, match="at least two"):
-        run_record.TimeLapse({0: moments[0]})
+        widgets.TimeLapse({0: moments[0]})
 
 
 def test_lapse_has_a_row_for_each_moment(moments):
-    figure = run_record.lapse(moments, seeds=range(2))
+    figure = figures.lapse(moments, seeds=range(2))
     assert [axis.get_ylabel() for axis in figure.axes[::2]] == ["0", "500", "1,000"]
 
 
 def test_planner_follows_its_controls():
-    planner = planning.RunPlanner("nano32")
+    planner = widgets.RunPlanner("nano32")
     assert repr(planner) == f"RunPlanner({len(sg.config.PRESETS)} models, 1 to 64 GPUs)"
     told = {planner.caption.value}
     for control, value in ((planner.preset, "lite64"), (planner.gpus, 4), (planner.batch, 128), (planner.bits, 32),
@@ -97,22 +97,22 @@ def test_memory_is_counted_without_computing():
 
 
 def test_records_and_curves(tmp_path):
-    record = run_record.read_record("nano32")
-    axes = run_record.curves(record["curve"]).axes
+    record = figures.read_record("nano32")
+    axes = figures.curves(record["curve"]).axes
     assert [len(axis.lines) for axis in axes] == [2, 2, 1, 2]
     lines = [dict(step=1, images=8, d_loss=1.0, r1_image=None), dict(step=2, images=16, d_loss=2.0)]
     (tmp_path / "log.jsonl").write_text("".join(json.dumps(line) + "\n" for line in lines))
-    curve = run_record.read_log_as_curve(tmp_path / "log.jsonl")
+    curve = figures.read_log_as_curve(tmp_path / "log.jsonl")
     assert curve["images"] == [8, 16] and curve["r1_image"] == [None, None]
-    assert [len(axis.lines) for axis in run_record.curves(curve).axes] == [1, 0, 0, 0]
+    assert [len(axis.lines) for axis in figures.curves(curve).axes] == [1, 0, 0, 0]
 
 
 def test_other_figures_say_what_they_are_given():
-    axis = run_record.kernel_curve({0: 400.0, 500: 90.0}, {0: 10.0, 500: 5.0}, -0.5, 64).axes[0]
+    axis = figures.kernel_curve({0: 400.0, 500: 90.0}, {0: 10.0, 500: 5.0}, -0.5, 64).axes[0]
     assert [text.get_text() for text in axis.get_xticklabels()] == ["0", "500"] and axis.get_ylim()[0] < -0.5
-    axis = run_record.cost_figure({"ours": 0.5}).axes[0]
+    axis = figures.cost_figure({"ours": 0.5}).axes[0]
     assert [text.get_text() for text in axis.texts] == ["480 h", "0.5 h"]
-    bars = planning.memory_figure(("nano32", "lite64")).axes[0].patches
+    bars = figures.memory_figure(("nano32", "lite64")).axes[0].patches
     assert len(bars) == 4
-    left, right = planning.scaling_figure(PLAN, batches=(64, 256), gpus=(1, 16, 32)).axes
+    left, right = figures.scaling_figure(PLAN, batches=(64, 256), gpus=(1, 16, 32)).axes
     assert [len(line.get_xdata()) for line in left.lines] == [3, 2, 3], "a batch of 64 ends at 16 GPUs"

@@ -26,7 +26,7 @@ def codes(editor, part):
 
 
 def test_it_shows_four_pictures_and_a_stable_line(editor):
-    from ssgan_lite.course.start.widgets import VIEW
+    from ssgan_lite.course.widgets import VIEW
 
     for view in editor.pictures:
         assert Image.open(io.BytesIO(view.value)).size == (2 * VIEW, 2 * VIEW)

@@ -9,8 +9,10 @@ import pytest
 from PIL import Image
 
 import ssgan_lite as sg
+from ssgan_lite.course.figures import faces_of
+from ssgan_lite.course.training.figures import score_curves
+from ssgan_lite.course.training.widgets import GrowingPicture
 from ssgan_lite.data.dataset import Dataset
-from ssgan_lite.course.training.figures import GrowingPicture, faces_of, score_curves
 from ssgan_lite.train import Trainer, recipe
 
 

@@ -16,10 +16,14 @@ import importlib
 import re
 from pathlib import Path as _Path
 
-from ssgan_lite.course.exercises import Exercise as _Exercise, NotStarted, WrongAnswer, progress as _progress
+from ssgan_lite.course.exercises import Exercise as _Exercise
+from ssgan_lite.course.exercises import NotStarted, WrongAnswer
+from ssgan_lite.course.exercises import progress as _progress
 from ssgan_lite.course.exercises.registry import EXERCISES as _EXERCISES
-from ssgan_lite.course.notebooks import BY_NUMBER as _BY_NUMBER, NOTEBOOKS as _NOTEBOOKS
-from ssgan_lite.errors import UserError, suggest as _suggest
+from ssgan_lite.course.notebooks import BY_NUMBER as _BY_NUMBER
+from ssgan_lite.course.notebooks import NOTEBOOKS as _NOTEBOOKS
+from ssgan_lite.errors import UserError
+from ssgan_lite.errors import suggest as _suggest
 
 __all__ = ["NotStarted", "WrongAnswer", "exercises", "forget", "progress", "reveal"]
 

@@ -1,12 +1,12 @@
-"""The map that every notebook opens with: the whole model, with the part that the notebook builds picked out."""
+"""The map of the model that every notebook opens with, the box that it builds picked out."""
 
 from __future__ import annotations
 
 from matplotlib.figure import Figure
 from matplotlib.patches import FancyArrowPatch, FancyBboxPatch
 
+from ssgan_lite.course.figures import BLUE, INK, PALE
 from ssgan_lite.errors import UserError, suggest
-from ssgan_lite.course.figures import INK
 
 # name -> (left, bottom, width, height, text); units of a 12 x 4 canvas
 BOXES = {
@@ -33,7 +33,7 @@ def pipeline(highlight: str = "") -> Figure:
 
     def box(left, bottom, width, height, text, chosen, size=9):
         axis.add_patch(FancyBboxPatch((left, bottom), width, height, boxstyle="round,pad=0,rounding_size=0.12",
-                                      facecolor="#22577a" if chosen else "#e8eef2", edgecolor=INK, linewidth=0.9))
+                                      facecolor=BLUE if chosen else PALE, edgecolor=INK, linewidth=0.9))
         axis.text(left + width / 2, bottom + height / 2, text, ha="center", va="center", fontsize=size,
                   color="white" if chosen else INK)
 
@@ -47,7 +47,7 @@ def pipeline(highlight: str = "") -> Figure:
         box(left, bottom, width, height, text, name == highlight)
     left, bottom, width, height, _ = BOXES["local"]
     color = "white" if highlight == "local" else INK
-    axis.text(left + width / 2, bottom + height - 0.28, "one generator a part", ha="center", va="center", fontsize=7.5,
+    axis.text(left + width / 2, bottom + height - 0.28, "one generator per part", ha="center", va="center", fontsize=7.5,
               color=color)
     for i, name in enumerate(GENERATORS):
         box(left + 0.15, bottom + height - 0.95 - 0.5 * i, width - 0.3, 0.4, name, False, size=8)

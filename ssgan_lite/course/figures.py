@@ -1,27 +1,33 @@
-"""Figures of the course: one visual language, small files, alt text always.
+"""Figures of the course: one palette, one look of axes, small files, alt text always.
 
 Every figure of the notebooks is shown by `show(picture, alt=...)`; the text travels with the picture, so a page can be
-read aloud, and a test sees to it that none is missing.
+read aloud, and a test checks that none is missing.
 """
 
 from __future__ import annotations
 
 import io
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 import matplotlib
 import numpy as np
+import torch
 from IPython.display import Image as NotebookImage
 from IPython.display import display
+from matplotlib.axes import Axes
 from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
 from PIL import Image
+from torch import nn
 
 from ssgan_lite.edit import Change
 from ssgan_lite.errors import UserError
 from ssgan_lite.parts import PARTS
+from ssgan_lite.pictures import mask_to_rgb, to_image
 
-INK = "#333333"
+INK, BLUE, ORANGE, GRAY = "#333333", "#22577a", "#d1782f", "#8a8a8a"
+LIGHT, PALE = "#b9c7d1", "#e8eef2"                  # for what stays behind: many dots, bands, boxes
+LINES = ((BLUE, "-", "o"), (ORANGE, "--", "s"), (INK, ":", "^"), (GRAY, "-.", "D"))   # told apart without color too
 INVISIBLE = 1.0     # of 255 levels, on average: what a palette may change of a diagram
 
 
@@ -33,12 +39,7 @@ def show(picture: Image.Image | Figure, alt: str) -> None:
     """
     if not alt.strip():
         raise UserError("A picture needs an alt text: say what it shows.")
-    if isinstance(picture, Figure):
-        canvas = FigureCanvasAgg(picture)
-        drawn = io.BytesIO()
-        canvas.print_figure(drawn, format="png", dpi=100, bbox_inches="tight")
-        picture = Image.open(drawn)
-    picture = picture.convert("RGB")
+    picture = (to_picture(picture) if isinstance(picture, Figure) else picture).convert("RGB")
     few = picture.quantize(64, Image.Quantize.MAXCOVERAGE, dither=Image.Dither.NONE)
     unseen = np.abs(np.asarray(few.convert("RGB"), np.int16) - np.asarray(picture)).mean() < INVISIBLE
     encodings = {}
@@ -56,11 +57,32 @@ def show(picture: Image.Image | Figure, alt: str) -> None:
     display(NotebookImage(encodings[smaller], format=smaller, alt=alt))
 
 
+def to_picture(figure: Figure, dpi: int = 100) -> Image.Image:
+    """Draw a figure, cropped to what is on it."""
+    drawn = io.BytesIO()
+    FigureCanvasAgg(figure).print_figure(drawn, format="png", dpi=dpi, bbox_inches="tight")
+    return Image.open(drawn)
+
+
+def style_axis(axis: Axes, x: str = "", y: str = "", title: str = "") -> None:
+    """The look that all plots share: no box, small type; x, y and title are written if they are given."""
+    axis.spines[["top", "right"]].set_visible(False)
+    axis.tick_params(labelsize=8, colors=INK)
+    if x:
+        axis.set_xlabel(x)
+    if y:
+        axis.set_ylabel(y)
+    for label in (axis.xaxis.label, axis.yaxis.label):
+        label.set(fontsize=8.5, color=INK)
+    if title:
+        axis.set_title(title, fontsize=9, color=INK)
+
+
 def picture_rows(rows: Sequence[Sequence[np.ndarray | Image.Image | None]], titles: Sequence[str] = (),
                  labels: Sequence[str] = (), height: float = 1.3) -> Figure:
     """Pictures in rows: `titles` above the columns, `labels` before the rows, None for an empty place.
 
-    height is that of one picture, in inches. Grey pictures [H, W] are shown from 0 (white) to 1 (black).
+    height is that of one picture, in inches. Gray pictures [H, W] are shown from 0 (white) to 1 (black).
     """
     columns = max(len(row) for row in rows)
     figure = Figure(figsize=(columns * height * 1.04, len(rows) * height * 1.04 + (0.25 if titles else 0)))
@@ -82,7 +104,7 @@ def picture_rows(rows: Sequence[Sequence[np.ndarray | Image.Image | None]], titl
 
 
 def part_legend(names: Sequence[str] = PARTS.names, columns: int = 5) -> Figure:
-    """The colours of the parts with their names, as in every coloured mask."""
+    """The colors of the parts with their names, as in every colored mask."""
     rows = -(-len(names) // columns)
     figure = Figure(figsize=(columns * 1.4, rows * 0.3))
     axis = figure.subplots()
@@ -103,3 +125,36 @@ def change_picture(change: Change, full_scale: float = 1.0) -> np.ndarray:
     Images run from -1 to 1, so a full_scale of 1 is half of the whole range.
     """
     return (change.map / full_scale).clamp(0, 1).cpu().numpy()
+
+
+@torch.no_grad()
+def faces_of(generator: nn.Module, seeds: Sequence[int]) -> tuple[np.ndarray, np.ndarray]:
+    """Images and colored masks of these seeds, uint8 [N, R, R, 3] each; with the stored noise, whatever the mode.
+
+    No truncation: the mean code of a network that is being trained is out of date at every step.
+    """
+    training = generator.training
+    generator.eval()
+    z = torch.cat([generator.sample_z(1, seed) for seed in seeds])
+    out = generator(generator.mapping(z))
+    generator.train(training)
+    return to_image(out.image), mask_to_rgb(out.mask.argmax(1))
+
+
+def time_bars(times: Mapping[str, Sequence[float]], groups: Sequence[str]) -> Figure:
+    """Milliseconds as bars: for each name of `times` one bar in each group."""
+    figure = Figure(figsize=(5.2, 0.55 * len(groups) * len(times) + 0.5), layout="constrained")
+    axis = figure.subplots()
+    for i, (name, values) in enumerate(times.items()):
+        rows = [g * (len(times) + 0.6) + i for g in range(len(groups))]
+        color = (ORANGE, BLUE)[i % 2]
+        bars = axis.barh(rows, values, color=color, height=0.82, hatch="//" if i % 2 == 0 else None, edgecolor="white",
+                         label=name)
+        axis.bar_label(bars, [f"{value:.0f} ms" for value in values], fontsize=8, padding=3, color=INK)
+    axis.set_yticks([g * (len(times) + 0.6) + (len(times) - 1) / 2 for g in range(len(groups))], groups, fontsize=8)
+    axis.invert_yaxis()
+    axis.spines[["top", "right", "bottom"]].set_visible(False)
+    axis.set_xticks([])
+    axis.margins(x=0.15)
+    axis.legend(fontsize=8, frameon=False, labelcolor=INK, loc="best")
+    return figure

@@ -6,9 +6,17 @@ import math
 
 import torch
 
-from ssgan_lite.course.exercises import (Watch, close, exercise, expect, expect_close, expect_number,
-                                         expect_same_gradients, expect_shape)
 from ssgan_lite.config import preset
+from ssgan_lite.course.exercises import (
+    Watch,
+    close,
+    exercise,
+    expect,
+    expect_close,
+    expect_number,
+    expect_same_gradients,
+    expect_shape,
+)
 from ssgan_lite.model.latents import LatentLayout
 from ssgan_lite.model.layers import demodulate
 from ssgan_lite.model.mapping import normalize_second_moment

@@ -8,8 +8,18 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from ssgan_lite.course.exercises import (NotStarted, close, describe, exercise, expect, expect_choice, expect_close,
-                                         expect_number, expect_same_gradients, expect_shape, expect_tensor)
+from ssgan_lite.course.exercises import (
+    close,
+    describe,
+    exercise,
+    expect,
+    expect_choice,
+    expect_close,
+    expect_number,
+    expect_same_gradients,
+    expect_shape,
+    expect_tensor,
+)
 from ssgan_lite.model.discriminator import minibatch_stddev
 from ssgan_lite.model.layers import FIRFilter
 

@@ -1,4 +1,4 @@
-"""Drawings for the dual discriminator: its map, a zone plate that shows aliasing, scores as dots, one curve a critic."""
+"""The dual discriminator as figures: its map, a zone plate that shows aliasing, scores."""
 
 from __future__ import annotations
 
@@ -11,11 +11,15 @@ from matplotlib.patches import FancyArrowPatch, FancyBboxPatch
 from torch import Tensor
 
 from ssgan_lite.config import ModelConfig
-from ssgan_lite.course.figures import INK
-
-BLUE, PALE, ORANGE, GREY = "#22577a", "#e8eef2", "#d1782f", "#8a8a8a"
-MARKERS = ("o", "^", "s", "D")
-STYLES = ("-", "--", ":", "-.")
+from ssgan_lite.course.figures import (
+    BLUE,
+    GRAY,
+    INK,
+    LINES,
+    ORANGE,
+    PALE,
+    style_axis,
+)
 
 
 def critic_map(config: ModelConfig) -> Figure:
@@ -67,8 +71,8 @@ def zone_plate(size: int = 96) -> Tensor:
     return torch.cos(np.pi * size / 4 * radius2)[None, None]
 
 
-def grey(picture: Tensor) -> np.ndarray:
-    """[1, 1, H, W] in [-1, 1] as a grey picture for `picture_rows`."""
+def gray(picture: Tensor) -> np.ndarray:
+    """[1, 1, H, W] in [-1, 1] as a gray picture for `picture_rows`."""
     return ((picture[0, 0].clamp(-1, 1) + 1) / 2).numpy()
 
 
@@ -80,14 +84,14 @@ def score_dots(scores: Mapping[str, Mapping[str, Tensor]]) -> Figure:
     figure = Figure(figsize=(3.9 * len(scores), 2.5))
     rng = np.random.default_rng(0)
     for axis, (critic, kinds) in zip(np.atleast_1d(figure.subplots(1, len(scores))), scores.items()):
-        for column, (values, color, marker) in enumerate(zip(kinds.values(), (BLUE, ORANGE, GREY), MARKERS)):
+        for column, (values, (color, _, marker)) in enumerate(zip(kinds.values(), LINES)):
             values = values.flatten().numpy()
             across = column + rng.uniform(-0.27, 0.27, len(values))
             axis.scatter(across, values, s=9, color=color, marker=marker, alpha=0.55, linewidths=0)
             axis.plot([column - 0.35, column + 0.35], [np.median(values)] * 2, color=INK, linewidth=2)
         axis.set_xticks(range(len(kinds)), kinds, fontsize=8.5, color=INK)
         axis.set_title(critic, fontsize=9, color=INK)
-        _plain(axis)
+        style_axis(axis)
     np.atleast_1d(figure.axes)[0].set_ylabel("score", fontsize=8.5, color=INK)
     figure.subplots_adjust(wspace=0.22)
     return figure
@@ -95,10 +99,10 @@ def score_dots(scores: Mapping[str, Mapping[str, Tensor]]) -> Figure:
 
 def curves(x: Sequence[float], lines: Mapping[str, Sequence[float]], xlabel: str, ylabel: str,
            level: float | None = None, level_name: str = "") -> Figure:
-    """Lines that can be told apart in grey; `level` is a horizontal line of reference."""
+    """Lines that can be told apart in gray; `level` is a horizontal line of reference."""
     figure = Figure(figsize=(5.2, 2.4))
     axis = figure.subplots()
-    for (name, values), color, style, marker in zip(lines.items(), (BLUE, ORANGE, GREY, INK), STYLES, MARKERS):
+    for (name, values), (color, style, marker) in zip(lines.items(), LINES):
         axis.plot(x, values, color=color, linestyle=style, marker=marker, markersize=4, label=name)
     if level is not None:
         axis.axhline(level, color=INK, linewidth=0.8, linestyle=(0, (1, 2)))
@@ -106,16 +110,16 @@ def curves(x: Sequence[float], lines: Mapping[str, Sequence[float]], xlabel: str
     axis.set_xlabel(xlabel, fontsize=8.5, color=INK), axis.set_ylabel(ylabel, fontsize=8.5, color=INK)
     if len(lines) > 1:
         axis.legend(fontsize=8, frameon=False)
-    _plain(axis)
+    style_axis(axis)
     return figure
 
 
 def bars(groups: Sequence[str], values: Mapping[str, Sequence[float]], ylabel: str) -> Figure:
-    """For every group one bar of each critic, told apart by colour and hatching."""
+    """For every group one bar of each critic, told apart by color and hatching."""
     figure = Figure(figsize=(7.6, 2.5))
     axis = figure.subplots()
     width = 0.8 / len(values)
-    for i, ((name, heights), color, hatch) in enumerate(zip(values.items(), (GREY, BLUE, ORANGE), ("", "//", ".."))):
+    for i, ((name, heights), color, hatch) in enumerate(zip(values.items(), (GRAY, BLUE, ORANGE), ("", "//", ".."))):
         places = [k + (i + 0.5) * width - 0.4 for k in range(len(groups))]
         axis.bar(places, heights, width, label=name, color=color, hatch=hatch, edgecolor="white", linewidth=0.5)
         for x, height in zip(places, heights):
@@ -125,10 +129,5 @@ def bars(groups: Sequence[str], values: Mapping[str, Sequence[float]], ylabel: s
     axis.set_xticks(range(len(groups)), groups, fontsize=8.5, color=INK)
     axis.set_ylabel(ylabel, fontsize=8.5, color=INK)
     axis.legend(fontsize=8, frameon=False, loc="lower left")
-    _plain(axis)
+    style_axis(axis)
     return figure
-
-
-def _plain(axis) -> None:
-    axis.spines[["top", "right"]].set_visible(False)
-    axis.tick_params(labelsize=8, colors=INK)

@@ -5,8 +5,8 @@ from __future__ import annotations
 import numpy as np
 import torch
 
-from ssgan_lite.course.exercises import close, exercise, expect, expect_close, expect_number, expect_shape
 from ssgan_lite.config import preset
+from ssgan_lite.course.exercises import close, exercise, expect, expect_close, expect_number, expect_shape
 from ssgan_lite.edit import Session
 from ssgan_lite.edit.interpolate import catmull_rom
 from ssgan_lite.model import SemanticGenerator

@@ -15,15 +15,21 @@ from __future__ import annotations
 import importlib
 import inspect
 import os
-import re
 import textwrap
 import zlib
 from collections.abc import Callable
 from dataclasses import dataclass, field
 
 from ssgan_lite.course.exercises import progress
-from ssgan_lite.course.exercises.answers import (NotStarted, WrongAnswer, guard, is_place_holder_error, is_unfinished,
-                                                 own_lines, undisturbed)
+from ssgan_lite.course.exercises.answers import (
+    NotStarted,
+    WrongAnswer,
+    guard,
+    is_place_holder_error,
+    is_unfinished,
+    own_lines,
+    undisturbed,
+)
 from ssgan_lite.course.notebooks import notebook_of
 from ssgan_lite.errors import UserError
 

@@ -6,8 +6,16 @@ import torch
 from torch import Tensor
 from torch.nn import functional as F
 
-from ssgan_lite.course.exercises import (close, describe, exercise, expect, expect_close, expect_number,
-                                         expect_shape, expect_tensor)
+from ssgan_lite.course.exercises import (
+    close,
+    describe,
+    exercise,
+    expect,
+    expect_close,
+    expect_number,
+    expect_shape,
+    expect_tensor,
+)
 from ssgan_lite.data import signed_one_hot
 
 

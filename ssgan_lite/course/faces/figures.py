@@ -1,4 +1,4 @@
-"""A data set drawn: where each part usually is, how often and how large, and which attributes go together."""
+"""Statistics of a data set: where parts are, how often and how large, which attributes correlate."""
 
 from __future__ import annotations
 
@@ -8,13 +8,19 @@ import numpy as np
 from matplotlib.figure import Figure
 from torch import Tensor
 
+from ssgan_lite.course.figures import (
+    BLUE,
+    INK,
+    LIGHT,
+    LINES,
+    PALE,
+    style_axis,
+)
 from ssgan_lite.errors import UserError
-from ssgan_lite.course.figures import INK
-from ssgan_lite.course.codes.modulation import BLUE, LINES, PALE
 
 
 def part_maps(maps: Tensor, names: Sequence[str], columns: int = 7) -> Figure:
-    """The share of faces that show a part in each pixel, one grey picture a part: white never, black always.
+    """The share of faces that show a part in each pixel, one gray picture a part: white never, black always.
 
     maps: [P, H, W], 0 to 1. Rare parts are drawn as strong as frequent ones; the largest share stands below.
     """
@@ -46,8 +52,7 @@ def part_bars(share: Sequence[float], area: Sequence[float], names: Sequence[str
     left.set_xlabel("share of heads that have the part", fontsize=8.5, color=INK)
     right.set_xlabel(f"mean pixels where there are any, of {pixels:,}", fontsize=8.5, color=INK)
     for axis in (left, right):
-        axis.tick_params(labelsize=8, colors=INK)
-        axis.spines[["top", "right"]].set_visible(False)
+        style_axis(axis)
     return figure
 
 
@@ -60,15 +65,14 @@ def reduction_bars(panels: Mapping[str, Mapping[str, Sequence[float]]], names: S
     axes = np.atleast_1d(figure.subplots(1, len(panels), sharey=True, gridspec_kw=dict(wspace=0.06)))
     for axis, (title, ways) in zip(axes, panels.items()):
         width = 0.8 / len(ways)
-        styles = ((PALE, ""), ("#9fb4c2", "///"), (BLUE, ""))[-len(ways):]
+        styles = ((PALE, ""), (LIGHT, "///"), (BLUE, ""))[-len(ways):]
         for number, ((label, values), (color, hatch)) in enumerate(zip(ways.items(), styles)):
             axis.bar(np.arange(len(names)) + (number - (len(ways) - 1) / 2) * width, values, width, label=label,
                      color=color, hatch=hatch, edgecolor=INK, linewidth=0.6)
         axis.set_xticks(range(len(names)), names)
         axis.set_ylim(0, 1.02)
         axis.set_title(title, fontsize=9, color=INK)
-        axis.tick_params(labelsize=8, colors=INK)
-        axis.spines[["top", "right"]].set_visible(False)
+        style_axis(axis)
     figure.legend(*axes[0].get_legend_handles_labels(), fontsize=8, loc="lower center", ncols=3, frameon=False,
                   bbox_to_anchor=(0.5, -0.12))
     return figure
@@ -105,7 +109,6 @@ def leak_curve(curves: Mapping[str, Mapping[float, float]]) -> Figure:
     axis.set_xlabel("agreement planted in the data (0.5: none)", fontsize=8.5, color=INK)
     axis.set_ylabel("leak: change of the background\n/ change of the hair", fontsize=8.5, color=INK)
     axis.set_ylim(bottom=-0.05)
-    axis.tick_params(labelsize=8, colors=INK)
-    axis.spines[["top", "right"]].set_visible(False)
+    style_axis(axis)
     axis.legend(fontsize=8, frameon=False)
     return figure

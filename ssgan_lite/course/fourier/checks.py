@@ -8,8 +8,16 @@ from collections.abc import Callable
 import torch
 from torch import Tensor
 
-from ssgan_lite.course.exercises import (close, describe, exercise, expect, expect_close, expect_number,
-                                         expect_same_gradients, expect_tensor)
+from ssgan_lite.course.exercises import (
+    close,
+    describe,
+    exercise,
+    expect,
+    expect_close,
+    expect_number,
+    expect_same_gradients,
+    expect_tensor,
+)
 from ssgan_lite.model import fourier
 
 

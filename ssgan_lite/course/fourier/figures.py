@@ -1,4 +1,4 @@
-"""Figures about frequencies: what is learnt first, how narrow a bundle of cosines is, what a grid can carry."""
+"""Figures about frequencies: learning order, similarity of positions, aliasing."""
 
 from __future__ import annotations
 
@@ -6,26 +6,23 @@ from collections.abc import Mapping, Sequence
 
 import numpy as np
 import torch
-from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from torch import Tensor
 
-from ssgan_lite.course.figures import INK
-
-BLUE, ORANGE, PALE = "#22577a", "#d1782f", "#e8eef2"
-STYLES = ((INK, "-", "o"), (BLUE, "--", "s"), (ORANGE, ":", "^"), ("#7a7a7a", "-.", "D"))   # differ in grey as well
-
-
-def _quiet(axis: Axes, x: str = "", y: str = "", title: str = "") -> None:
-    """Small type, no box: what all plots of the course have in common."""
-    axis.spines[["top", "right"]].set_visible(False)
-    axis.tick_params(labelsize=8, colors=INK)
-    axis.set_xlabel(x, fontsize=8, color=INK), axis.set_ylabel(y, fontsize=8, color=INK)
-    axis.set_title(title, fontsize=9, color=INK)
+from ssgan_lite.course.figures import (
+    BLUE,
+    GRAY,
+    INK,
+    LIGHT,
+    LINES,
+    ORANGE,
+    PALE,
+    style_axis,
+)
 
 
 def signed(maps: Tensor) -> list[np.ndarray]:
-    """Maps between -1 and 1 as grey pictures for `picture_rows`: -1 white, 1 black. [N, H, W] -> N of [H, W]"""
+    """Maps between -1 and 1 as gray pictures for `picture_rows`: -1 white, 1 black. [N, H, W] -> N of [H, W]"""
     return list(((maps.detach() + 1) / 2).clamp(0, 1).numpy())
 
 
@@ -39,13 +36,13 @@ def waves_learnt(histories: Mapping[str, Tensor], frequencies: Sequence[int], ev
     for axis, (title, history) in zip(figure.subplots(1, len(histories), sharey=True, squeeze=False)[0],
                                       histories.items()):
         steps = np.arange(len(history)) * every
-        axis.axhline(1, color="#bbbbbb", linewidth=0.8)
+        axis.axhline(1, color=LIGHT, linewidth=0.8)
         for k, frequency in enumerate(frequencies):
-            color, line, marker = STYLES[k % len(STYLES)]
+            color, line, marker = LINES[k % len(LINES)]
             axis.plot(steps, history[:, k], line, color=color, marker=marker, markersize=3.5, linewidth=1.3,
                       markevery=2, label=f"sin({frequency}x)")
         axis.set_ylim(-0.1, 1.25)
-        _quiet(axis, "training step", "", title)
+        style_axis(axis, "training step", "", title)
     figure.axes[0].set_ylabel("learnt amplitude", fontsize=8, color=INK)
     figure.axes[-1].legend(fontsize=8, frameon=False, loc="center left", bbox_to_anchor=(1.0, 0.5), labelcolor=INK)
     return figure
@@ -57,12 +54,12 @@ def similarity_curves(bands: Sequence[int]) -> Figure:
     figure = Figure(figsize=(5.6, 2.1), layout="constrained")
     axis = figure.subplots()
     for i, count in enumerate(bands):
-        color, line, _ = STYLES[i % len(STYLES)]
+        color, line, _ = LINES[i % len(LINES)]
         alike = torch.stack([torch.cos(2.0**k * distance) for k in range(count)]).mean(0)
         axis.plot(distance, alike, line, color=color, linewidth=1.3, label=f"F = {count}")
-    axis.axhline(0, color="#bbbbbb", linewidth=0.8)
+    axis.axhline(0, color=LIGHT, linewidth=0.8)
     axis.legend(fontsize=8, frameon=False, labelcolor=INK, loc="upper right")
-    _quiet(axis, "distance between two positions", "likeness")
+    style_axis(axis, "distance between two positions", "likeness")
     return figure
 
 
@@ -77,7 +74,7 @@ def sampled_waves(frequencies: Sequence[int], size: int) -> Figure:
     figure = Figure(figsize=(7.2, 1.15 * len(frequencies) + 0.3), layout="constrained")
     axes = figure.subplots(len(frequencies), 1, sharex=True, squeeze=False)[:, 0]
     for axis, frequency in zip(axes, frequencies):
-        axis.plot(dense, torch.sin(frequency * dense), color="#9a9a9a", linewidth=0.9)
+        axis.plot(dense, torch.sin(frequency * dense), color=GRAY, linewidth=0.9)
         if frequency > np.pi / step:
             turns = round(frequency * step / (2 * np.pi))                # whole turns that happen between two points
             slow = frequency - 2 * np.pi * turns / step
@@ -85,7 +82,7 @@ def sampled_waves(frequencies: Sequence[int], size: int) -> Figure:
                       linewidth=1.6)
         axis.plot(x, torch.sin(frequency * x), "o", color=BLUE, markersize=4)
         axis.set_yticks([-1, 0, 1]), axis.set_ylim(-1.25, 1.25)
-        _quiet(axis, y=f"sin({frequency}x)")
+        style_axis(axis, y=f"sin({frequency}x)")
     axes[-1].set_xlabel(f"position x, with the {size} points of the grid", fontsize=8, color=INK)
     return figure
 
@@ -107,5 +104,5 @@ def error_curve(seen: Sequence[float], between: Sequence[float], carried: int) -
     axis.set_xticks(list(bands))
     axis.text(carried + 0.6, axis.get_ylim()[1] * 0.97, "too fast\nfor the\ngrid", fontsize=8, color=INK, va="top")
     axis.legend(fontsize=8, frameon=False, labelcolor=INK, loc="upper center")
-    _quiet(axis, "number of frequencies F", "wrong pixels in %")
+    style_axis(axis, "number of frequencies F", "wrong pixels in %")
     return figure

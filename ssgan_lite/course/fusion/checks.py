@@ -4,10 +4,18 @@ from __future__ import annotations
 
 import torch
 
-from ssgan_lite.course.exercises import (answer_of, close, exercise, expect, expect_close, expect_number,
-                                         expect_same_gradients, expect_shape)
+from ssgan_lite.course.exercises import (
+    answer_of,
+    close,
+    exercise,
+    expect,
+    expect_close,
+    expect_number,
+    expect_same_gradients,
+    expect_shape,
+)
+from ssgan_lite.course.fusion.sheets import lift_to_reach
 from ssgan_lite.model import fusion
-from ssgan_lite.course.fusion.widgets import lift_to_reach
 
 
 @exercise(1, title="Two shifts", minutes=4, level=1, solution_text=(

@@ -1,4 +1,4 @@
-"""Diagrams of the depth fusion: numbers become weights, and what the softmax's slope does to learning."""
+"""Depth fusion as figures: softmax weights, temperature, and learning curves."""
 
 from __future__ import annotations
 
@@ -8,10 +8,14 @@ import numpy as np
 from matplotlib.figure import Figure
 from torch import Tensor
 
+from ssgan_lite.course.figures import (
+    BLUE,
+    GRAY,
+    INK,
+    ORANGE,
+    style_axis,
+)
 from ssgan_lite.parts import PARTS
-from ssgan_lite.course.figures import INK
-
-DARK, ORANGE, GREY = "#22577a", "#d1782f", "#888888"
 
 
 def depths_and_weights(depths: Tensor, weights: Tensor, names: Sequence[str]) -> Figure:
@@ -35,7 +39,7 @@ def depths_and_weights(depths: Tensor, weights: Tensor, names: Sequence[str]) ->
     left.set_ylabel("pseudo-depth (higher is nearer)")
     right.set_ylabel("softmax weight")
     right.set_ylim(0, 1)
-    _plain(left, right)
+    style_axis(left), style_axis(right)
     for axis in (left, right):
         axis.set_xticks(range(n_pixels), [f"pixel {i}" for i in range(n_pixels)])
     handles, labels = right.get_legend_handles_labels()
@@ -48,7 +52,7 @@ def temperature_curves(temperatures: Sequence[float] = (0.25, 1.0, 4.0)) -> Figu
     figure = Figure(figsize=(7.2, 2.4))
     weight_axis, slope_axis = figure.subplots(1, 2, gridspec_kw=dict(wspace=0.3))
     difference = np.linspace(-8, 8, 401)
-    for t, style, color in zip(temperatures, ("--", "-", ":"), (ORANGE, DARK, INK)):
+    for t, style, color in zip(temperatures, ("--", "-", ":"), (ORANGE, BLUE, INK)):
         weight = 1 / (1 + np.exp(-difference / t))
         weight_axis.plot(difference, weight, style, color=color, linewidth=1.6)
         slope_axis.plot(difference, weight * (1 - weight) / t, style, color=color, linewidth=1.6, label=f"T = {t:g}")
@@ -57,7 +61,7 @@ def temperature_curves(temperatures: Sequence[float] = (0.25, 1.0, 4.0)) -> Figu
     for axis in (weight_axis, slope_axis):
         axis.set_xlabel("depth of the hair minus depth of the face")
     slope_axis.legend(fontsize=8, frameon=False)
-    _plain(weight_axis, slope_axis)
+    style_axis(weight_axis), style_axis(slope_axis)
     return figure
 
 
@@ -65,18 +69,10 @@ def learning_curves(curves: Mapping[str, Sequence[float]], ylabel: str) -> Figur
     """A few curves over training steps, each with a line style of its own."""
     figure = Figure(figsize=(4.6, 2.2))
     axis = figure.subplots()
-    for (name, values), style, color in zip(curves.items(), ("-", "--", ":", "-."), (DARK, ORANGE, INK, GREY)):
+    for (name, values), style, color in zip(curves.items(), ("-", "--", ":", "-."), (BLUE, ORANGE, INK, GRAY)):
         axis.plot(values, style, color=color, linewidth=1.8, label=name)
     axis.set_xlabel("training step")
     axis.set_ylabel(ylabel)
     axis.legend(fontsize=8, frameon=False, loc="center right")
-    _plain(axis)
+    style_axis(axis)
     return figure
-
-
-def _plain(*axes) -> None:
-    for axis in axes:
-        axis.spines[["top", "right"]].set_visible(False)
-        axis.tick_params(labelsize=8, colors=INK)
-        axis.xaxis.label.set(fontsize=8, color=INK)
-        axis.yaxis.label.set(fontsize=8, color=INK)

@@ -1,126 +1,21 @@
-"""Pseudo-depths to look at: thirteen sheets as a landscape, a cut through them, and a widget that lifts one sheet."""
+"""Slider for the pseudo-depth of one part."""
 
 from __future__ import annotations
 
-import io
 from collections.abc import Sequence
 
 import ipywidgets as widgets
-import numpy as np
 import torch
-from PIL import Image, ImageDraw, ImageFont
 from torch import Tensor
-from torch.nn import functional as F
 
+from ssgan_lite.course.fusion.sheets import landscape, render_depths, section
+from ssgan_lite.course.widgets import Panel, captioned, draw, side_by_side, view
 from ssgan_lite.errors import UserError
 from ssgan_lite.model import SemanticGenerator
-from ssgan_lite.model.fusion import fusion_weights, soft_mask, to_coarse_mask
-from ssgan_lite.parts import PARTS
 from ssgan_lite.pictures import mask_to_rgb, to_image
 
-VIEW = 176                       # pixels on the screen, width and height of each of the four pictures
-LOWEST, HIGHEST = -15.0, 35.0    # pseudo-depths outside are cut off in the pictures; so far down nothing is seen
-BELOW_PLANE = -2.0               # the landscape shows what is above the background's plane, and a little of what is not
-INK = (51, 51, 51)
 
-
-@torch.no_grad()
-def render_depths(generator: SemanticGenerator, hidden: Tensor, depths: Tensor,
-                  weights: Tensor | None = None) -> tuple[Tensor, Tensor]:
-    """The second half of the generator, for depths that somebody has tampered with.
-
-    hidden [N, P, C, Hc, Hc] and depths [N, P, Hc, Hc] as the local generators give them; `weights` replaces the fusion
-    weights. Returns image [N, 3, R, R] and mask scores [N, P, R, R].
-    """
-    mask = soft_mask(depths)
-    if weights is None:
-        weights = fusion_weights(mask, generator.config.transparent_ids)
-    return generator.render(generator.local.compose(hidden, weights), to_coarse_mask(mask))
-
-
-def lift_to_reach(depths: Tensor, part: int, weight: float) -> Tensor:
-    """How much must be added to the depth of one part so that its softmax weight becomes `weight`? [N, h, w]
-
-    The weight a of a part obeys log(a / (1 - a)) = d - log(sum of exp of all *other* depths), so the answer is the
-    difference of two such log-odds. depths: [N, P, h, w]; weight between 0 and 1, both excluded.
-    """
-    if not 0 < weight < 1:
-        raise UserError(f"A softmax weight lies between 0 and 1 and reaches neither; {weight} cannot be had.")
-    others = torch.cat([depths[:, :part], depths[:, part + 1:]], dim=1)
-    return torch.logit(depths.new_tensor(weight)) - (depths[:, part] - others.logsumexp(dim=1))
-
-
-def landscape(depths: Tensor, size: int = 2 * VIEW, points: int = 120) -> np.ndarray:
-    """The sheets of all parts as one would see them from the front and above: [size, size, 3] uint8.
-
-    depths: [P, h, w]. Height is pseudo-depth; the dark plane is the background at 0, and what lies below is left out.
-    Every sheet is drawn as points, the nearest to the eye last.
-    """
-    turn, tilt = np.radians(24), np.radians(50)
-    sheets = F.interpolate(depths.detach().float().cpu()[None], size=(points, points), mode="bilinear",
-                           align_corners=False)[0].numpy()                                     # [P, S, S]
-    height = 0.75 * sheets.clip(LOWEST, HIGHEST) / HIGHEST
-    down, right = np.meshgrid(np.linspace(-1, 1, points), np.linspace(-1, 1, points), indexing="ij")
-    across = right * np.cos(turn) - down * np.sin(turn)
-    along = right * np.sin(turn) + down * np.cos(turn)
-    screen_x = np.broadcast_to(across, sheets.shape)
-    screen_y = along * np.sin(tilt) - height * np.cos(tilt)
-    nearness = along * np.cos(tilt) + height * np.sin(tilt)
-    slope_down, slope_right = np.gradient(height, axis=(1, 2))
-    shade = np.clip(1 - points / 30 * (0.6 * slope_right - 0.5 * slope_down), 0.55, 1.25)
-    colors = np.array([PARTS[p].color for p in range(len(sheets))], float)
-    colors[0] = (70, 70, 70)                                       # a little light, so that the plane shows its shape
-    pixels = (colors[:, None, None] * shade[..., None]).clip(0, 255)
-    seen = sheets > BELOW_PLANE
-    order = np.argsort(nearness[seen])
-    x = ((screen_x[seen][order] / 2.8 + 0.5) * size).astype(int)
-    y = ((screen_y[seen][order] / 2.8 + 0.64) * size).astype(int)
-    thick = np.arange(size // points + 4)                          # points overlap, so that slopes have no holes
-    y, x = (y[:, None, None] + thick[:, None]).clip(0, size - 1), (x[:, None, None] + thick).clip(0, size - 1)
-    picture = np.full((size * size, 3), 255, np.uint8)
-    picture[(y * size + x).reshape(-1)] = pixels[seen][order].repeat(len(thick)**2, axis=0)    # the last one stays
-    return picture.reshape(size, size, 3)
-
-
-def section(depths: Tensor, row: int, size: int = 2 * VIEW) -> np.ndarray:
-    """A cut along one row: depth of every part over the width, its name where it is in front; below, the weights.
-
-    depths: [P, h, w] -> [size, size, 3] uint8. The strip at the bottom stacks the softmax weights in every column.
-    """
-    weights = torch.softmax(depths.detach().float().cpu(), dim=0)[:, row].numpy()              # [P, w]
-    lines = depths.detach().float().cpu()[:, row].numpy()
-    width, strip = lines.shape[1], size // 6
-    floor = size - strip - 8
-    picture = Image.new("RGB", (size, size), "white")
-    draw = ImageDraw.Draw(picture)
-    font = ImageFont.load_default(size=max(10, size // 15))
-    across = (np.arange(width) + 0.5) * size / width
-
-    def up(depth: float) -> float:
-        return floor - (np.clip(depth, LOWEST, HIGHEST) - LOWEST) / (HIGHEST - LOWEST) * (floor - size // 18)
-
-    for part, line in enumerate(lines):
-        shown = [(x, up(d)) for x, d in zip(across, line)]
-        color = tuple(int(c * min(1.0, 420 / sum(PARTS[part].color))) for c in PARTS[part].color)   # on white
-        for a, b, d in zip(shown, shown[1:], np.minimum(line, np.roll(line, -1))):
-            if d > LOWEST:
-                draw.line([a, b], fill=color, width=max(2, size // 80))
-    winner = weights.argmax(0)
-    for x, column in zip(across, weights.T):
-        top = float(floor + 8)
-        for part in np.flatnonzero(column > 0.004):
-            below = top + column[part] * strip
-            draw.rectangle([x - size / width / 2, top, x + size / width / 2, below], fill=PARTS[int(part)].color)
-            top = below
-    for part in np.unique(winner):                                 # the name, over the middle of where it is in front
-        columns = np.flatnonzero(winner == part)
-        column = columns[len(columns) // 2] if part else columns[0]
-        draw.text((np.clip(across[column], size * 0.26, size * 0.8), up(lines[part][column]) - size // 60),
-                  PARTS[int(part)].name, fill=INK, font=font, anchor="ms", stroke_width=3, stroke_fill="white")
-    return np.asarray(picture)
-
-
-class DepthSheets(widgets.VBox):
+class DepthSheets(Panel):
     """Lift or lower the sheet of one part and see who is in front then.
 
     Four pictures: the sheets as a landscape, a cut along one row, the fused mask, the image.
@@ -130,6 +25,7 @@ class DepthSheets(widgets.VBox):
                  parts: Sequence[str] = ("hair", "face", "nose", "glasses", "hat", "background")):
         if len(depths) != 1:
             raise UserError(f"One face at a time, please: these are the depths of {len(depths)}.")
+        super().__init__()
         self.generator, self.hidden, self.depths = generator, hidden.detach(), depths.detach()
         names = [part for part in parts if part in generator.config.parts]
         self.part = widgets.Dropdown(options=names + [p for p in generator.config.parts if p not in names],
@@ -139,16 +35,12 @@ class DepthSheets(widgets.VBox):
         size = depths.shape[-1]
         self.row = widgets.IntSlider(value=size // 2 if row is None else row, min=0, max=size - 1, description="cut row",
                                      tooltip="The row of the depth maps that the second picture shows")
-        self.pictures = [widgets.Image(format="png", width=VIEW, height=VIEW) for _ in range(4)]
-        self.caption = widgets.HTML()
-        views = [widgets.VBox([picture, widgets.Label(name)]) for picture, name
-                 in zip(self.pictures, ("the sheets", "cut along one row", "the mask", "the image"))]
-        wrap = widgets.Layout(flex_flow="row wrap")
-        super().__init__([widgets.HBox(views, layout=wrap), self.caption,
-                          widgets.HBox([self.part, self.lift, self.row], layout=wrap)])
-        self.part.observe(self._choose, "value")
-        self.lift.observe(self._redraw, "value")
-        self.row.observe(self._draw_section, "value")
+        self.pictures = [view() for _ in range(4)]
+        names = ("the sheets", "cut along one row", "the mask", "the image")
+        self.children = [captioned(self.pictures, names), self.caption, side_by_side(self.part, self.lift, self.row)]
+        self.watch([self.part], self._choose)
+        self.watch([self.lift], self._redraw)
+        self.watch([self.row], self._draw_section)
         self._redraw()
 
     def __repr__(self) -> str:      # a stable line for stored notebooks; the widget itself is shown beside it
@@ -170,23 +62,13 @@ class DepthSheets(widgets.VBox):
     def _redraw(self, _=None) -> None:
         depths, part = self.lifted, self.generator.config.part_id(self.part.value)
         image, mask = render_depths(self.generator, self.hidden, depths)
-        self.pictures[0].value = _png(landscape(depths[0]))
-        self.pictures[2].value = _png(mask_to_rgb(mask.argmax(1))[0])
-        self.pictures[3].value = _png(to_image(image)[0])
+        draw(self.pictures[0], landscape(depths[0]))
+        draw(self.pictures[2], mask_to_rgb(mask.argmax(1))[0])
+        draw(self.pictures[3], to_image(image)[0])
         before, now = (torch.softmax(d, dim=1)[:, part].mean().item() for d in (self.depths, depths))
-        self.caption.value = (f"<p aria-live='polite'>{self.part.value.capitalize()}: {100 * now:.0f} % of all weight"
-                              + (f"; {100 * before:.0f} % before you moved it.</p>" if self.lift.value else ".</p>"))
+        self.say(f"{self.part.value.capitalize()}: {100 * now:.0f} % of all weight"
+                 + (f"; {100 * before:.0f} % before you moved it." if self.lift.value else "."))
         self._draw_section()
 
     def _draw_section(self, _=None) -> None:
-        self.pictures[1].value = _png(section(self.lifted[0], self.row.value))
-
-
-def _png(array: np.ndarray) -> bytes:
-    """A picture of twice the size on the screen, as PNG."""
-    picture = Image.fromarray(array)
-    if picture.width < 2 * VIEW:
-        picture = picture.resize((2 * VIEW, 2 * VIEW), Image.Resampling.BICUBIC)
-    data = io.BytesIO()
-    picture.save(data, "PNG", compress_level=1)
-    return data.getvalue()
+        draw(self.pictures[1], section(self.lifted[0], self.row.value))

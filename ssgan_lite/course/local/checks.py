@@ -8,8 +8,18 @@ import torch
 from torch import Tensor
 from torch.nn import functional as F
 
-from ssgan_lite.course.exercises import (Watch, close, describe, exercise, expect, expect_choice, expect_close,
-                                         expect_number, expect_same_gradients, expect_shape)
+from ssgan_lite.course.exercises import (
+    Watch,
+    close,
+    describe,
+    exercise,
+    expect,
+    expect_choice,
+    expect_close,
+    expect_number,
+    expect_same_gradients,
+    expect_shape,
+)
 
 SQRT2 = math.sqrt(2.0)
 

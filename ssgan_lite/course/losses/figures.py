@@ -1,4 +1,4 @@
-"""Pictures of two players: their orbits, a critic's easy way out, a warp that becomes even, who moves whom."""
+"""Losses as figures: the two-parameter game, path length, histograms, which loss moves which weights."""
 
 from __future__ import annotations
 
@@ -10,18 +10,23 @@ from matplotlib.collections import PolyCollection
 from matplotlib.figure import Figure
 from torch import Tensor
 
-from ssgan_lite.course.figures import INK
+from ssgan_lite.course.figures import (
+    BLUE,
+    GRAY,
+    INK,
+    LINES,
+    ORANGE,
+    style_axis,
+)
 
-BLUE, PALE, ORANGE, GREY = "#22577a", "#e8eef2", "#d1782f", "#8a8a8a"
-COLORS, STYLES, MARKERS = (ORANGE, BLUE, GREY, INK), ("-", "--", "-.", ":"), ("o", "s", "^", "D")
-Path = Sequence[tuple[float, float]]      # (generator, critic) after every step
+Path = Sequence[tuple[float, float]]      # (generator, discriminator) after every step
 
 
 def phase(paths: Mapping[str, Path], limit: float = 1.15) -> Figure:
     """Left: the two numbers against each other. Right: how far the generator is from the data, step by step."""
     figure = Figure(figsize=(7.6, 2.7))
     plane, time = figure.subplots(1, 2, gridspec_kw=dict(width_ratios=(1, 1.7)))
-    for (name, path), color, style, marker in zip(paths.items(), COLORS, STYLES, MARKERS):
+    for (name, path), (color, style, marker) in zip(paths.items(), LINES):
         points = np.array(path)
         plane.plot(points[:, 0], points[:, 1], color=color, linestyle=style, linewidth=1.1)
         plane.plot(*points[-1], marker=marker, color=color, markersize=6, markeredgecolor="white")
@@ -36,18 +41,18 @@ def phase(paths: Mapping[str, Path], limit: float = 1.15) -> Figure:
     time.set_xlabel("step", fontsize=8.5, color=INK), time.set_ylabel("generator θ", fontsize=8.5, color=INK)
     time.legend(fontsize=8, frameon=False, loc="lower right")
     for axis in (plane, time):
-        plain(axis)
+        style_axis(axis)
     figure.subplots_adjust(wspace=0.3)
     return figure
 
 
 def lines(x: Sequence[float], named: Mapping[str, Sequence[float]], xlabel: str, ylabel: str, log_x: bool = False,
           marked: Mapping[float, str] | None = None) -> Figure:
-    """Curves that can be told apart in grey; `marked` puts a name at places of the x axis."""
+    """Curves that can be told apart in gray; `marked` puts a name at places of the x axis."""
     figure = Figure(figsize=(5.6, 2.5))
     axis = figure.subplots()
     few = len(x) <= 30
-    for (name, values), color, style, marker in zip(named.items(), (BLUE, ORANGE, GREY, INK), STYLES, MARKERS):
+    for (name, values), (color, style, marker) in zip(named.items(), LINES):
         axis.plot(x, values, color=color, linestyle=style, marker=marker if few else None, markersize=4, label=name,
                   linewidth=1.4)
     if log_x:
@@ -57,7 +62,7 @@ def lines(x: Sequence[float], named: Mapping[str, Sequence[float]], xlabel: str,
         axis.text(place, axis.get_ylim()[1], text, fontsize=8, ha="center", va="bottom", color=INK)
     axis.set_xlabel(xlabel, fontsize=8.5, color=INK), axis.set_ylabel(ylabel, fontsize=8.5, color=INK)
     axis.legend(fontsize=8, frameon=False)
-    plain(axis)
+    style_axis(axis)
     return figure
 
 
@@ -99,7 +104,7 @@ def histograms(named: Mapping[str, Tensor], xlabel: str) -> Figure:
         axis.set_yscale("log")
         axis.set_title(name, fontsize=9, color=INK)
         axis.set_xlabel(xlabel, fontsize=8.5, color=INK)
-        plain(axis)
+        style_axis(axis)
     figure.axes[0].set_ylabel("share of pixels", fontsize=8.5, color=INK)
     return figure
 
@@ -113,7 +118,7 @@ def who_moves_whom(norms: Mapping[str, Mapping[str, float]]) -> Figure:
         for j, column in enumerate(columns):
             if column in norms[row]:
                 moved = norms[row][column] > 0
-                axis.scatter(j, i, s=95, facecolor=BLUE if moved else "white", edgecolor=BLUE if moved else GREY,
+                axis.scatter(j, i, s=95, facecolor=BLUE if moved else "white", edgecolor=BLUE if moved else GRAY,
                              linewidths=1.1)
     axis.set_xlim(-0.6, len(columns) - 0.4), axis.set_ylim(len(rows) - 0.4, -0.6)
     axis.set_xticks(range(len(columns)), [name.replace(" ", "\n", 1) for name in columns], fontsize=8, color=INK)
@@ -122,9 +127,3 @@ def who_moves_whom(norms: Mapping[str, Mapping[str, float]]) -> Figure:
     axis.tick_params(length=0)
     axis.spines[:].set_visible(False)
     return figure
-
-
-def plain(axis) -> None:
-    """Only the axes that are read, in the ink of the course."""
-    axis.spines[["top", "right"]].set_visible(False)
-    axis.tick_params(labelsize=8, colors=INK)

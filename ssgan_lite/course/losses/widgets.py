@@ -1,30 +1,29 @@
-"""A widget: the game of two numbers for one R1 weight after another."""
+"""Slider for the R1 weight in the two-parameter game."""
 
 from __future__ import annotations
 
-import io
 from collections.abc import Mapping
 
 import ipywidgets as widgets
-from matplotlib.backends.backend_agg import FigureCanvasAgg
 
-from ssgan_lite.errors import UserError
 from ssgan_lite.course.losses.figures import Path, phase
+from ssgan_lite.course.widgets import Panel, draw
+from ssgan_lite.errors import UserError
 
 
-class OrbitSlider(widgets.VBox):
+class OrbitSlider(Panel):
     """Move the weight of R1 and see where generator and critic go. paths: {weight: path}, computed beforehand."""
 
     def __init__(self, paths: Mapping[float, Path]):
         if not paths:
             raise UserError("The slider needs at least one trajectory.")
+        super().__init__()
         self.paths = dict(sorted(paths.items()))
         self.weight = widgets.SelectionSlider(options=[(f"{weight:g}", weight) for weight in self.paths],
                                               description="R1 weight", continuous_update=True)
         self.picture = widgets.Image(format="png", width=760)
-        self.caption = widgets.HTML()
-        super().__init__([self.weight, self.picture, self.caption])
-        self.weight.observe(self._redraw, "value")
+        self.children = [self.weight, self.picture, self.caption]
+        self.watch([self.weight], self._redraw)
         self._redraw()
 
     def __repr__(self) -> str:
@@ -40,10 +39,7 @@ class OrbitSlider(widgets.VBox):
 
     def _redraw(self, _=None) -> None:
         weight, step = self.weight.value, self.arrival()
-        drawn = io.BytesIO()
-        FigureCanvasAgg(phase({f"R1 weight {weight:g}": self.paths[weight]})).print_figure(
-            drawn, format="png", dpi=110, bbox_inches="tight")
-        self.picture.value = drawn.getvalue()
+        draw(self.picture, phase({f"R1 weight {weight:g}": self.paths[weight]}), dpi=110)
         told = (f"both numbers stay within 0.1 of the target from step {step} on" if step is not None
                 else f"they do not stay within 0.1 of the target in {len(self.paths[weight])} steps")
-        self.caption.value = f"<p aria-live='polite'>R1 weight {weight:g}: {told}.</p>"
+        self.say(f"R1 weight {weight:g}: {told}.")

@@ -1,4 +1,4 @@
-"""Measures of lesson 11 in a few lines each, as one would write them by hand; `ssgan_lite.measure` has them whole."""
+"""Frechet and kernel distance, IoU and leak in a few lines each; `ssgan_lite.measure` has them whole."""
 
 from __future__ import annotations
 

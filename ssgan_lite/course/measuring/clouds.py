@@ -1,21 +1,21 @@
-"""Two clouds of points and the numbers that compare them: pictures and a widget of lesson 11."""
+"""Point clouds and the numbers that compare them."""
 
 from __future__ import annotations
 
-import io
 from collections.abc import Mapping, Sequence
 
-import ipywidgets as widgets
 import numpy as np
-from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
 from matplotlib.patches import Circle
 
-from ssgan_lite.measure.distances import frechet_distance, precision_recall
+from ssgan_lite.course.figures import (
+    BLUE,
+    INK,
+    ORANGE,
+    style_axis,
+)
 from ssgan_lite.course.measuring.by_hand import frechet_1d
-from ssgan_lite.course.figures import INK
-
-BLUE, ORANGE, PALE = "#22577a", "#d1782f", "#e8eef2"
+from ssgan_lite.measure.distances import precision_recall
 
 
 def bells(pairs: Sequence[tuple[float, float, float, float]]) -> Figure:
@@ -50,8 +50,7 @@ def against_n(panels: Mapping[str, Mapping[str, Mapping[int, Sequence[float]]]],
         axis.minorticks_off()
         axis.set_xlabel("samples n", fontsize=8, color=INK)
         axis.set_title(title, fontsize=9, color=INK)
-        axis.tick_params(labelsize=8, colors=INK)
-        axis.spines[["top", "right"]].set_visible(False)
+        style_axis(axis)
         axis.legend(fontsize=8, frameon=False, labelcolor=INK)
     return figure
 
@@ -82,31 +81,3 @@ def two_clouds(shift: float = 0.0, spread: float = 1.0, n: int = 60, seed: int =
     rng = np.random.default_rng(seed)
     real, fake = rng.standard_normal((2, n, 2))
     return real, spread * fake + [shift, 0]
-
-
-class CloudPair(widgets.VBox):
-    """Move and stretch a cloud of made-up points; precision, recall and Frechet distance follow."""
-
-    def __init__(self, n: int = 60):
-        self.n = n
-        self.shift = widgets.FloatSlider(value=0, min=0, max=3, step=0.1, description="shift")
-        self.spread = widgets.FloatSlider(value=1, min=0.1, max=2, step=0.1, description="spread")
-        self.k = widgets.IntSlider(value=3, min=1, max=10, description="neighbours")
-        self.picture = widgets.Image(format="png", width=640, height=320)
-        self.caption = widgets.HTML()
-        super().__init__([self.shift, self.spread, self.k, self.picture, self.caption])
-        for slider in (self.shift, self.spread, self.k):
-            slider.observe(self._redraw, "value")
-        self._redraw()
-
-    def __repr__(self) -> str:
-        return f"CloudPair({self.n} real and {self.n} made-up points)"
-
-    def _redraw(self, _=None) -> None:
-        real, fake = two_clouds(self.shift.value, self.spread.value, self.n)
-        precision, recall = precision_recall(real, fake, self.k.value)
-        drawn = io.BytesIO()
-        FigureCanvasAgg(balls(real, fake, self.k.value)).print_figure(drawn, format="png", dpi=100)
-        self.picture.value = drawn.getvalue()
-        self.caption.value = (f"<p aria-live='polite'>precision {precision:.2f}, recall {recall:.2f}, Frechet distance "
-                              f"{frechet_distance(real, fake):.2f}</p>")

@@ -11,16 +11,22 @@ from matplotlib.figure import Figure
 from torch import nn
 
 from ssgan_lite import assets
+from ssgan_lite.course.figures import (
+    BLUE,
+    GRAY,
+    INK,
+    ORANGE,
+    PALE,
+    faces_of,
+    picture_rows,
+)
 from ssgan_lite.errors import UserError
 from ssgan_lite.measure.locality import Rendered, candidate_directions, choose_directions, margin, render
 from ssgan_lite.measure.report import measured_models
 from ssgan_lite.measure.samples import is_monolithic
 from ssgan_lite.pictures import mask_to_rgb, to_image
-from ssgan_lite.course.figures import INK, picture_rows
-from ssgan_lite.course.training.figures import faces_of
 from ssgan_lite.weights import shipped
 
-BLUE, ORANGE, GREY = "#22577a", "#d1782f", "#8a8a8a"
 COLUMNS = {             # what a table of models shows: the name in a record, the heading, digits, is less better?
     "kernel_x1000": ("kernel\ndistance", 0, True), "miou_large": ("mIoU\nlarge", 2, False),
     "miou_small": ("mIoU\nsmall", 2, False), "leak_texture": ("leak,\ntexture", 2, True),
@@ -132,7 +138,7 @@ def dots(values: Mapping[str, Mapping[str, float]], label: str, log: bool = Fals
     figure = Figure(figsize=(6.0, 0.6 + 0.24 * len(values)), layout="constrained")
     axis = figure.subplots()
     kinds = list(next(iter(values.values())))
-    for kind, color, marker in zip(kinds, (BLUE, ORANGE, GREY), "os^"):
+    for kind, color, marker in zip(kinds, (BLUE, ORANGE, GRAY), "os^"):
         known = [(row[kind], i) for i, row in enumerate(values.values()) if row[kind] is not None]
         axis.plot([x for x, _ in known], [i for _, i in known], marker, color=color, markersize=5.5, label=kind,
                   fillstyle="full" if marker == "o" else "none")
@@ -141,7 +147,7 @@ def dots(values: Mapping[str, Mapping[str, float]], label: str, log: bool = Fals
     axis.set_xscale("log" if log else "linear")
     if not log:
         axis.set_xlim(left=0)
-    axis.grid(axis="y", color="#dddddd", linewidth=0.6)
+    axis.grid(axis="y", color=PALE, linewidth=0.6)
     axis.set_axisbelow(True)
     axis.set_xlabel(label, fontsize=8, color=INK)
     axis.tick_params(labelsize=8, colors=INK)
@@ -173,5 +179,5 @@ def numbers(table: Mapping[str, Mapping[str, str]], note: str = "") -> Figure:
         axis.text(0.05, i + 0.6, row, va="center", fontsize=9, color=INK)
         for j, column in enumerate(columns):
             axis.text(2.9 + 1.15 * j, i + 0.6, cells[column], ha="right", va="center", fontsize=9, color=INK)
-    axis.text(0.05, len(table) + 0.5, note, va="center", fontsize=7.5, color=GREY)
+    axis.text(0.05, len(table) + 0.5, note, va="center", fontsize=7.5, color=GRAY)
     return figure

@@ -5,10 +5,19 @@ from __future__ import annotations
 import torch
 from torch.nn import functional as F
 
-from ssgan_lite.course.exercises import (answer_of, close, exercise, expect, expect_close, expect_number,
-                                         expect_same_gradients, expect_shape, expect_tensor)
+from ssgan_lite.course.exercises import (
+    answer_of,
+    close,
+    exercise,
+    expect,
+    expect_close,
+    expect_number,
+    expect_same_gradients,
+    expect_shape,
+    expect_tensor,
+)
+from ssgan_lite.course.rendering.figures import inputs_seen
 from ssgan_lite.model.layers import FIRFilter
-from ssgan_lite.course.rendering.reach import inputs_seen
 
 
 @exercise(1, title="The same in two dimensions", minutes=4, level=1, solution_text=(
@@ -135,7 +144,7 @@ def predict_columns(answer):
            "the overlap of the transposed kernel")
 
 
-@exercise(5, title="Who influences this pixel?", minutes=15, level=3, solution="ssgan_lite.course.rendering.reach:inputs_seen")
+@exercise(5, title="Who influences this pixel?", minutes=15, level=3, solution="ssgan_lite.course.rendering.figures:inputs_seen")
 def who_influences(answer):
     """Give back a map of how strongly one output pixel reacts to every input pixel."""
     generator = torch.Generator().manual_seed(4)

@@ -11,23 +11,16 @@ receives 2 (N - 1) / N times their size). What one would have to measure are `fi
 
 from __future__ import annotations
 
-import io
-from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from functools import cache
 
-import ipywidgets as widgets
 import torch
-from matplotlib.backends.backend_agg import FigureCanvasAgg
-from matplotlib.figure import Figure
 
-from ssgan_lite.config import PRESETS, ModelConfig
+from ssgan_lite.config import ModelConfig
 from ssgan_lite.errors import UserError
 from ssgan_lite.model import DualBranchDiscriminator, build_generator
 from ssgan_lite.model.discriminator import STDDEV_GROUP
-from ssgan_lite.course.figures import INK
 
-BLUE, ORANGE = "#22577a", "#d1782f"
 GPUS = (1, 2, 4, 8, 16, 32, 64)
 SCRATCH = 2             # times what autograd keeps: gradients on their way, second derivatives, workspaces
 
@@ -140,116 +133,3 @@ def fixed_bytes(config: ModelConfig) -> tuple[int, int]:
 def training_bytes(config: ModelConfig, batch: int, bits: int = 32) -> float:
     """About what a training step of one process holds at its peak."""
     return fixed_bytes(config)[0] + batch * SCRATCH * sum(kept_per_image(config)) * bits / 32
-
-
-def memory_figure(names: Sequence[str] = tuple(PRESETS)) -> Figure:
-    """MB that one more image in the batch adds, for generator and discriminator of every preset."""
-    figure = Figure(figsize=(6.4, 2.3), layout="constrained")
-    axis = figure.subplots()
-    kept = [kept_per_image(PRESETS[name].model) for name in names]
-    for offset, which, color, hatch, label in ((-0.2, 0, BLUE, "", "generator"), (0.2, 1, ORANGE, "//",
-                                                                               "discriminator")):
-        values = [pair[which] / 1e6 for pair in kept]
-        axis.barh([i + offset for i in range(len(names))], values, 0.38, color=color, hatch=hatch, edgecolor="white",
-                  label=label)
-        for i, value in enumerate(values):
-            axis.text(value * 1.08, i + offset, f"{value:.3g}", va="center", fontsize=8, color=INK)
-    axis.set_xscale("log")
-    axis.set_xlim(0.5, 4000)
-    axis.set_yticks(range(len(names)), names)
-    axis.invert_yaxis()
-    axis.legend(fontsize=8, frameon=False, labelcolor=INK, loc="upper right")
-    _quiet(axis, "MB kept for each image of a batch, float32", "")
-    return figure
-
-
-def scaling_figure(start: Plan, batches: Sequence[int] = (64, 256, 1024), gpus: Sequence[int] = GPUS,
-                   mark: bool = False) -> Figure:
-    """Left the hours, right the GPU-hours, over the number of GPUs, for several sizes of the whole batch.
-
-    A curve ends where its batch can be dealt out no further. mark: a line at the number of GPUs of `start`.
-    """
-    figure = Figure(figsize=(7.4, 2.7), layout="constrained")
-    left, right = figure.subplots(1, 2)
-    ideal = replace(start, gpus=1)
-    left.plot(gpus, [ideal.hours / n for n in gpus], ":", color="#999999", linewidth=1.2,
-              label=f"ideal, batch {start.batch}")
-    for batch, line, marker, color in zip(batches, ("-", "--", "-."), "os^", (BLUE, ORANGE, INK)):
-        plans = [plan for n in gpus if (plan := replace(start, gpus=n, batch=batch)).possible]
-        for axis, name in ((left, "hours"), (right, "gpu_hours")):
-            axis.plot([plan.gpus for plan in plans], [getattr(plan, name) for plan in plans], line, marker=marker,
-                      color=color, markersize=4, linewidth=1.4, label=f"batch {batch}")
-    left.set_yscale("log")
-    right.set_ylim(bottom=0)
-    for axis, title in ((left, "hours"), (right, "GPU-hours (what you pay)")):
-        axis.set_xscale("log", base=2)
-        axis.set_xticks(list(gpus), [str(n) for n in gpus])
-        if mark:
-            axis.axvline(start.gpus, color=ORANGE, linestyle="--", linewidth=1.2)
-        _quiet(axis, "GPUs", title)
-    left.legend(fontsize=8, frameon=False, labelcolor=INK, loc="lower left")
-    return figure
-
-
-class RunPlanner(widgets.VBox):
-    """Choose a model, GPUs, batch, speed and price; read off hours, cost and memory."""
-
-    def __init__(self, preset: str = "lite128", images: float = 2e6, rate: float = 800):
-        def choice(options, value, text):
-            return widgets.SelectionSlider(options=options, value=value, description=text, continuous_update=True)
-
-        self.preset = widgets.Dropdown(options=list(PRESETS), value=preset, description="model")
-        self.gpus = choice(GPUS, 1, "GPUs")
-        self.batch = choice((16, 32, 64, 128, 256, 512, 1024), 64, "batch")
-        self.bits = widgets.Dropdown(options=[("float32", 32), ("bf16", 16)], value=16, description="numbers")
-        self.rate = widgets.FloatLogSlider(value=rate, min=0, max=4, base=10, step=0.05, description="images/s",
-                                           tooltip="of one GPU with enough to do", readout_format=".0f")
-        self.images = widgets.FloatLogSlider(value=images, min=4, max=7.5, step=0.05, description="images",
-                                             readout_format=".2s")
-        self.price = widgets.FloatSlider(value=2.5, min=0, max=10, step=0.25, description="price/hour")
-        self.picture = widgets.Image(format="png", width=720)
-        self.caption = widgets.HTML()
-        rows = [(self.preset, self.bits), (self.gpus, self.batch), (self.rate, self.images), (self.price,)]
-        super().__init__([*(widgets.HBox(row, layout=widgets.Layout(flex_flow="row wrap")) for row in rows),
-                          self.caption, self.picture])
-        for control in (self.preset, self.bits, self.gpus, self.batch, self.rate, self.images, self.price):
-            control.observe(self._redraw, "value")
-        self._redraw()
-
-    def __repr__(self) -> str:
-        return f"RunPlanner({len(PRESETS)} models, 1 to {GPUS[-1]} GPUs)"
-
-    @property
-    def plan(self) -> Plan:
-        """What the controls say."""
-        return Plan(self.gpus.value, self.batch.value, self.images.value, self.rate.value, price=self.price.value,
-                    gradients=fixed_bytes(PRESETS[self.preset.value].model)[1])
-
-    def _redraw(self, _=None) -> None:
-        plan = self.plan
-        if plan.possible:
-            memory = training_bytes(PRESETS[self.preset.value].model, plan.batch // plan.gpus, self.bits.value) / 1e9
-            told = (f"{_duration(plan.hours)} on {plan.gpus} GPU{'s' * (plan.gpus > 1)}: {plan.gpu_hours:.3g} GPU-"
-                    f"hours, cost {plan.cost:.3g}; {plan.batch // plan.gpus} images a step on each, about "
-                    f"{memory:.2g} GB")
-        else:
-            told = (f"A batch of {plan.batch} cannot be dealt to {plan.gpus} GPUs in groups of {STDDEV_GROUP}: "
-                    f"at least {STDDEV_GROUP * plan.gpus} are needed")
-        self.caption.value = f"<p aria-live='polite'>{told}.</p>"
-        drawn = io.BytesIO()
-        figure = scaling_figure(plan, batches=(plan.batch,), mark=True)
-        FigureCanvasAgg(figure).print_figure(drawn, format="png", dpi=100)
-        self.picture.value = drawn.getvalue()
-
-
-def _duration(hours: float) -> str:
-    if hours < 1:
-        return f"{60 * hours:.0f} minutes"
-    return f"{hours:.3g} hours" if hours < 48 else f"{hours / 24:.3g} days"
-
-
-def _quiet(axis, x: str, y: str) -> None:
-    axis.set_xlabel(x, fontsize=8, color=INK), axis.set_ylabel(y, fontsize=8, color=INK)
-    axis.tick_params(labelsize=8, colors=INK)
-    axis.minorticks_off()
-    axis.spines[["top", "right"]].set_visible(False)

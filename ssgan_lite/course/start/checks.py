@@ -7,8 +7,8 @@ from functools import lru_cache
 
 import torch
 
-from ssgan_lite.course.exercises import close, describe, exercise, expect, expect_choice, expect_number
 from ssgan_lite.config import preset
+from ssgan_lite.course.exercises import close, describe, exercise, expect, expect_choice, expect_number
 from ssgan_lite.edit import Session
 from ssgan_lite.model import GeneratorOutput, SemanticGenerator
 

@@ -1,23 +1,19 @@
-"""Widgets of the notebooks. They hold no logic of their own: every button is one call of a `Session`."""
+"""A small face editor for one part at a time, with a map of what changed."""
 
 from __future__ import annotations
 
-import io
 from collections.abc import Sequence
 
 import ipywidgets as widgets
-import numpy as np
-from PIL import Image
 
+from ssgan_lite.course.figures import change_picture
+from ssgan_lite.course.widgets import Panel, captioned, draw, gray_pixels, side_by_side, view
 from ssgan_lite.edit import Session, compare
 from ssgan_lite.model import SemanticGenerator
 from ssgan_lite.pictures import mask_to_rgb, to_image
-from ssgan_lite.course.figures import change_picture
-
-VIEW = 176      # pixels, width of each of the four pictures: they fit beside each other on a laptop
 
 
-class PartEditor(widgets.VBox):
+class PartEditor(Panel):
     """Change one part of a face and watch the rest stay as it is.
 
     Four pictures: the face, its mask, where it differs from the face before the edit in hand, and a guest. The two
@@ -26,6 +22,7 @@ class PartEditor(widgets.VBox):
 
     def __init__(self, generator: SemanticGenerator, seed: int = 0, guest: int = 1, psi: float = 0.7,
                  parts: Sequence[str] = ("hair", "eyebrows", "eyes", "background", "face", "mouth", "nose", "cloth")):
+        super().__init__()
         self.face, self.guest_seed = Session(generator, seed, psi), guest
         self.parts = [part for part in parts if part in generator.config.parts]
         self._size = generator.config.size
@@ -41,21 +38,15 @@ class PartEditor(widgets.VBox):
         self.swap = self._button("Swap it all", "exchange", "Take the whole part from the guest")
         self.undo = self._button("Undo", "undo", "Take the last change back")
         self.new = self._button("New face", "user", "Begin with another face")
-        self.pictures = [widgets.Image(format="png", width=VIEW, height=VIEW) for _ in range(4)]
-        self.caption = widgets.HTML()
+        self.pictures = [view() for _ in range(4)]
         names = ("the face", "its mask", "what changed", "the guest")
-        views = widgets.HBox([widgets.VBox([picture, widgets.Label(name)]) for picture, name
-                              in zip(self.pictures, names)], layout=widgets.Layout(flex_flow="row wrap"))
-        controls = widgets.HBox([widgets.VBox([self.part, self.psi]), widgets.VBox([self.shape, self.texture])],
-                                layout=widgets.Layout(flex_flow="row wrap"))
-        buttons = widgets.HBox([self.dice, self.swap, self.undo, self.new],
-                               layout=widgets.Layout(flex_flow="row wrap"))
-        super().__init__([views, self.caption, controls, buttons])
+        controls = side_by_side(widgets.VBox([self.part, self.psi]), widgets.VBox([self.shape, self.texture]))
+        self.children = [captioned(self.pictures, names), self.caption, controls,
+                         side_by_side(self.dice, self.swap, self.undo, self.new)]
 
-        self.part.observe(self._begin_edit, "value")
-        for slider in (self.shape, self.texture):
-            slider.observe(self._mix, "value")
-        self.psi.observe(self._set_psi, "value")
+        self.watch([self.part], self._begin_edit)
+        self.watch([self.shape, self.texture], self._mix)
+        self.watch([self.psi], self._set_psi)
         self.dice.on_click(lambda _: self._invite(self.guest_seed + 1))
         self.swap.on_click(lambda _: self._swap())
         self.undo.on_click(lambda _: self._undo())
@@ -73,10 +64,7 @@ class PartEditor(widgets.VBox):
         self._state = self.face.state
         self._before = self.face.render()
         for slider in (self.shape, self.texture):
-            with slider.hold_trait_notifications():
-                slider.unobserve(self._mix, "value")
-                slider.value = 0.0
-                slider.observe(self._mix, "value")
+            self.set_quietly(slider, 0.0, self._mix)
         self._redraw()
 
     def _mix(self, _=None) -> None:
@@ -117,16 +105,15 @@ class PartEditor(widgets.VBox):
         self._turning = True
 
     def _show_guest(self) -> None:
-        self.pictures[3].value = _png(to_image(self.guest.render().image)[0])
+        draw(self.pictures[3], to_image(self.guest.render().image)[0])
 
     def _redraw(self) -> None:
         after = self.face.render()
         part = self.face.generator.config.part_id(self.part.value)
         change = compare(self._before, after, part)
-        grey = np.uint8(255 - 255 * change_picture(change))
-        pixels = (to_image(after.image)[0], mask_to_rgb(after.mask.argmax(1))[0], np.stack([grey] * 3, axis=2))
-        for view, array in zip(self.pictures, pixels):
-            view.value = _png(array)
+        pixels = (to_image(after.image)[0], mask_to_rgb(after.mask.argmax(1))[0], gray_pixels(change_picture(change)))
+        for place, array in zip(self.pictures[:3], pixels, strict=True):
+            draw(place, array)
         shown = any((out.mask.argmax(1) == part).any() for out in (self._before, after))
         if change.map.max() > 0 and not shown:
             text = f"No pixel belongs to the {self.part.value}, before or now, so there is little to see."
@@ -135,7 +122,7 @@ class PartEditor(widgets.VBox):
         else:
             text = (f"Mean change in the {self.part.value}: {change.inside:.3f}; everywhere else: "
                     f"{change.outside:.3f} (images run from -1 to 1).")
-        self.caption.value = f"<p aria-live='polite'>{text}</p>"
+        self.say(text)
 
     @staticmethod
     def _slider(name: str, tooltip: str) -> widgets.FloatSlider:
@@ -145,11 +132,3 @@ class PartEditor(widgets.VBox):
     @staticmethod
     def _button(name: str, icon: str, tooltip: str) -> widgets.Button:
         return widgets.Button(description=name, icon=icon, tooltip=tooltip)
-
-
-def _png(array: np.ndarray) -> bytes:
-    """A picture enlarged for the screen, as PNG."""
-    data = io.BytesIO()
-    Image.fromarray(array).resize((2 * VIEW, 2 * VIEW), Image.Resampling.BICUBIC).save(data, "PNG", compress_level=1)
-    return data.getvalue()
-

@@ -1,32 +1,35 @@
-"""What a training run left behind: its record, its curves, its snapshots in order, and what it cost."""
+"""Long runs as figures: curves, snapshots and cost of a run; memory per image; scaling over GPUs."""
 
 from __future__ import annotations
 
-import io
 import json
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
 
-import ipywidgets as widgets
-import numpy as np
 import torch
 from matplotlib.figure import Figure
 from matplotlib.ticker import FuncFormatter, LogLocator, NullLocator
-from PIL import Image
 
 from ssgan_lite import assets
-from ssgan_lite.errors import UserError
-from ssgan_lite.course.figures import INK, picture_rows
-from ssgan_lite.course.training.figures import faces_of
+from ssgan_lite.config import PRESETS
+from ssgan_lite.course.figures import (
+    BLUE,
+    GRAY,
+    INK,
+    ORANGE,
+    faces_of,
+    picture_rows,
+    style_axis,
+)
+from ssgan_lite.course.scale.planner import GPUS, Plan, kept_per_image
 
-BLUE, ORANGE, GREY = "#22577a", "#d1782f", "#8a8a8a"
 PANELS = (              # title, logarithmic?, the quantities with colour and line
     ("losses", False, (("d_loss", "critic", BLUE, "-"), ("g_loss", "generator", ORANGE, "--"))),
     ("mean scores", False, (("real_score", "real", BLUE, "-"), ("fake_score", "made up", ORANGE, "--"))),
     ("coarse against final mask", True, (("mask_loss", "mask loss", BLUE, "-"),)),
     ("slopes of the critic", True, (("r1_image", "R1, image", BLUE, "-"), ("r1_mask", "R1, mask", ORANGE, "--"))),
 )
-VIEW = 96               # screen pixels of a face in the slider
 PAPER_GPU_HOURS = 8 * 2.5 * 24
 
 
@@ -60,8 +63,7 @@ def curves(curve: Mapping[str, Sequence[float | None]]) -> Figure:
             axis.yaxis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:g}"))
             axis.yaxis.set_minor_locator(NullLocator())
         axis.set_title(title, fontsize=9, color=INK)
-        axis.tick_params(labelsize=8, colors=INK)
-        axis.spines[["top", "right"]].set_visible(False)
+        style_axis(axis)
         if axis.lines:
             axis.legend(fontsize=8, frameon=False, labelcolor=INK)
     for axis in axes[1]:
@@ -76,13 +78,12 @@ def kernel_curve(curve: Mapping[int, float], spread: Mapping[int, float], real: 
     images, places = list(curve), range(len(curve))          # snapshots double, so evenly spaced is nearly logarithmic
     axis.errorbar(places, list(curve.values()), yerr=[spread[i] for i in images], color=BLUE, marker="o", markersize=4,
                   capsize=2, linewidth=1.4, label=f"{n} generated faces")
-    axis.axhline(real, linestyle="--", color=GREY, linewidth=1.2, label="real faces among themselves")
+    axis.axhline(real, linestyle="--", color=GRAY, linewidth=1.2, label="real faces among themselves")
     axis.set_xticks(places, [f"{i:,}" for i in images])
     axis.set_ylim(bottom=min(0, real, *curve.values()) - 10)
     axis.set_xlabel("images seen", fontsize=8, color=INK)
     axis.set_ylabel("kernel distance x 1000", fontsize=8, color=INK)
-    axis.tick_params(labelsize=8, colors=INK)
-    axis.spines[["top", "right"]].set_visible(False)
+    style_axis(axis)
     axis.legend(fontsize=8, frameon=False, labelcolor=INK)
     return figure
 
@@ -111,41 +112,54 @@ def cost_figure(hours: Mapping[str, float]) -> Figure:
     axis.set_yticks(range(len(hours)), list(hours), fontsize=8)
     axis.invert_yaxis()
     axis.set_xlabel("hours x devices (the devices differ)", fontsize=8, color=INK)
-    axis.tick_params(labelsize=8, colors=INK)
-    axis.spines[["top", "right"]].set_visible(False)
+    style_axis(axis)
     return figure
 
 
-class TimeLapse(widgets.VBox):
-    """Drag through the snapshots of a run: the same seeds at every moment, images above and masks below."""
-
-    def __init__(self, generators: Mapping[int, torch.nn.Module], seeds: Sequence[int] = range(6)):
-        if len(generators) < 2:
-            raise UserError("A time-lapse needs at least two snapshots.")
-        self.seeds, self.sheets = list(seeds), {}
-        for images, generator in generators.items():
-            rows = [np.concatenate(row, axis=1) for row in faces_of(generator, self.seeds)]
-            self.sheets[images] = _png(np.concatenate(rows), len(self.seeds) * VIEW)
-        self.moment = widgets.SelectionSlider(options=[(f"{images:,}", images) for images in self.sheets],
-                                              description="images", continuous_update=True,
-                                              layout=widgets.Layout(width="420px"))
-        self.picture = widgets.Image(format="png", width=len(self.seeds) * VIEW, height=2 * VIEW)
-        self.caption = widgets.HTML()
-        super().__init__([self.picture, self.moment, self.caption])
-        self.moment.observe(self._redraw, "value")
-        self._redraw()
-
-    def __repr__(self) -> str:
-        return f"TimeLapse({len(self.seeds)} faces, {len(self.sheets)} snapshots)"
-
-    def _redraw(self, _=None) -> None:
-        images = self.moment.value
-        self.picture.value = self.sheets[images]
-        self.caption.value = f"<p aria-live='polite'>After {images:,} images, the averaged generator.</p>"
+def memory_figure(names: Sequence[str] = tuple(PRESETS)) -> Figure:
+    """MB that one more image in the batch adds, for generator and discriminator of every preset."""
+    figure = Figure(figsize=(6.4, 2.3), layout="constrained")
+    axis = figure.subplots()
+    kept = [kept_per_image(PRESETS[name].model) for name in names]
+    for offset, which, color, hatch, label in ((-0.2, 0, BLUE, "", "generator"), (0.2, 1, ORANGE, "//",
+                                                                               "discriminator")):
+        values = [pair[which] / 1e6 for pair in kept]
+        axis.barh([i + offset for i in range(len(names))], values, 0.38, color=color, hatch=hatch, edgecolor="white",
+                  label=label)
+        for i, value in enumerate(values):
+            axis.text(value * 1.08, i + offset, f"{value:.3g}", va="center", fontsize=8, color=INK)
+    axis.set_xscale("log")
+    axis.set_xlim(0.5, 4000)
+    axis.set_yticks(range(len(names)), names)
+    axis.invert_yaxis()
+    axis.legend(fontsize=8, frameon=False, labelcolor=INK, loc="upper right")
+    style_axis(axis, "MB kept for each image of a batch, float32", "")
+    return figure
 
 
-def _png(pixels: np.ndarray, width: int) -> bytes:
-    data = io.BytesIO()
-    picture = Image.fromarray(pixels)
-    picture.resize((width, width * picture.height // picture.width), Image.Resampling.NEAREST).save(data, "PNG")
-    return data.getvalue()
+def scaling_figure(start: Plan, batches: Sequence[int] = (64, 256, 1024), gpus: Sequence[int] = GPUS,
+                   mark: bool = False) -> Figure:
+    """Left the hours, right the GPU-hours, over the number of GPUs, for several sizes of the whole batch.
+
+    A curve ends where its batch can be dealt out no further. mark: a line at the number of GPUs of `start`.
+    """
+    figure = Figure(figsize=(7.4, 2.7), layout="constrained")
+    left, right = figure.subplots(1, 2)
+    ideal = replace(start, gpus=1)
+    left.plot(gpus, [ideal.hours / n for n in gpus], ":", color=GRAY, linewidth=1.2,
+              label=f"ideal, batch {start.batch}")
+    for batch, line, marker, color in zip(batches, ("-", "--", "-."), "os^", (BLUE, ORANGE, INK)):
+        plans = [plan for n in gpus if (plan := replace(start, gpus=n, batch=batch)).possible]
+        for axis, name in ((left, "hours"), (right, "gpu_hours")):
+            axis.plot([plan.gpus for plan in plans], [getattr(plan, name) for plan in plans], line, marker=marker,
+                      color=color, markersize=4, linewidth=1.4, label=f"batch {batch}")
+    left.set_yscale("log")
+    right.set_ylim(bottom=0)
+    for axis, title in ((left, "hours"), (right, "GPU-hours (what you pay)")):
+        axis.set_xscale("log", base=2)
+        axis.set_xticks(list(gpus), [str(n) for n in gpus])
+        if mark:
+            axis.axvline(start.gpus, color=ORANGE, linestyle="--", linewidth=1.2)
+        style_axis(axis, "GPUs", title)
+    left.legend(fontsize=8, frameon=False, labelcolor=INK, loc="lower left")
+    return figure

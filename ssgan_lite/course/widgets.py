@@ -1,0 +1,76 @@
+"""The base of the course's widgets: pictures, controls and one caption.
+
+Widgets hold no logic of their own: each control calls the library, and the pictures show what it gives back.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+
+import ipywidgets as widgets
+import numpy as np
+from matplotlib.figure import Figure
+from torch import Tensor
+
+from ssgan_lite.course.figures import to_picture
+from ssgan_lite.pictures import png_bytes
+
+VIEW = 176      # screen pixels, width of a picture: four fit side by side on a laptop
+WRAP = widgets.Layout(flex_flow="row wrap")
+
+
+class Panel(widgets.VBox):
+    """Base class. A subclass fills `self.children` in its `__init__` and draws in a method of its own.
+
+    Its `__repr__` is stored in notebooks beside the widget, so it says nothing that differs from run to run.
+    """
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.caption = widgets.HTML()
+
+    def say(self, text: str) -> None:
+        """Set the caption; screen readers announce it."""
+        self.caption.value = f"<p aria-live='polite'>{text}</p>"
+
+    @staticmethod
+    def watch(controls: Sequence[widgets.Widget], call: Callable) -> None:
+        """Call `call(change)` whenever the value of a control changes."""
+        for control in controls:
+            control.observe(call, "value")
+
+    @staticmethod
+    def set_quietly(control: widgets.Widget, value: object, call: Callable) -> None:
+        """Set the value of a control without the call that `watch` would make."""
+        control.unobserve(call, "value")
+        control.value = value
+        control.observe(call, "value")
+
+
+def view(width: int = VIEW, height: int | None = None) -> widgets.Image:
+    """An empty place for a square picture, or one of this height."""
+    return widgets.Image(format="png", width=width, height=width if height is None else height)
+
+
+def side_by_side(*children: widgets.Widget) -> widgets.HBox:
+    """Widgets side by side, on several lines where the page is narrow."""
+    return widgets.HBox(children, layout=WRAP)
+
+
+def captioned(pictures: Sequence[widgets.Image], names: Sequence[str]) -> widgets.HBox:
+    """Pictures side by side, each with its name below it."""
+    return side_by_side(*(widgets.VBox([picture, widgets.Label(name)]) for picture, name in zip(pictures, names, strict=True)))
+
+
+def draw(place: widgets.Image, picture: np.ndarray | Figure, smooth: bool = True, dpi: int = 100) -> None:
+    """Show a picture [H, W, 3] uint8, at least twice as fine as the screen, or a figure; smooth: bicubic."""
+    if isinstance(picture, Figure):
+        place.value = png_bytes(to_picture(picture, dpi))
+    else:
+        place.value = png_bytes(picture, max(2 * int(place.width or VIEW), picture.shape[1]), smooth, compress_level=1)
+
+
+def gray_pixels(strength: Tensor | np.ndarray) -> np.ndarray:
+    """A map [H, W] of 0 to 1 as a picture [H, W, 3]: 0 white and 1 black, as in `picture_rows`."""
+    strength = strength.detach().cpu().numpy() if isinstance(strength, Tensor) else strength
+    return np.repeat(np.uint8(255 - 255 * strength.clip(0, 1))[..., None], 3, axis=2)
