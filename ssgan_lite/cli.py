@@ -50,6 +50,8 @@ def build_parser() -> argparse.ArgumentParser:
                  "ssgan-lite train --preset nano32 --out runs/first")
     _add_fields(train, "run", "ssgan_lite.train.run", "RunOptions")
     train.set_defaults(preset=None)        # so that `run_train` can tell whether it was named
+    train.add_argument("--recipe", default="", metavar="KIND", help="two-core (reconstruct, then the game with two "
+                       "discriminators) or paper (default: the preset's; paper for paper256 and paper512)")
     _add_fields(train, "recipe (default: the preset's)", "ssgan_lite.config", "TrainConfig",
                 preset_defaults=True)
     _add_fields(train, "baseline and ablations (default: the paper's model)", "ssgan_lite.config", "ModelConfig",
@@ -89,9 +91,9 @@ def run_train(options: argparse.Namespace) -> int:
                if getattr(options, field.name) is not None}
     ablations = {name: getattr(options, name) for name in ABLATIONS if getattr(options, name) is not None}
     run = RunOptions(**{field.name: getattr(options, field.name) for field in dataclasses.fields(RunOptions)})
-    begun_with = recorded_recipe(run.out) if run.resume else None
+    begun_with = recorded_recipe(run.out) if run.resume and not options.recipe else None
     model = (recorded_model(run.out, run.preset) if run.resume else None) or model
-    train(run, (begun_with or recipe(options.preset)).replace(**changes), model=model.replace(**ablations))
+    train(run, (begun_with or recipe(options.preset, options.recipe)).replace(**changes), model=model.replace(**ablations))
     return 0
 
 

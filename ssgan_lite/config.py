@@ -41,6 +41,7 @@ class ModelConfig:
     mask_residual: bool = True                   # add the coarse mask to the mask branch at its own resolution
     detach_texture: bool = False                 # no gradient from texture layers into shape layers
     mapping_lr: float = 0.01                     # learning-rate multiplier of the mapping network
+    discriminator_size: int = 0                  # pictures are pooled to this size for the dual discriminator; 0: R
     # What ablations and the baseline change. `fourier_bands=0` and `base_layers=0` are ablations too.
     architecture: str = "semantic"               # "monolithic": one StyleGAN2 for the whole face (model/stylegan2.py)
     mask_branch: bool = True                     # does the discriminator see the mask?
@@ -66,9 +67,12 @@ class ModelConfig:
         require(len(self.render_channels) == self.render_stages,
                 f"render_channels needs {self.render_stages} numbers ({self.min_feat_size} to {self.size} px), "
                 f"not {len(self.render_channels)}")
-        n_resolutions = self.size.bit_length() - 2
+        require(self.discriminator_size in (0, self.size) or (_is_power_of_two(self.discriminator_size)
+                                                              and 8 <= self.discriminator_size < self.size),
+                f"discriminator_size is {self.discriminator_size}, not a power of two from 8 to size {self.size}")
+        n_resolutions = (self.discriminator_size or self.size).bit_length() - 2
         require(len(self.discriminator_channels) == n_resolutions,
-                f"discriminator_channels needs {n_resolutions} numbers ({self.size} to 4 px), "
+                f"discriminator_channels needs {n_resolutions} numbers ({self.discriminator_size or self.size} to 4 px), "
                 f"not {len(self.discriminator_channels)}")
         require(len(self.parts) >= 2, "it needs a background and at least one other part")
         require(len(set(self.parts)) == len(self.parts), "two parts have the same name")
@@ -131,9 +135,26 @@ def _is_power_of_two(n: int) -> bool:
 
 @dataclass(frozen=True)
 class TrainConfig:
-    """The recipe: everything that decides what a training run computes. Lengths count images shown, not steps."""
+    """The recipe: everything that decides what a training run computes. Lengths count images shown, not steps.
 
-    images: int = 400_000               # how many real images are shown in all
+    The defaults are the published recipe: the game alone, with the dual discriminator, from noise.
+    """
+
+    images: int = 400_000               # how many real images are shown in all, in both phases
+    # Phase 1, reconstruct (train/reconstruct.py): encoder and generator draw the data, no discriminator.
+    reconstruct_images: int = 0         # the first so many images; all others are for phase 2, the game
+    reconstruct_every: int = 0          # steps of the game between two reconstruction steps; 0: none
+    pixel_weight: float = 5.0           # reconstruction: of the absolute difference of the pixels
+    feature_weight: float = 1.0         # reconstruction: of the distance of frozen features
+    score_weight: float = 4.0           # reconstruction: of the squared error of the mask scores
+    depth_weight: float = 1.0           # reconstruction: of the cross-entropy of the pseudo-depths
+    coarse_weight: float = 20.0         # reconstruction: of the mask consistency
+    kl_weight: float = 0.02             # reconstruction: of the divergence of z from N(0, 1)
+    encoder_lr: float = 0.0003          # of the encoder
+    # Phase 2, the game (train/game.py); in a larger model grown from a smaller one it is called "grow".
+    dual_weight: float = 1.0            # of the dual discriminator (the paper's); 0: without it
+    frozen_weight: float = 0.0          # of the discriminator on frozen features; 0: without it
+    frozen_lr: float = 0.0002           # of the discriminator on frozen features
     batch: int = 32                     # images per step; a multiple of the stddev group of 4
     lr: float = 0.002                   # of both networks, before the correction for lazy regularisation
     beta2: float = 0.99                 # of Adam; beta1 is 0
@@ -162,21 +183,39 @@ class TrainConfig:
         for name in ("images", "r1_every", "path_every", "augment_ramp"):
             if getattr(self, name) < 1:
                 raise UserError(f"{name} must be at least 1, not {getattr(self, name)}.")
-        for name in ("r1_image", "r1_mask", "mask_weight", "path_weight", "ema_images", "ema_share", "augment_from"):
+        for name in ("r1_image", "r1_mask", "mask_weight", "path_weight", "ema_images", "ema_share", "augment_from",
+                     "reconstruct_images", "reconstruct_every", "pixel_weight", "feature_weight", "score_weight",
+                     "depth_weight", "coarse_weight", "kl_weight", "dual_weight", "frozen_weight"):
             if not 0 <= getattr(self, name) < math.inf:
                 raise UserError(f"{name} must not be negative, but is {getattr(self, name)}.")
-        if not 0 < self.lr < math.inf:
-            raise UserError(f"lr must be above 0, not {self.lr}.")
+        for name in ("lr", "encoder_lr", "frozen_lr"):
+            if not 0 < getattr(self, name) < math.inf:
+                raise UserError(f"{name} must be above 0, not {getattr(self, name)}.")
+        if self.images > self.reconstruct_images and not (self.dual_weight or self.frozen_weight):
+            raise UserError("A game needs a discriminator, but dual_weight and frozen_weight are both 0. For a run that "
+                            "only reconstructs, give --reconstruct-images as many as --images.")
         if not (0 <= self.augment_max <= 1 and -1 <= self.augment_target <= 1):
             raise UserError("augment_max is a share from 0 to 1 and augment_target a mean sign from -1 to 1, not "
                             f"{self.augment_max} and {self.augment_target}.")
         if not (0 <= self.mixing <= 1 and 0 <= self.beta2 < 1):
             raise UserError(f"mixing and beta2 are shares from 0 to 1, not {self.mixing} and {self.beta2}.")
 
+    @property
+    def reconstructs(self) -> bool:
+        """Does any step reconstruct, so that an encoder is trained?"""
+        return self.reconstruct_images > 0 or self.reconstruct_every > 0
+
     def replace(self, **changes) -> TrainConfig:
         """A copy with some numbers changed."""
         return dataclasses.replace(self, **changes)
 
+
+# What the two kinds of recipe say about phases. "two-core" makes faces on a laptop: reconstruct first, then the game with
+# two discriminators, in which reconstruction steps keep the variety. "paper" is the published recipe.
+RECIPES: dict[str, dict] = {
+    "two-core": dict(reconstruct_images=12_000, reconstruct_every=2, frozen_weight=0.5),
+    "paper": dict(images=400_000, reconstruct_images=0, reconstruct_every=0, frozen_weight=0.0),
+}
 
 _PAPER = dict(style_dim=512, mapping_layers=8, coarse_size=64, min_feat_size=16, local_channels=64,
               feature_channels=512, local_layers=10, base_layers=2, depth_layers=6)
@@ -188,7 +227,14 @@ class Preset:
 
     model: ModelConfig
     recipe: TrainConfig
+    kind: str = "two-core"                       # of the recipe, a key of RECIPES
 
+
+# lite64 and lite128 are one family: their weights have the same shapes, only the three sizes differ, so a trained lite64
+# goes on as lite128 (train/grow.py).
+_LITE = dict(style_dim=128, mapping_layers=4, local_channels=32, feature_channels=96, local_layers=8, base_layers=2,
+             depth_layers=5, fourier_bands=6, render_channels=(96, 96, 48),
+             discriminator_channels=(32, 64, 96, 128, 128))
 
 # The mask weights of the small presets are eight times what (size / 512)^2 would say. With the published 1000 / 256 = 4
 # at 32 px, even with 8, the discriminator looks at nothing but how soft the generated masks are: after 10,000 images
@@ -200,25 +246,20 @@ PRESETS: dict[str, Preset] = {
         size=32, style_dim=64, mapping_layers=4, coarse_size=16, min_feat_size=4, local_channels=16,
         feature_channels=48, local_layers=6, base_layers=2, depth_layers=4, fourier_bands=5,
         render_channels=(64, 48, 32), discriminator_channels=(32, 48, 64, 64)),
-        TrainConfig(batch=8, r1_image=0.08, r1_mask=40.0)),
-    "lite64": Preset(ModelConfig(
-        size=64, style_dim=128, mapping_layers=4, coarse_size=32, min_feat_size=8, local_channels=32,
-        feature_channels=96, local_layers=8, base_layers=2, depth_layers=5, fourier_bands=6,
-        render_channels=(96, 96, 48), discriminator_channels=(32, 64, 96, 128, 128)),
-        TrainConfig(batch=8, r1_image=0.2, r1_mask=160.0)),
-    "lite128": Preset(ModelConfig(
-        size=128, style_dim=128, mapping_layers=4, coarse_size=64, min_feat_size=16, local_channels=32,
-        feature_channels=128, local_layers=8, base_layers=2, depth_layers=5, fourier_bands=7,
-        render_channels=(128, 96, 48), discriminator_channels=(32, 64, 128, 192, 256, 256)),
-        TrainConfig(images=2_000_000, r1_image=0.6, r1_mask=480.0)),
+        TrainConfig(images=60_000, batch=8, r1_image=0.08, r1_mask=40.0, **RECIPES["two-core"])),
+    "lite64": Preset(ModelConfig(**_LITE, size=64, coarse_size=32, min_feat_size=8),
+                     TrainConfig(images=120_000, batch=8, r1_image=0.2, r1_mask=160.0, **RECIPES["two-core"])),
+    # R1 is a sum over pixels, and averaging over 2 x 2 of them divides the gradient by 4 and this sum by 4.
+    "lite128": Preset(ModelConfig(**_LITE, size=128, coarse_size=64, min_feat_size=16, discriminator_size=64),
+                      TrainConfig(images=60_000, batch=8, r1_image=0.8, r1_mask=640.0, **RECIPES["two-core"])),
     "paper256": Preset(ModelConfig(
         **_PAPER, size=256, fourier_bands=8, render_channels=(512, 512, 256, 128),
         discriminator_channels=(128, 256, 512, 512, 512, 512, 512)),
-        TrainConfig(images=4_800_000, r1_image=2.5, r1_mask=250.0, path_weight=0.5)),
+        TrainConfig(images=4_800_000, r1_image=2.5, r1_mask=250.0, path_weight=0.5), "paper"),
     "paper512": Preset(ModelConfig(
         **_PAPER, size=512, fourier_bands=9, render_channels=(512, 512, 256, 128, 64),
         discriminator_channels=(64, 128, 256, 512, 512, 512, 512, 512)),
-        TrainConfig(images=4_800_000, r1_image=10.0, r1_mask=1000.0, path_weight=0.5)),
+        TrainConfig(images=4_800_000, r1_image=10.0, r1_mask=1000.0, path_weight=0.5), "paper"),
 }
 
 
@@ -227,9 +268,12 @@ def preset(name: str) -> ModelConfig:
     return _find(name).model
 
 
-def recipe(name: str) -> TrainConfig:
-    """How the model called `name` is trained."""
-    return _find(name).recipe
+def recipe(name: str, kind: str = "") -> TrainConfig:
+    """How the model called `name` is trained; kind: "two-core" or "paper", instead of the preset's own."""
+    found = _find(name)
+    if kind and kind not in RECIPES:
+        raise UserError(f'There is no recipe called "{kind}". {suggest(kind, RECIPES)}')
+    return found.recipe if kind in ("", found.kind) else found.recipe.replace(**RECIPES[kind])
 
 
 def _find(name: str) -> Preset:

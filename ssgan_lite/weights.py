@@ -1,4 +1,4 @@
-"""Generators on disk: the tensors as `name.safetensors`, and beside them `name.json`.
+"""Generators and their encoders on disk: the tensors as `name.safetensors`, and beside them `name.json`.
 
 The JSON file holds the model's configuration, the sum of the tensor file and, for weights that ship, the record of
 the training run. Nothing is ever unpickled but the published checkpoints, and those without running code.
@@ -15,9 +15,11 @@ from ssgan_lite import assets, official
 from ssgan_lite.config import ModelConfig
 from ssgan_lite.errors import UserError, suggest
 from ssgan_lite.model import SemanticGenerator, build_generator
-from ssgan_lite.storage import load_tensors, save_tensors, user_path
+from ssgan_lite.model.encoder import Encoder
+from ssgan_lite.storage import load_tensors, read_description, save_tensors, user_path
 
 FORMAT = "ssgan-lite generator 1"
+ENCODER_FORMAT = "ssgan-lite encoder 1"
 
 
 def load_pretrained(name_or_path: str | os.PathLike, device: str | torch.device = "cpu") -> SemanticGenerator:
@@ -92,3 +94,47 @@ def _find_shipped(name: str) -> Path:
     path = assets.find(f"weights/{name}.safetensors")
     assets.verify(path), assets.verify(path.with_suffix(".json"))
     return path
+
+
+def load_encoder(name_or_path: str | os.PathLike, device: str | torch.device = "cpu") -> Encoder:
+    """The encoder that was trained with a generator, in eval mode: of a shipped name, or of a file of weights."""
+    encoder = encoder_of(name_or_path, device)
+    if encoder is None:
+        raise UserError(f'"{name_or_path}" has no encoder. Recipes that reconstruct train one: it lies as '
+                        "encoder.safetensors in the folder of the run, and as encoders/NAME.safetensors among the "
+                        "weights that ship.")
+    return encoder
+
+
+def encoder_of(name_or_path: str | os.PathLike, device: str | torch.device = "cpu") -> Encoder | None:
+    """The same; None where there is none."""
+    generator = None
+    if is_name(name_or_path):
+        if (name := os.fspath(name_or_path)) not in assets.listed("weights/encoders/*.safetensors"):
+            return None
+        place = assets.verify(assets.find(f"weights/encoders/{name}.safetensors"))
+        assets.verify(place.with_suffix(".json"))
+    else:
+        generator = user_path(name_or_path)
+        places = [generator.parent / "encoders" / generator.name, generator.with_name("encoder.safetensors")]
+        place = next((place for place in places if place.is_file()), None)
+        if place is None:
+            return None
+    state, description = load_tensors(place, ENCODER_FORMAT, {"config": dict})
+    config = ModelConfig.from_dict(description["config"])
+    if generator is not None and generator.is_file():
+        theirs = ModelConfig.from_dict(read_description(generator, FORMAT, {"config": dict})["config"])
+        if theirs != config:
+            raise UserError(f'"{place}" is the encoder of another model than "{generator}". Copy the one that was '
+                            "trained with it.")
+    encoder = Encoder(config)
+    load_state(encoder, state, str(place))
+    encoder.record = description.get("record", {})
+    return encoder.to(device).eval()
+
+
+def save_encoder(encoder: Encoder, path: str | os.PathLike, record: dict | None = None,
+                 dtype: torch.dtype = torch.float32) -> None:
+    """Write `path` (.safetensors) and the .json beside it."""
+    state = {name: tensor.to(dtype) for name, tensor in encoder.state_dict().items()}
+    save_tensors(path, state, ENCODER_FORMAT, dict(config=encoder.config.to_dict(), record=record or {}))

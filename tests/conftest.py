@@ -14,6 +14,14 @@ from ssgan_lite import assets
 from ssgan_lite.data import shards
 
 
+@pytest.fixture(scope="session", autouse=True)
+def cache_of_its_own(tmp_path_factory):
+    """Nothing that tests compute lands in the user's cache folder."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("XDG_CACHE_HOME", str(tmp_path_factory.mktemp("cache")))
+        yield
+
+
 @pytest.fixture(scope="session")
 def tiny_data(tmp_path_factory) -> Path:
     """A data tree with one pack of sixteen made-up heads (fifteen for training), for `SSGAN_DATA`."""

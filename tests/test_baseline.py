@@ -51,7 +51,8 @@ def test_the_budget_is_the_semantic_models(name) -> None:
     with torch.device("meta"):
         ours, theirs = build_generator(preset(name).replace(architecture="monolithic")), build_generator(preset(name))
     assert isinstance(ours, MonolithicGenerator) and isinstance(theirs, SemanticGenerator)
-    assert n_parameters(ours) == pytest.approx(n_parameters(theirs), rel=0.01)
+    # The constant, which grows with the picture, does not count: the other shapes are those of the whole family.
+    assert n_parameters(ours) - ours.render.constant.numel() == pytest.approx(n_parameters(theirs), rel=0.01)
     assert shapes(ours.mapping) == shapes(theirs.mapping)
     widths = [conv.weight.shape[0] for conv in ours.render.convs]
     assert widths[2:] == [width for width in preset(name).render_channels for _ in "ab"]

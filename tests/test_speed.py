@@ -16,7 +16,8 @@ from ssgan_lite.config import ModelConfig
 from ssgan_lite.data import open_dataset
 from ssgan_lite.data.dataset import Dataset
 from ssgan_lite.errors import UserError
-from ssgan_lite.train import TrainConfig, Trainer, trainer as trainer_module
+from ssgan_lite.train import TrainConfig, Trainer, game
+from ssgan_lite.train import trainer as trainer_module
 from ssgan_lite.train.speed import Speed
 
 pytestmark = pytest.mark.usefixtures("one_thread", "use_tiny_data")
@@ -71,10 +72,13 @@ def test_bf16_steps_stay_finite_and_begin_like_float32(model) -> None:
 def test_bf16_gradients_point_the_same_way(model) -> None:
     def gradients(precision: str) -> list[torch.Tensor]:
         trainer = new_trainer(Speed(precision), MODELS[model])
-        trainer._update = lambda optimizer, loss: loss.backward()
-        trainer.discriminator_step(*trainer.draw_real())
+        trainer._update = lambda optimizers, loss: loss.backward()
+        real = trainer.draw_real()
+        with torch.no_grad():
+            fake = trainer.fake("d")
+        game.discriminator_step(trainer, real, fake)
         critic = torch.cat([p.grad.flatten() for p in trainer.D.parameters()])
-        trainer.generator_step()
+        game.generator_step(trainer)
         return [critic, torch.cat([p.grad.flatten() for p in trainer.G.parameters() if p.grad is not None])]
     for exact, rounded in zip(gradients("fp32"), gradients("bf16")):
         assert torch.cosine_similarity(exact, rounded, dim=0) > 0.99
@@ -111,7 +115,7 @@ def test_what_is_kept_in_float32(model) -> None:
 def test_regularisers_are_float32() -> None:
     trainer = new_trainer(Speed("bf16"))
     image, mask = trainer.draw_real()
-    for part in (lambda: trainer.r1_step(image, mask), trainer.path_step):
+    for part in (lambda: game.r1_step(trainer, image, mask), lambda: game.path_step(trainer)):
         with Watch() as watch:
             part()
         assert watch.formats() == {torch.float32}
@@ -145,11 +149,11 @@ def test_a_run_may_go_on_in_the_other_layout() -> None:
     other.load_state_dict(copy.deepcopy(plain.state_dict()))   # as from a file: nothing is shared
     for mine, theirs in zip(other.D.parameters(), plain.D.parameters()):
         for name in ("exp_avg", "exp_avg_sq"):
-            assert torch.equal(other.optimizer_d.state[mine][name], plain.optimizer_d.state[theirs][name])
-            assert other.optimizer_d.state[mine][name].stride() == mine.stride()
+            assert torch.equal(other.optimizers["d"].state[mine][name], plain.optimizers["d"].state[theirs][name])
+            assert other.optimizers["d"].state[mine][name].stride() == mine.stride()
     before = [weight.clone() for weight in plain.D.parameters()]
     for trainer in (plain, other):
-        trainer._update(trainer.optimizer_d, sum((w * w.detach()).sum() for w in trainer.D.parameters()))
+        trainer._update([trainer.optimizers["d"]], sum((w * w.detach()).sum() for w in trainer.D.parameters()))
     for old, mine, theirs in zip(before, other.D.parameters(), plain.D.parameters()):
         torch.testing.assert_close(mine, theirs, rtol=1e-6, atol=1e-7)
         assert not torch.equal(old, theirs)

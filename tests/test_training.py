@@ -24,7 +24,7 @@ from ssgan_lite.cli import main
 from ssgan_lite.data import open_dataset
 from ssgan_lite.errors import UserError
 from ssgan_lite.model import SemanticGenerator
-from ssgan_lite.train import RunOptions, TrainConfig, Trainer, losses, recipe, train
+from ssgan_lite.train import RunOptions, TrainConfig, Trainer, game, losses, recipe, train
 from ssgan_lite.train.checkpoint import read_checkpoint, save_checkpoint
 from ssgan_lite.train.ema import ema_decay, update_ema
 from ssgan_lite.train.log import read_log
@@ -34,7 +34,7 @@ from ssgan_lite.train.trainer import lazy_adam
 pytestmark = pytest.mark.usefixtures("one_thread", "use_tiny_data")
 
 # Everything that happens in a run happens in these six steps: R1, path length, mixing.
-CONFIG = recipe("nano32").replace(images=24, batch=4, r1_every=2, path_weight=0.5, path_every=3, mixing=0.5)
+CONFIG = recipe("nano32", "paper").replace(images=24, batch=4, r1_every=2, path_weight=0.5, path_every=3, mixing=0.5)
 TIMES = {"seconds", "images_per_second"}
 
 
@@ -109,7 +109,7 @@ def test_lazy_adam(every, lr, beta2) -> None:
 def test_optimisers_are_corrected_for_what_is_switched_on() -> None:
     def rates(**changes):
         trainer = Trainer(preset("nano32"), TrainConfig(batch=4, **changes), open_dataset("heads", 32))
-        return [optimizer.param_groups[0]["lr"] for optimizer in (trainer.optimizer_g, trainer.optimizer_d)]
+        return [optimizer.param_groups[0]["lr"] for optimizer in trainer.optimizers.values()]
     assert rates() == pytest.approx([0.002, 0.002 * 16 / 17])
     assert rates(path_weight=2.0, r1_every=4) == pytest.approx([0.0016, 0.0016])
 
@@ -172,10 +172,11 @@ def test_each_part_of_a_step_moves_its_own_network() -> None:
     trainer = new_trainer()
     image, mask = trainer.draw_real()
     assert image.shape == (4, 3, 32, 32) and mask.shape == (4, 13, 32, 32)
-    assert changed(trainer, lambda: trainer.discriminator_step(image, mask)) == {"D"}
-    assert changed(trainer, lambda: trainer.r1_step(image, mask)) == {"D"}
-    assert changed(trainer, trainer.generator_step) == {"G"}
-    assert changed(trainer, trainer.path_step) == {"G"}
+    fake = trainer.fake("d")
+    assert changed(trainer, lambda: game.discriminator_step(trainer, (image, mask), fake)) == {"D"}
+    assert changed(trainer, lambda: game.r1_step(trainer, image, mask)) == {"D"}
+    assert changed(trainer, lambda: game.generator_step(trainer)) == {"G"}
+    assert changed(trainer, lambda: game.path_step(trainer)) == {"G"}
     assert changed(trainer, trainer.step) == {"G", "D", "G_ema"}
     assert trainer.steps == 1 and trainer.images_seen == 4
 
@@ -307,7 +308,8 @@ def test_what_a_run_leaves(whole: Path) -> None:
                        for kind in ("safetensors", "json", "png"))}
     lines = read_log(whole / "log.jsonl")
     assert [line["step"] for line in lines] == [2, 4, 6] and [line["images"] for line in lines] == [8, 16, 24]
-    assert all(np.isfinite(list(line.values())).all() for line in lines)
+    assert {line["phase"] for line in lines} == {"game"}
+    assert all(np.isfinite(value) for line in lines for name, value in line.items() if name != "phase")
     for sheet in (whole / "samples").iterdir():
         with Image.open(sheet) as picture:
             picture.load()
@@ -335,8 +337,8 @@ def test_the_same_seed_gives_the_same_run_and_another_another(tmp_path: Path, wh
     run(tmp_path / "again")
     assert_same_run(tmp_path / "again", whole)
     run(tmp_path / "other", images=4, config=CONFIG.replace(seed=1), snapshot_every=0)
-    assert not torch.equal(read_checkpoint(tmp_path / "other" / "checkpoint.pt")["G"]["local.weight"],
-                           read_checkpoint(whole / "checkpoint.pt")["G"]["local.weight"])
+    assert not torch.equal(read_checkpoint(tmp_path / "other" / "checkpoint.pt")["networks"]["G"]["local.weight"],
+                           read_checkpoint(whole / "checkpoint.pt")["networks"]["G"]["local.weight"])
 
 
 def test_resuming_is_going_on(tmp_path: Path, whole: Path) -> None:
@@ -381,14 +383,16 @@ def test_start_from_weights(tmp_path: Path, whole: Path) -> None:
     assert load_pretrained(tmp_path / "tuned" / "weights.safetensors").record["start_from"] == "weights.safetensors"
 
 
-def test_start_from_a_checkpoint_takes_all_networks(tmp_path: Path, whole: Path) -> None:
-    """The first checkpoint is written before the first step: it holds what was given, and fresh optimisers."""
+def test_run_starts_from_all_networks_of_another(tmp_path: Path, whole: Path) -> None:
+    """The first checkpoint is written before the first step: it holds what was given, and fresh optimizers."""
     with pytest.raises(KeyboardInterrupt):
-        run(tmp_path / "tuned", images=8, start_from=str(whole / "checkpoint.pt"), on_log=interrupt, log_every=4)
-    given, begun = (read_checkpoint(folder / "checkpoint.pt") for folder in (whole, tmp_path / "tuned"))
-    for network in ("G", "D", "G_ema"):
-        assert_identical(begun[network], given[network], network)
-    assert begun["steps"] == 0 and begun["optimizer_g"]["state"] == {} and given["optimizer_g"]["state"]
+        run(tmp_path / "on", images=32, start_from=str(whole), on_log=interrupt, log_every=4)
+    given, begun = (read_checkpoint(folder / "checkpoint.pt") for folder in (whole, tmp_path / "on"))
+    assert_identical(begun["networks"], given["networks"])
+    assert begun["steps"] == 6, "the count of images goes on"
+    assert begun["optimizers"]["g"]["state"] == {} and given["optimizers"]["g"]["state"]
+    with pytest.raises(UserError, match=r"seen 24 images.*--images"):
+        run(tmp_path / "less", images=24, start_from=str(whole / "checkpoint.pt"))
 
 
 def test_a_given_average_is_not_forgotten(tmp_path: Path, whole: Path) -> None:
@@ -400,8 +404,8 @@ def test_a_given_average_is_not_forgotten(tmp_path: Path, whole: Path) -> None:
         average, now = (dict(net.local.named_parameters())[name] for net in (trainer.G_ema, trainer.G))
         assert torch.allclose(average, decay * start + (1 - decay) * now, atol=1e-5), name
     resumed = run(tmp_path / "tuned", images=8, resume=True)
-    assert resumed.given_average, "a resumed run must remember it"
-    assert not run(tmp_path / "new", images=4).given_average
+    assert resumed.averaged_before == math.inf, "a resumed run must remember it"
+    assert run(tmp_path / "new", images=4).averaged_before == 0
 
 
 def interrupt(line: dict) -> None:
@@ -419,7 +423,7 @@ def test_start_from_what_is_not_there(name: str, message: str, tmp_path: Path) -
 
 def test_start_from_another_preset(tmp_path: Path, whole: Path) -> None:
     for source in ("checkpoint.pt", "weights.safetensors"):
-        with pytest.raises(UserError, match=f"{source}.*belongs to another model: .* has shape .*more"):
+        with pytest.raises(UserError, match=f"{source}.*cannot grow into this model of 64 px.*of shape.*lite64 is for lite128"):
             run(tmp_path / "run", preset="lite64", start_from=str(whole / source))
     assert list(tmp_path.iterdir()) == []
 
@@ -450,7 +454,7 @@ def test_a_run_is_not_written_over(tmp_path: Path, whole: Path) -> None:
 
 def test_numbers_that_are_none_stop_the_run(tmp_path: Path) -> None:
     """The sentence names step and quantities; the checkpoint on disk is the last good one."""
-    with pytest.raises(UserError, match=r"broke down by step 4: .*mask_loss.*--start-from.*lower --lr") as error:
+    with pytest.raises(UserError, match=r"diverged by step 4: .*mask_loss.*--start-from.*lower --lr") as error:
         run(tmp_path / "bad", config=CONFIG.replace(lr=1e18), log_every=16, checkpoint_every=100, snapshot_every=0,
             sample_every=0)
     assert "d_loss" in str(error.value)

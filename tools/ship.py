@@ -99,7 +99,7 @@ def ship(run: Path, name: str, folder: Path, note: str = "", at: int | None = No
     if at is None:
         state = read_checkpoint(run / "checkpoint.pt")
         generator = build_generator(ModelConfig.from_dict(state["model"])).eval()
-        generator.load_state_dict(state["G_ema"])
+        generator.load_state_dict(state["networks"]["G_ema"])
         generator.update_mean_w()
         images, seconds = state["steps"] * state["recipe"]["batch"], state["seconds"]
     else:

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import torch
 from torch import Tensor, nn
+from torch.nn import functional as F
 
 from ssgan_lite.config import ModelConfig
 from ssgan_lite.errors import UserError
@@ -67,6 +68,7 @@ class DualBranchDiscriminator(nn.Module):
     def __init__(self, config: ModelConfig):
         super().__init__()
         self.config = config
+        self.size = config.discriminator_size or config.size
         channels = config.discriminator_channels
         self.image_tower = Tower(3, channels)
         self.mask_tower = Tower(config.n_parts, channels) if config.mask_branch else None
@@ -78,7 +80,11 @@ class DualBranchDiscriminator(nn.Module):
         """Mask scores in about [-1, 1] (a real mask is one-hot * 2 - 1). Without a mask only the image tower speaks.
 
         A discriminator that was built without a mask branch (an ablation) does not look at a mask that it is given.
+        One that is smaller than the pictures (`discriminator_size`) sees them pooled.
         """
+        if image.shape[-1] > self.size:
+            image = F.avg_pool2d(image, image.shape[-1] // self.size)
+            mask = None if mask is None else F.avg_pool2d(mask, mask.shape[-1] // self.size)
         h = self.image_tower(channels_last_on_cpu(image))                                      # [N, C, 4, 4]
         if mask is not None and self.mask_tower is not None:
             h = h + self.mask_tower(channels_last_on_cpu(mask))

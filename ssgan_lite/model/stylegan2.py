@@ -183,9 +183,13 @@ class SynthesisNet(nn.Module):
 
 @functools.lru_cache
 def trunk_width(config: ModelConfig) -> int:
-    """The trunk width with which the total number of parameters comes nearest to the semantic model's."""
+    """The trunk width with which the total number of parameters comes nearest to the semantic model's.
+
+    The constant, whose size is that of the pictures, does not count: so the width is the same in every size of one
+    family, and a trained model can grow.
+    """
     def count(network) -> int:
-        return sum(parameter.numel() for parameter in network.parameters())
+        return sum(parameter.numel() for name, parameter in network.named_parameters() if name != "constant")
 
     with torch.device("meta"):                    # shapes without memory
         semantic = SemanticGenerator(config.replace(architecture="semantic"))

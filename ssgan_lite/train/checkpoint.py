@@ -12,8 +12,8 @@ from ssgan_lite.errors import UserError
 from ssgan_lite.storage import atomic_write, load_torch, save_torch
 from ssgan_lite.train.trainer import Trainer
 
-FORMAT = "ssgan-lite training state 1"
-HELD = {"model", "recipe", "seconds", "G", "D", "G_ema", "optimizer_g", "optimizer_d", "path_mean", "steps"}
+FORMAT = "ssgan-lite training state 2"
+HELD = {"model", "recipe", "seconds", "networks", "optimizers", "path_mean", "steps"}
 
 
 def save_checkpoint(trainer: Trainer, path: Path, seconds: float = 0.0, log: dict | None = None) -> None:

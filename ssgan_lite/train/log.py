@@ -16,6 +16,9 @@ from ssgan_lite.errors import UserError
 from ssgan_lite.storage import atomic_write, explain
 from ssgan_lite.train.state import broke_down
 
+# What the progress bar shows in the game, and while reconstructing.
+SHOWN = ("d_loss", "frozen_d_loss", "g_loss", "mask_loss"), ("pixel_loss", "feature_loss", "score_loss", "kl")
+
 
 class RunLog:
     """Averages statistics between two lines of the log, so that reading them from the device is rare.
@@ -44,11 +47,11 @@ class RunLog:
         self.images += batch
         self.bar.update(batch)
 
-    def write(self, step: int) -> dict:
+    def write(self, step: int, phase: str) -> dict:
         """Write a line with the averages since the last one; return it. A number that is not finite stops the run."""
         now = time.perf_counter()
         means = {name: float(total) / self._counts[name] for name, total in self._sums.items()}
-        line = dict(step=step, images=self.images, seconds=round(self.elapsed, 1),
+        line = dict(step=step, images=self.images, phase=phase, seconds=round(self.elapsed, 1),
                     images_per_second=round((self.images - self._last_images) / max(now - self._last, 1e-9), 2),
                     # JSON has no NaN
                     **{name: float(f"{value:.6g}") if math.isfinite(value) else None
@@ -60,7 +63,8 @@ class RunLog:
         if self._board is not None:
             for name, value in (means | {"images_per_second": line["images_per_second"]}).items():
                 self._board.add_scalar(name, value, self.images)
-        self.bar.set_postfix({k: f"{means[k]:.3g}" for k in ("d_loss", "g_loss", "mask_loss") if k in means})
+        self.bar.set_description(phase, refresh=False)
+        self.bar.set_postfix({name: f"{means[name]:.3g}" for name in SHOWN[phase == "reconstruct"] if name in means})
         bad = [name for name, value in means.items() if not math.isfinite(value)]
         if bad:
             raise UserError(broke_down(step, bad))

@@ -1,9 +1,10 @@
-"""Both networks and the average on disk, in half precision: what it takes to train on from a place, and no more.
+"""All networks of a run on disk, in half precision: what it takes to train on from a place, and no more.
 
-    name.safetensors     the tensors of G (as trained), D and G_ema (averaged), named "G/local.weight", ...
+    name.safetensors     the tensors of G (as trained), D, G_ema (averaged) and, where the recipe has them, frozen_D and
+                         encoder, named "G/local.weight", ...
     name.json            model, recipe, images seen, and the sum of the tensor file
 
-A checkpoint holds the optimisers too, in full precision, and is eight times as large: it goes on bit for bit. From
+A checkpoint holds the optimizers too, in full precision, and is many times as large: it goes on bit for bit. From
 networks one goes on nearly as well, because Adam without momentum finds its step sizes within a hundred steps.
 """
 
@@ -21,37 +22,52 @@ from ssgan_lite import assets
 from ssgan_lite.config import ModelConfig, TrainConfig
 from ssgan_lite.errors import UserError, suggest
 from ssgan_lite.storage import load_tensors, read_description, save_tensors
-from ssgan_lite.train.state import NETWORKS
+from ssgan_lite.train.checkpoint import read_checkpoint
+from ssgan_lite.train.state import ALWAYS, OPTIONAL
 from ssgan_lite.train.trainer import Trainer
+from ssgan_lite.weights import encoder_of, load_pretrained
 
 FORMAT = "ssgan-lite networks 1"
 NEEDS = {"model": dict, "recipe": dict, "images": int}
 FOLDER = "weights/training"          # of the data tree: where networks that ship lie
+MANY = 1e15                          # images; JSON has no infinity
 
 
 @dataclass(frozen=True)
 class Networks:
-    """The weights of three networks, and where in a run they were."""
+    """The weights of all networks of a run, and where in it they were; or those of a generator alone."""
 
     model: ModelConfig
     config: TrainConfig          # the recipe that they were trained with
     images: int                  # how many images had been seen
-    states: dict[str, dict[str, Tensor]]          # of G, D and G_ema
+    states: dict[str, dict[str, Tensor]]          # of G, D and G_ema, perhaps of frozen_D and encoder
     record: dict                 # what else is known of the run
     source: str                  # where they were read from, for messages
+    averaged_before: float = 0.0            # images that the average had seen before the run
 
     def __repr__(self) -> str:
-        return f"Networks({self.source}: G, D and G_ema of {self.model.size} px after {self.images:,} images)"
+        return (f"Networks({self.source}: {', '.join(self.states)} of {self.model.size} px after {self.images:,} "
+                "images)")
+
+    @property
+    def whole(self) -> bool:
+        """Are the discriminators there, so that training can go on, or is it a generator to begin with?"""
+        return "D" in self.states
+
+    @property
+    def in_game(self) -> bool:
+        """Is phase 1, reconstruct, behind them?"""
+        return self.images >= self.config.reconstruct_images
 
 
 def save_networks(trainer: Trainer, path: str | os.PathLike, record: dict | None = None,
                   dtype: torch.dtype = torch.float16) -> None:
     """Write `path` (.safetensors) and the .json beside it."""
     state = {f"{name}/{key}": tensor.to(dtype)
-             for name in NETWORKS for key, tensor in getattr(trainer, name).state_dict().items()}
+             for name, network in trainer.networks.items() for key, tensor in network.state_dict().items()}
     save_tensors(path, state, FORMAT, dict(model=trainer.model_config.to_dict(),
                                            recipe=dataclasses.asdict(trainer.config), images=trainer.images_seen,
-                                           record=record or {}))
+                                           averaged_before=min(trainer.averaged_before, MANY), record=record or {}))
 
 
 def load_networks(name_or_path: str | os.PathLike) -> Networks:
@@ -63,14 +79,34 @@ def load_networks(name_or_path: str | os.PathLike) -> Networks:
         path = assets.find(f"{FOLDER}/{name_or_path}.safetensors")
         assets.verify(path), assets.verify(path.with_suffix(".json"))
     state, description = load_tensors(path, FORMAT, NEEDS)
-    states: dict[str, dict[str, Tensor]] = {name: {} for name in NETWORKS}
+    states: dict[str, dict[str, Tensor]] = {name: {} for name in ALWAYS}
     for key, tensor in state.items():
         network, _, name = key.partition("/")
-        if network not in states:
-            raise UserError(f'"{path}" holds "{key}", which belongs to none of {", ".join(NETWORKS)}.')
-        states[network][name] = tensor.float()
+        if network not in (*ALWAYS, *OPTIONAL):
+            raise UserError(f'"{path}" holds "{key}", which belongs to none of {", ".join((*ALWAYS, *OPTIONAL))}.')
+        states.setdefault(network, {})[name] = tensor.float()
     return Networks(ModelConfig.from_dict(description["model"]), TrainConfig(**description["recipe"]),
-                    int(description["images"]), states, description.get("record", {}), str(name_or_path))
+                    int(description["images"]), states, description.get("record", {}), str(name_or_path),
+                    float(description.get("averaged_before", 0.0)))
+
+
+def read_source(source: str) -> Networks:
+    """What --start-from names: a run's folder or checkpoint, networks, or the weights of a generator."""
+    path = Path(source)
+    if path.is_dir():
+        path = path / "checkpoint.pt"
+    if path.suffix == ".pt":
+        state = read_checkpoint(path)
+        config = TrainConfig(**state["recipe"])
+        return Networks(ModelConfig.from_dict(state["model"]), config, state["steps"] * config.batch,
+                        state["networks"], {}, source, state["averaged_before"])
+    if source in shipped_networks() or is_networks(path):
+        return load_networks(source)
+    generator, encoder = load_pretrained(source), encoder_of(source)
+    states = {name: generator.state_dict() for name in ("G", "G_ema")}
+    if encoder is not None:
+        states["encoder"] = encoder.state_dict()
+    return Networks(generator.config, TrainConfig(), 0, states, generator.record, source)
 
 
 def describe_networks(path: Path) -> dict:

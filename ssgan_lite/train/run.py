@@ -6,6 +6,7 @@
               /checkpoint.pt              to go on from (`--resume`)
               /checkpoints/               the newest few of these, to go back to
               /weights.safetensors, .json the averaged generator, for everything else
+              /encoder.safetensors, .json the encoder that was trained with it, if the recipe reconstructs
               /snapshots/                 the same along the way, in half precision, for curves and time-lapses
 """
 
@@ -26,17 +27,17 @@ from ssgan_lite.config import ModelConfig, TrainConfig
 from ssgan_lite.config import preset as model_preset
 from ssgan_lite.device import choose_device
 from ssgan_lite.storage import atomic_write, remove_leftovers
-from ssgan_lite.train.checkpoint import keep_checkpoint, read_checkpoint, resume, save_checkpoint
+from ssgan_lite.train.checkpoint import keep_checkpoint, resume, save_checkpoint
 from ssgan_lite.train.folder import check_folder, claim, describe
+from ssgan_lite.train.grow import begin, plan_beginning
 from ssgan_lite.train.launch import join, restarted
 from ssgan_lite.train.log import RunLog, board_writer, forget_after
-from ssgan_lite.train.networks import is_networks, load_networks, shipped_networks
+from ssgan_lite.train.networks import read_source, save_networks
 from ssgan_lite.train.shared import open_shared
 from ssgan_lite.train.snapshots import Schedule, save_sheet, save_snapshot
 from ssgan_lite.train.speed import Speed
-from ssgan_lite.train.state import NETWORKS
 from ssgan_lite.train.trainer import Trainer
-from ssgan_lite.weights import load_pretrained, load_state, save_weights
+from ssgan_lite.weights import save_encoder, save_weights
 
 
 @dataclass(frozen=True)
@@ -48,14 +49,15 @@ class RunOptions:
     data: str = "heads"                 # what to train on
     device: str = "auto"                # auto, cpu, cuda, cuda:1, ...
     resume: bool = False                # go on with the run in --out, bit for bit
-    start_from: str = ""                # shipped weights, a .safetensors file or a checkpoint.pt, of the same model
+    start_from: str = ""                # a run, networks or weights to begin with, of the same or a smaller model
     log_every: int = 1_000              # images between two lines of the log
     sample_every: int = 10_000          # images between two sheets of samples
     checkpoint_every: int = 10_000      # images between two checkpoints; a kill costs at most so many
     keep_checkpoints: int = 2           # the newest so many stay in checkpoints/, to go back to; 0: none
     snapshots: str = "doubling"         # after 0, 500, 1000, 2000, ... images; "none"; or a list "0,1000,5000"
     snapshot_every: int = 0             # images between two more snapshots; 0: no more
-    snapshot_networks: bool = False     # snapshots hold both networks too, to train on from (--start-from)
+    snapshot_networks: bool = False     # snapshots hold all networks too, to train on from (--start-from)
+    keep_state: str = ""                # with every checkpoint, all networks go into this file, in half precision
     tensorboard: bool = False           # the log for TensorBoard too, which must be installed
     quiet: bool = False                 # no progress bar, no closing words
     precision: str = "auto"             # fp32, bf16 or auto: bf16 on a GPU that has it
@@ -85,10 +87,14 @@ def train(options: RunOptions, config: TrainConfig, on_log: Callable[[dict], Non
         processes.wait()
         processes.connect(device)
         model = model or model_preset(options.preset)
+        source = read_source(options.start_from) if options.start_from else None
+        if source is not None:
+            config = plan_beginning(source, model, config)
         data = open_shared(options.data, model.size, processes)
-        trainer = Trainer(model, config, data, device, Speed(options.precision, compile=options.compile), processes)
-        if options.start_from:
-            _start_from(trainer, options.start_from)
+        trainer = Trainer(model, config, data, device, Speed(options.precision, compile=options.compile), processes,
+                          options.quiet)
+        if source is not None:
+            begin(trainer, source)
         with claim(out, options) if processes.first else nullcontext():
             return _run(trainer, options, schedule, on_log, began)
 
@@ -122,6 +128,8 @@ def _run(trainer: Trainer, options: RunOptions, schedule: Schedule, on_log: Call
         if processes.first:
             save_checkpoint(trainer, out / "checkpoint.pt", log.elapsed, log.state_dict())
             keep_checkpoint(out / "checkpoint.pt", trainer.images_seen, options.keep_checkpoints)
+            if options.keep_state:
+                save_networks(trainer, options.keep_state, {**description, "seconds": round(log.elapsed)})
 
     def out_of_time() -> bool:
         return 0 < options.minutes <= (time.monotonic() - began) / 60
@@ -135,9 +143,10 @@ def _run(trainer: Trainer, options: RunOptions, schedule: Schedule, on_log: Call
         with _stop_requests(repeated=processes.count == 1) as stop_requested:
             while (trainer.images_seen < config.images
                    and not processes.any(stop_requested() or out_of_time())):
+                phase = trainer.phase
                 log.add(trainer.step(), config.batch)
                 if _crossed(trainer, options.log_every):
-                    line = log.write(trainer.steps)
+                    line = log.write(trainer.steps, phase)
                     if on_log and processes.first:
                         on_log(line)
                 if processes.first and _crossed(trainer, options.sample_every):
@@ -152,26 +161,14 @@ def _run(trainer: Trainer, options: RunOptions, schedule: Schedule, on_log: Call
                 trainer.G_ema.update_mean_w()
                 record = {**description, "images": trainer.images_seen, "seconds": round(log.elapsed)}
                 save_weights(trainer.G_ema, out / "weights", record)
+                if trainer.encoder is not None:
+                    save_encoder(trainer.encoder, out / "encoder", record)
     finally:
         log.close()
     if processes.first and not options.quiet:
         print(f"{'Done' if finished else 'Stopped'} after {trainer.images_seen:,} images; weights in {out}"
               f"{'' if finished else ', --resume goes on from here'}.")
     return trainer
-
-
-def _start_from(trainer: Trainer, source: str) -> None:
-    """Weights of a generator, or all networks of a checkpoint or snapshot; their average is kept, not begun anew."""
-    trainer.given_average = True
-    if Path(source).suffix == ".pt":
-        state = read_checkpoint(Path(source))
-        trainer.give({name: state[name] for name in NETWORKS}, source)
-    elif source in shipped_networks() or is_networks(Path(source)):
-        trainer.give(load_networks(source).states, source)
-    else:
-        state = load_pretrained(source).state_dict()
-        for ours in (trainer.G, trainer.G_ema):
-            load_state(ours, state, source)
 
 
 def _crossed(trainer: Trainer, every: int) -> bool:

@@ -1,26 +1,32 @@
-"""One training step after another: discriminator, R1, generator, path length, average.
+"""The networks of a run, what is drawn for them, and `step()`, which hands over to the phase that the run is in.
 
-The order and the formulas are the published ones (specification, section 4). `Trainer` knows nothing of files,
-progress bars or pictures; `ssgan_lite.train.run` does.
+The phases are modules of their own: reconstruct.py, game.py, and grow.py for the way from a smaller model to a larger
+one. `Trainer` knows nothing of files, progress bars or pictures; `ssgan_lite.train.run` does.
 """
 
 from __future__ import annotations
 
 import copy
-import math
+from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 
 from ssgan_lite.config import ModelConfig, TrainConfig
 from ssgan_lite.data.dataset import Dataset
 from ssgan_lite.errors import UserError
+from ssgan_lite.features import FrozenFeatures
 from ssgan_lite.model import DualBranchDiscriminator, GeneratorOutput, build_generator
-from ssgan_lite.train import losses
+from ssgan_lite.model.encoder import Encoder, pool_mask
 from ssgan_lite.train.augment import AdaptiveAugment
 from ssgan_lite.train.distributed import ALONE, Objective, Processes
 from ssgan_lite.train.ema import ema_decay, update_ema
+from ssgan_lite.train.feature_cache import FeatureCache, open_cache
+from ssgan_lite.train.frozen_discriminator import FrozenDiscriminator
+from ssgan_lite.train.game import game_step
+from ssgan_lite.train.reconstruct import class_weights, part_areas, reconstruct_step
 from ssgan_lite.train.speed import Speed, prepare_device
 from ssgan_lite.train.state import TrainingState
 from ssgan_lite.train.streams import derive_seed, shuffled_indices, stream, uniform
@@ -28,9 +34,12 @@ from ssgan_lite.train.streams import derive_seed, shuffled_indices, stream, unif
 if TYPE_CHECKING:
     from ssgan_lite.train.networks import Networks
 
+CALIBRATION_FACES = 64          # real faces that set the scale of the frozen discriminator
+CALIBRATION_MASKS = 1024        # ... and of the encoder's view of the mask
+
 
 def lazy_adam(parameters, config: TrainConfig, every: int | None) -> torch.optim.Adam:
-    """Adam, corrected for a regulariser that takes an extra step every `every` steps (StyleGAN2, appendix B).
+    """Adam, corrected for a regularizer that takes an extra step every `every` steps (StyleGAN2, appendix B).
 
     With c = k / (k + 1), learning rate and betas become lr * c, beta^c: the k + 1 steps then move as far as k did.
     `every=None`: nothing takes extra steps, so there is nothing to correct for.
@@ -40,13 +49,13 @@ def lazy_adam(parameters, config: TrainConfig, every: int | None) -> torch.optim
 
 
 class Trainer(TrainingState):
-    """The two networks, the average, their optimisers, and `step()`.
+    """All networks of a run, the average, their optimizers, and `step()`.
 
     As one of several `processes` it takes its share of every batch; n below counts the samples of the whole batch.
     """
 
     def __init__(self, model: ModelConfig, config: TrainConfig, data: Dataset, device: str | torch.device = "cpu",
-                 speed: Speed = Speed(), processes: Processes = ALONE):
+                 speed: Speed | None = None, processes: Processes = ALONE, quiet: bool = True):
         if data.size != model.size:
             raise UserError(f"The model makes {model.size}-pixel images, the data are {data.size} pixels wide. "
                             f"Open them with size={model.size}.")
@@ -54,6 +63,7 @@ class Trainer(TrainingState):
             raise UserError(f"There is nothing to train on: {data.source} holds no faces.")
         data.require_masks("Training")
         processes.check_batch(config.batch)
+        speed = speed or Speed()
         self.processes = processes
         self.model_config, self.config, self.device = model, config, torch.device(device)
         self.data = data.to(self.device)
@@ -66,34 +76,89 @@ class Trainer(TrainingState):
         self.D.to(self.device, memory_format=self.layout).train()
         self.G.render.to(memory_format=self.layout)
         self.G_ema = copy.deepcopy(self.G).eval().requires_grad_(False)
-        self.optimizer_g = lazy_adam(self.G.parameters(), config, config.path_every if config.path_weight else None)
-        self.optimizer_d = lazy_adam(self.D.parameters(), config, config.r1_every)
+        self.optimizers = {"g": lazy_adam(self.G.parameters(), config, config.path_every if config.path_weight else None),
+                           "d": lazy_adam(self.D.parameters(), config, config.r1_every)}
         self.path_mean = torch.zeros((), device=self.device)
         self.augment = AdaptiveAugment(config, self.device, processes)
         # Compiled graphs have no second derivative, so R1 and path length call the networks themselves.
-        self._fast_G, self._fast_D = (torch.compile(net) if speed.compile else net for net in (self.G, self.D))
-        self._evaluate = {name: processes.share(network) for name, network in
-                          (("d", self.D), ("r1", self.D), ("g", self.G), ("path", self.G))}
+        self.fast_G, self._fast_D = (torch.compile(net) if speed.compile else net for net in (self.G, self.D))
+        # objective -> (networks that it moves, their optimizers)
+        moved: dict[str, tuple[nn.Module, tuple[str, ...]]] = {
+            "d": (self.D, ("d",)), "r1": (self.D, ("d",)), "g": (self.G, ("g",)), "path": (self.G, ("g",))}
+        self.encoder = self.frozen_D = self.frozen = self.cache = None
+        if config.reconstructs or config.frozen_weight:
+            self.frozen = FrozenFeatures().to(self.device)
+        if config.frozen_weight:
+            self._add_frozen_discriminator()
+            moved["frozen"] = self.frozen_D, ("frozen",)
+        if config.reconstructs:
+            self._add_encoder(open_cache(data, self.frozen, self.device, processes, quiet))
+            moved["reconstruct"] = nn.ModuleList([self.G, self.encoder]), ("reconstruct", "encoder")
+        self._moved = {name: (processes.share(network), [self.optimizers[key] for key in keys])
+                       for name, (network, keys) in moved.items()}
         self.steps = 0
-        self.given_average = False         # did the run begin with weights that are worth averaging from the start?
+        self.grown = False                 # did the run begin with the networks of a smaller model?
+        self.averaged_before = 0.0         # images that the average had seen before the run; inf: given, keep it
+
+    def _add_frozen_discriminator(self) -> None:
+        with torch.random.fork_rng(devices=[]):
+            torch.manual_seed(derive_seed(self.config.seed, "weights of the frozen discriminator"))
+            self.frozen_D = FrozenDiscriminator(self.model_config.n_parts if self.model_config.mask_branch else 0)
+        self.frozen_D.to(self.device)
+        with torch.no_grad():
+            some = self.data.image_batch(range(min(len(self.data), CALIBRATION_FACES)))
+            self.frozen_D.calibrate(self.frozen(some))
+        self.optimizers["frozen"] = torch.optim.Adam(self.frozen_D.heads.parameters(), lr=self.config.frozen_lr,
+                                                     betas=(0.0, self.config.beta2), fused=True)
+
+    def _add_encoder(self, cache: FeatureCache) -> None:
+        self.cache = cache
+        with torch.random.fork_rng(devices=[]):
+            torch.manual_seed(derive_seed(self.config.seed, "weights of the encoder"))
+            self.encoder = Encoder(self.model_config)
+        self.encoder.to(self.device)
+        mean, deviation = cache.statistics()
+        first = torch.arange(min(len(self.data), CALIBRATION_MASKS)).split(CALIBRATION_FACES)
+        masks = torch.cat([pool_mask(self.data.batch(rows)[1]) for rows in first])
+        self.encoder.offset.copy_(torch.cat([mean, masks.mean(dim=0)]))
+        # What hardly ever varies, such as the background in a corner, must not become a huge number when it does.
+        self.encoder.scale.copy_(torch.cat([deviation, masks.std(dim=0, correction=0)]).clamp_min(0.1))
+        self.class_weights = class_weights(part_areas(self.data, self.device))
+        # Apart from the game's, whose gradients are of another size.
+        self.optimizers["reconstruct"] = lazy_adam(self.G.parameters(), self.config, None)
+        self.optimizers["encoder"] = torch.optim.Adam(self.encoder.parameters(), lr=self.config.encoder_lr, fused=True)
 
     @classmethod
     def from_networks(cls, networks: Networks, data: Dataset, config: TrainConfig | None = None,
-                      device: str | torch.device = "cpu", speed: Speed = Speed()) -> Trainer:
-        """A trainer that stands where `networks` were taken (`train.networks.load_networks`), but for the optimisers.
+                      device: str | torch.device = "cpu", speed: Speed | None = None) -> Trainer:
+        """A trainer that stands where `networks` were taken (`train.networks.load_networks`), but for the optimizers.
 
         Data, random numbers, average and augmentation go on from the number of images that had been seen. config is
         the recipe of the networks unless another is given.
         """
-        config = config or networks.config
-        trainer = cls(networks.model, config, data, device, speed)
-        trainer.give(networks.states, networks.source)
-        trainer.steps = networks.images // config.batch
+        from ssgan_lite.train.grow import begin
+
+        trainer = cls(networks.model, config or networks.config, data, device, speed)
+        begin(trainer, networks)
         return trainer
 
     @property
     def images_seen(self) -> int:
         return self.steps * self.config.batch
+
+    @property
+    def phase(self) -> str:
+        """reconstruct, game, or (a game in a model that was grown) grow."""
+        if self.images_seen < self.config.reconstruct_images:
+            return "reconstruct"
+        return "grow" if self.grown else "game"
+
+    # --------------------------------------------------------------------------------------------- what is drawn
+
+    def draw_normal(self, shape: tuple[int, ...], *purpose: object) -> Tensor:
+        """Standard normal numbers, this process' share along the first axis."""
+        generator = stream(self.config.seed, self.steps, *purpose, device=self.device)
+        return self.processes.mine(torch.randn(shape, generator=generator, device=self.device))
 
     def draw_codes(self, n: int, purpose: str) -> Tensor:
         """Fresh codes, W [n, S] or, in a share `mixing` of the batches, W+ [n, n_latent, S] crossed from two."""
@@ -113,135 +178,91 @@ class Trainer(TrainingState):
                                                     device=self.device))
         return [self.processes.mine(plane) for plane in planes]
 
-    def draw_real(self) -> tuple[Tensor, Tensor]:
-        """The next batch of the data: image [N, 3, R, R] and mask [N, P, R, R], both in [-1, 1]."""
-        config, n = self.config, self.config.batch
-        indices = shuffled_indices(config.seed, len(self.data), self.images_seen, n)
-        flip = torch.rand(n, generator=stream(config.seed, self.steps, "flip")) < 0.5
-        indices, flip = self.processes.mine(indices), self.processes.mine(flip)
+    def draw_faces(self, seed: int, start: int, purpose: str) -> tuple[Tensor, Tensor]:
+        """Which faces of the data come at position `start` of the order of this seed, and which of them mirrored."""
+        n = self.config.batch
+        indices = shuffled_indices(seed, len(self.data), start, n)
+        flip = torch.rand(n, generator=stream(self.config.seed, self.steps, purpose)) < (0.5 if self.config.flip else 0)
+        return self.processes.mine(indices), self.processes.mine(flip)
+
+    def faces(self, indices: Tensor, flip: Tensor) -> tuple[Tensor, Tensor]:
+        """Faces of the data: image [N, 3, R, R] and mask [N, P, R, R], both in [-1, 1]."""
         # non_blocking: the host goes on at once instead of waiting until the device has done all that it was given.
         indices, flip = (x.to(self.device, non_blocking=True) for x in (indices, flip))
-        image, mask = self.data.batch(indices, flip if config.flip else False)
+        image, mask = self.data.batch(indices, flip)
         return image.contiguous(memory_format=self.layout), mask.contiguous(memory_format=self.layout)
+
+    def draw_real(self) -> tuple[Tensor, Tensor]:
+        """The next batch of the data."""
+        return self.faces(*self.draw_faces(self.config.seed, self.images_seen, "flip"))
+
+    # ------------------------------------------------------------------------------------------ what the phases use
 
     def fake(self, purpose: str) -> GeneratorOutput:
         """A batch from the generator being trained, with its own codes and noise."""
         n = self.config.batch
         codes, noise = self.draw_codes(n, purpose), self.draw_noise(n, purpose)
         with self.mixed_precision():
-            return self._fast_G(codes, noise=noise)
+            return self.fast_G(codes, noise=noise)
 
     def judge(self, image: Tensor, mask: Tensor) -> Tensor:
-        """The discriminator's scores, for all but R1."""
+        """The dual discriminator's scores, for all but R1."""
         with self.mixed_precision():
             return self._fast_D(image, mask)
 
     def mixed_precision(self) -> torch.autocast:
         """Within: bfloat16 where the model allows it (`ssgan_lite.model.precision`), if this run uses it at all.
 
-        Losses and the regularisers R1 and path length stay outside: they square and subtract small numbers.
+        Losses and the regularizers R1 and path length stay outside: they square and subtract small numbers.
         """
         return torch.autocast(self.device.type, torch.bfloat16, enabled=self.bf16)
 
     def as_seen(self, image: Tensor, mask: Tensor, purpose: str) -> tuple[Tensor, Tensor]:
-        """What the discriminator gets to see of image and mask: augmented, once that has begun."""
+        """What the dual discriminator gets to see of image and mask: augmented, once that has begun."""
         if not self.augment.active(self.images_seen):
             return image, mask
         return self.augment(image, mask, self.config.seed, self.steps, purpose)
 
-    def step(self) -> dict[str, Tensor]:
-        """One step of everything. Returns detached scalars on the device: reading them costs a synchronisation.
+    @contextmanager
+    def fixed_discriminators(self) -> Iterator[None]:
+        """Within: their weights get no gradients, so none is computed."""
+        weights = [*self.D.parameters(), *(self.frozen_D.heads.parameters() if self.frozen_D else ())]
+        for weight in weights:
+            weight.requires_grad_(False)
+        try:
+            yield
+        finally:
+            for weight in weights:
+                weight.requires_grad_(True)
 
-        With several processes they are means over all of them, and the same everywhere.
-        """
-        stats = {}
-        # R1 gets the real images as the critic saw them: already augmented, so nothing is differentiated twice
-        # through the resampling, which has no second derivative.
-        image, mask = self.as_seen(*self.draw_real(), "real")
-        stats |= self.discriminator_step(image, mask)
-        if self.steps % self.config.r1_every == 0:
-            stats |= self.r1_step(image, mask)
-        stats |= self.generator_step()
-        if self.config.path_weight and self.steps % self.config.path_every == 0:
-            stats |= self.path_step()
-        self.steps += 1
-        # The share lets the average forget random beginnings; given weights are not to be forgotten within a step.
-        share = math.inf if self.given_average else self.config.ema_share
-        decay = ema_decay(self.config.batch, self.images_seen, self.config.ema_images, share)
-        update_ema(self.G_ema, self.G, decay)
-        return self.processes.average_stats(stats)
-
-    def discriminator_step(self, image: Tensor, mask: Tensor) -> dict[str, Tensor]:
-        with torch.no_grad():
-            fake = self.fake("d")
-        shown = self.as_seen(fake.image, fake.mask, "d")
-
-        def objective() -> tuple[Tensor, dict[str, Tensor]]:
-            fake_score, real_score = self.judge(*shown), self.judge(image, mask)
-            loss = losses.discriminator_loss(real_score, fake_score)
-            return loss, {"d_loss": loss.detach(), "real_score": real_score.detach().mean(),
-                          "fake_score": fake_score.detach().mean(),
-                          # The share of reals that the critic calls real less those it does not: near 1 it has
-                          # memorised them.
-                          "real_sign": real_score.detach().sign().mean()}
-
-        stats = self._take("d", self.optimizer_d, objective)
-        if self.augment.active(self.images_seen):
-            self.augment.update(self.processes.average(stats["real_sign"]))
-            stats["augment_p"] = self.augment.p
-        return stats
-
-    def r1_step(self, image: Tensor, mask: Tensor) -> dict[str, Tensor]:
-        config = self.config
-
-        def objective() -> tuple[Tensor, dict[str, Tensor]]:
-            r1 = losses.r1_penalty(self.D, image, mask if self.model_config.mask_branch else None)
-            loss = config.r1_every * (config.r1_image / 2 * r1.image + config.r1_mask / 2 * r1.mask)
-            return loss, {"r1_image": r1.image.detach(), "r1_mask": r1.mask.detach()}
-
-        return self._take("r1", self.optimizer_d, objective)
-
-    def generator_step(self) -> dict[str, Tensor]:
-        def objective() -> tuple[Tensor, dict[str, Tensor]]:
-            out = self.fake("g")
-            adversarial = losses.generator_loss(self.judge(*self.as_seen(out.image, out.mask, "g")))
-            loss, stats = adversarial, {"g_loss": adversarial.detach()}
-            if out.coarse_mask is not None:           # the monolithic baseline has none
-                mask_loss = losses.mask_consistency(out.coarse_mask, out.mask)
-                loss, stats["mask_loss"] = loss + self.config.mask_weight * mask_loss, mask_loss.detach()
-            return loss, stats
-
-        self.D.requires_grad_(False)              # its weights need no gradient here: a third of the work saved
-        stats = self._take("g", self.optimizer_g, objective)
-        self.D.requires_grad_(True)
-        return stats
-
-    def path_step(self) -> dict[str, Tensor]:
-        n = max(1, self.config.batch // 2)
-        codes = self.G.layout.expand(self.draw_codes(n, "path"))
-        generator = stream(self.config.seed, self.steps, "path", "image noise", device=self.device)
-        size = self.model_config.size
-        image_noise = self.processes.mine(torch.randn(n, 3, size, size, generator=generator, device=self.device))
-        noise = self.draw_noise(n, "path")
-
-        def objective() -> tuple[Tensor, dict[str, Tensor]]:
-            lengths = losses.path_lengths(self.G, codes, image_noise=image_noise / size, noise=noise)
-            penalty, mean = losses.path_penalty(lengths, self.path_mean, average=self.processes.average)
-            loss = self.config.path_every * self.config.path_weight * penalty
-            return loss, {"path_penalty": penalty.detach(), "path_length": mean}
-
-        stats = self._take("path", self.optimizer_g, objective)
-        self.path_mean = stats["path_length"]
-        return stats
-
-    def _take(self, name: str, optimizer: torch.optim.Optimizer, objective: Objective) -> dict[str, Tensor]:
+    def take(self, name: str, objective: Objective) -> dict[str, Tensor]:
         """A step down one of the objectives; what it reports."""
-        loss, stats = self._evaluate[name](objective)
-        self._update(optimizer, loss)
+        evaluate, optimizers = self._moved[name]
+        loss, stats = evaluate(objective)
+        self._update(optimizers, loss)
         return stats
 
     @staticmethod
-    def _update(optimizer: torch.optim.Optimizer, loss: Tensor) -> None:
-        optimizer.zero_grad(set_to_none=True)
+    def _update(optimizers: list[torch.optim.Optimizer], loss: Tensor) -> None:
+        for optimizer in optimizers:
+            optimizer.zero_grad(set_to_none=True)
         loss.backward()
-        optimizer.step()
+        for optimizer in optimizers:
+            optimizer.step()
+
+    # --------------------------------------------------------------------------------------------------- the step
+
+    def step(self) -> dict[str, Tensor]:
+        """One step of everything. Returns detached scalars on the device: reading them costs a synchronization.
+
+        With several processes they are means over all of them, and the same everywhere.
+        """
+        reconstructing = self.phase == "reconstruct"
+        stats = reconstruct_step(self) if reconstructing else game_step(self)
+        self.steps += 1
+        # The average forgets random beginnings, and with the first step of the game the blur of the reconstruction;
+        # given weights are not to be forgotten within a step.
+        seen = self.averaged_before + self.images_seen - (0 if reconstructing else self.config.reconstruct_images)
+        decay = ema_decay(self.config.batch, seen, self.config.ema_images, self.config.ema_share)
+        update_ema(self.G_ema, self.G, decay)
+        return self.processes.average_stats(stats)

@@ -1,0 +1,131 @@
+"""Phase 1, reconstruct: an encoder gives z, the generator draws picture and mask again, and both learn from the error.
+
+A variational autoencoder (Kingma and Welling, arXiv 1312.6114) whose decoder is the generator. Minutes of it give
+every part a place and a shape, for which a game from noise takes hours, if it finds the small parts at all. What it
+cannot do is sharpness: the best answer to an error of pixels is the mean of all that is likely. That is left to the
+game (game.py), in which steps of this kind keep the variety of the data. None of this is in the paper.
+
+The first half of this module are the terms of the loss, each a formula; the second is the step.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import TYPE_CHECKING
+
+import torch
+from torch import Tensor
+from torch.nn import functional as F
+
+from ssgan_lite.data.dataset import Dataset
+from ssgan_lite.model.encoder import Posterior, pool_mask
+from ssgan_lite.train import losses
+from ssgan_lite.train.feature_cache import COMPARED, unit_maps
+from ssgan_lite.train.streams import derive_seed, stream
+
+if TYPE_CHECKING:
+    from ssgan_lite.train.trainer import Trainer
+
+MASKS_LOOKED_AT = 4000       # for the areas of the parts
+SMALLEST_AREA = 1e-4         # a part that fills less counts as this much
+
+
+# ------------------------------------------------------------------------------------------------- terms of the loss
+
+def class_weights(areas: Tensor) -> Tensor:
+    """1 / sqrt(area) of every part, scaled so that a pixel weighs 1 on average. areas: shares of the picture, [P].
+
+    Unweighted, an earring could vanish and hardly be missed; with 1 / area it would count as much as the background.
+    """
+    weights = areas.clamp_min(SMALLEST_AREA).rsqrt()
+    return weights / (weights * areas).sum()
+
+
+def pixel_loss(image: Tensor, real: Tensor) -> Tensor:
+    """mean |image - real|."""
+    return (image - real).abs().mean()
+
+
+def feature_loss(maps: Sequence[Tensor], targets: Sequence[Tensor]) -> Tensor:
+    """Mean over maps and positions of |a - b|^2 for unit vectors a and b, as in LPIPS (Zhang et al., arXiv 1801.03924).
+
+    maps, targets: [N, C, h, w] each, unit vectors along C.
+    """
+    return sum((a - b).square().sum(dim=1).mean() for a, b in zip(maps, targets, strict=True)) / len(maps)
+
+
+def score_loss(scores: Tensor, mask: Tensor, weights: Tensor) -> Tensor:
+    """Squared error of the mask scores, every pixel with the weight of its part.
+
+    scores: [N, P, R, R] raw; mask: [N, P, R, R], +1 or -1; weights: [P].
+    """
+    weight = (weights[:, None, None] * (mask > 0)).sum(dim=1, keepdim=True)                    # [N, 1, R, R]
+    return (weight * (scores - mask).square()).mean()
+
+
+def depth_loss(depths: Tensor, mask: Tensor, weights: Tensor) -> Tensor:
+    """Cross-entropy of the parts' pseudo-depths with the pooled mask, every part with its weight.
+
+    depths: [N, P, Hc, Hc]; mask: [N, P, R, R], +1 or -1; weights: [P]. -sum_p w_p m_p log softmax(d)_p, mean over
+    samples and positions.
+    """
+    share = F.adaptive_avg_pool2d((mask + 1) / 2, depths.shape[-1])                            # [N, P, Hc, Hc]
+    return -(weights[:, None, None] * share * torch.log_softmax(depths.float(), dim=1)).sum(dim=1).mean()
+
+
+def kl_divergence(posterior: Posterior) -> Tensor:
+    """KL(q(z | picture) || N(0, 1)), summed over the numbers of z, mean over samples.
+
+    It pays for codes that are told apart: without it the encoder would put every picture at a place of its own, and a
+    z drawn from N(0, 1) would fall between them.
+    """
+    mean, log_variance = posterior
+    return -0.5 * (1 + log_variance - mean.square() - log_variance.exp()).sum(dim=1).mean()
+
+
+# ------------------------------------------------------------------------------------------------------------ the step
+
+def part_areas(data: Dataset, device: torch.device | str = "cpu") -> Tensor:
+    """The mean share of the picture that every part fills, over (at most MASKS_LOOKED_AT) evenly spread faces: [P]."""
+    masks = data.require_masks("Reconstruction")
+    counts = torch.zeros(len(data.parts), dtype=torch.int64)
+    chosen = torch.linspace(0, len(masks) - 1, min(len(masks), MASKS_LOOKED_AT)).long()
+    for rows in chosen.split(256):
+        counts += torch.bincount(masks[rows.to(masks.device)].flatten(), minlength=len(counts)).cpu()
+    return (counts / counts.sum()).float().to(device)
+
+
+def reconstruct_step(trainer: Trainer) -> dict[str, Tensor]:
+    """One step of encoder and generator; in the game, on pictures of its own order."""
+    config, n = trainer.config, trainer.config.batch
+    if trainer.phase == "reconstruct":
+        indices, flip = trainer.draw_faces(config.seed, trainer.images_seen, "flip")
+    else:
+        start = trainer.steps // config.reconstruct_every * n
+        indices, flip = trainer.draw_faces(derive_seed(config.seed, "reconstruct"), start, "reconstruct flip")
+    image, mask = trainer.faces(indices, flip)
+    features, targets = trainer.cache.features(indices, flip), trainer.cache.maps(indices)
+    flip = flip.to(trainer.device).view(-1, 1, 1, 1)
+    generator = stream(config.seed, trainer.steps, "reconstruct z", device=trainer.device)
+    noise = torch.randn(n, trainer.model_config.style_dim, generator=generator, device=trainer.device)
+    noise = trainer.processes.mine(noise)
+    planes = trainer.draw_noise(n, "reconstruct")
+
+    def objective() -> tuple[Tensor, dict[str, Tensor]]:
+        posterior = trainer.encoder(features, pool_mask(mask))
+        with trainer.mixed_precision():
+            out = trainer.fast_G(trainer.G.mapping(posterior.sample(noise)), noise=planes)
+            # The targets are those of the pictures as they lie in the data: what imitates a mirrored one is mirrored back.
+            shown = torch.where(flip, out.image.flip(-1), out.image).clamp(-1.2, 1.2)
+            maps = trainer.frozen(shown, COMPARED) if config.feature_weight else []
+        terms = dict(pixel=pixel_loss(out.image, image), score=score_loss(out.mask, mask, trainer.class_weights),
+                     kl=kl_divergence(posterior))
+        if maps:
+            terms["feature"] = feature_loss(unit_maps(maps), targets)
+        if out.depths is not None:                # the monolithic baseline has no depths and no coarse mask
+            terms |= dict(depth=depth_loss(out.depths, mask, trainer.class_weights),
+                          coarse=losses.mask_consistency(out.coarse_mask, out.mask))
+        loss = sum(getattr(config, f"{name}_weight") * term for name, term in terms.items())
+        return loss, {name if name == "kl" else f"{name}_loss": term.detach() for name, term in terms.items()}
+
+    return trainer.take("reconstruct", objective)
