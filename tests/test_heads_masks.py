@@ -9,7 +9,6 @@ HEADS_TEST_COUNT sets how many heads are looked at (3; 50 for the full check).
 import importlib.util
 import os
 import sys
-from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -19,7 +18,9 @@ ROOT = Path(__file__).resolve().parents[1]
 HEADS = ROOT / "data" / "heads"
 sys.path.insert(0, str(ROOT))
 missing = [name for name in ("anny", "mitsuba", "pyoidn") if importlib.util.find_spec(name) is None]
-needs_renderer = pytest.mark.skipif(bool(missing), reason=f"the heads' renderer is not installed ({', '.join(missing)} missing); pip install 'ssgan-lite[render]'")
+needs_renderer = pytest.mark.skipif(
+    bool(missing),
+    reason=f"the heads' renderer is not installed ({', '.join(missing)} missing); pip install 'ssgan-lite[render]'")
 COUNT = int(os.environ.get("HEADS_TEST_COUNT", "3"))
 SEEDS = range(100, 100 + COUNT)
 
@@ -36,11 +37,13 @@ def test_shard_reads_back_what_was_written(tmp_path):
     masks = rng.integers(0, 13, (3, 128, 128), dtype=np.uint8)
     pictures = [np.full((128, 128, 3), value, np.uint8) for value in (10, 90, 200)]
     attributes = [{"hat": hat, "age": age} for hat, age in (("none", 20.0), ("beanie", 30.5), ("cap", 70.0))]
-    pack_shard(tmp_path / "s.npz", [encode_image(picture) for picture in pictures], masks, [7, 8, 9], attributes, "test")
+    pack_shard(tmp_path / "s.npz", [encode_image(picture) for picture in pictures], masks, [7, 8, 9], attributes,
+               "test")
     shard = Shard(tmp_path / "s.npz")
     assert np.array_equal(shard.masks, masks) and list(shard.seeds) == [7, 8, 9]
     assert all(np.abs(shard.image(i).astype(int) - pictures[i]).max() <= 3 for i in range(3))
-    assert list(shard.arrays["attr_hat"]) == ["none", "beanie", "cap"] and shard.arrays["attr_age"].dtype == np.float32
+    assert list(shard.arrays["attr_hat"]) == ["none", "beanie", "cap"
+                                              ] and shard.arrays["attr_age"].dtype == np.float32
     assert [path.name for path in tmp_path.iterdir()] == ["s.npz"]
 
 
@@ -48,8 +51,10 @@ def test_attributes_are_independent():
     pytest.importorskip("scipy")
     from tools.heads.attributes import draw_attributes
     heads = [draw_attributes(seed) for seed in range(4000)]
-    columns = np.array([[h.skin_tone, h.age, h.face_angularity, h.glasses != "none", h.hat != "none", h.earrings != "none", h.hair_colour == "black",
-                         h.hair_style == "long", h.beard != "none", h.smile, h.yaw] for h in heads], float)
+    columns = np.array([[
+        h.skin_tone, h.age, h.face_angularity, h.glasses != "none", h.hat != "none", h.earrings != "none",
+        h.hair_colour == "black", h.hair_style == "long", h.beard != "none", h.smile, h.yaw
+    ] for h in heads], float)
     off_diagonal = np.corrcoef(columns.T) - np.eye(columns.shape[1])
     assert np.abs(off_diagonal).max() < 0.06
     tones = np.bincount([h.skin_tone for h in heads], minlength=11)[1:]
@@ -88,17 +93,26 @@ def test_the_stored_flat_pass_is_made_again():
     from tools.heads.portrait import gather_pieces
     with np.load(HEADS / "checks" / "flat_pass.npz", allow_pickle=False) as stored:
         if str(stored["maker_version"]) != MAKER_VERSION:
-            pytest.skip(f"the stored flat pass comes from version {stored['maker_version']} of the maker, this is {MAKER_VERSION}")
+            pytest.skip(f"the flat pass is of maker version {stored['maker_version']}, this is {MAKER_VERSION}")
         seed = int(stored["seed"][7])
         flat = np.frombuffer(lzma.decompress(stored["labels"].tobytes()), np.uint8).reshape(-1, 128, 128)[7]
     _, pieces, camera = gather_pieces(draw_attributes(seed), seed)
-    assert (flat_pass(pieces, camera, seed=seed + 1)[0] == flat).mean() > 0.99       # other random places in the pixels
+    assert (flat_pass(pieces, camera, seed=seed + 1)[0] == flat).mean() > 0.99  # other random places in the pixels
 
 
 @needs_renderer
 def test_frontal_masks_are_nearly_symmetric():
     from tools.heads.portrait import make_portrait
-    portrait = make_portrait(100, samples=2, yaw=0.0, pitch=0.0, roll=0.0, hair_style="bald", hat="none", expression="neutral", smile=0.0, glasses="round")
+    portrait = make_portrait(100,
+                             samples=2,
+                             yaw=0.0,
+                             pitch=0.0,
+                             roll=0.0,
+                             hair_style="bald",
+                             hat="none",
+                             expression="neutral",
+                             smile=0.0,
+                             glasses="round")
     assert (portrait.mask == portrait.mask[:, ::-1]).mean() > 0.93
 
 
@@ -107,7 +121,14 @@ def test_frontal_masks_are_nearly_symmetric():
 def test_thin_and_transparent_things_keep_the_rules(seed):
     from tools.heads.portrait import make_portrait
     from tools.heads.vocabulary import EARRINGS, EYEBROWS, EYES, FACE, GLASSES, MOUTH, NECK
-    plain = dict(samples=1, hair_style="short", hat="none", beard="none", earrings="none", expression="neutral", smile=0.0, mouth_open=0.0)
+    plain = dict(samples=1,
+                 hair_style="short",
+                 hat="none",
+                 beard="none",
+                 earrings="none",
+                 expression="neutral",
+                 smile=0.0,
+                 mouth_open=0.0)
 
     def mask_with(**changes):
         return make_portrait(seed, **{**plain, "glasses": "none", **changes}).mask
@@ -131,7 +152,7 @@ def test_seeds_0_to_3_make_the_shipped_heads_again():
     from tools.heads.shards import Shard, decode_image, encode_image
     shard = Shard(HEADS / "heads-000000.npz")
     if str(shard.arrays["maker_version"]) != MAKER_VERSION:
-        pytest.skip(f"the shipped heads come from version {shard.arrays['maker_version']} of the maker, this is {MAKER_VERSION}")
+        pytest.skip(f"the heads are of maker version {shard.arrays['maker_version']}, this is {MAKER_VERSION}")
     for seed in range(4):
         again = make_portrait(seed)
         difference = np.abs(decode_image(encode_image(again.image)).astype(int) - shard.image(seed)).mean()

@@ -1,10 +1,11 @@
-"""The shipped heads: what the pack promises, and whether its masks are right, by means other than the code that made them.
+"""The shipped heads: what the pack promises, and whether its masks are right, by other means than the maker's code.
 
-None of this needs the renderer. The flat-shaded pass of the first heads, which does, is stored in `data/heads/checks/flat_pass.npz`;
-`python -m tools.heads.flat` makes it.
+None of this needs the renderer. The flat-shaded pass of the first heads, which does, is stored in
+`data/heads/checks/flat_pass.npz`; `python -m tools.heads.flat` makes it.
 """
 
 import json
+import shutil
 import sys
 from pathlib import Path
 
@@ -14,6 +15,7 @@ import pytest
 from ssgan_lite import assets
 from ssgan_lite.data import Dataset, open_dataset
 from ssgan_lite.data.masks import reduce_masks
+from ssgan_lite.errors import UserError
 from ssgan_lite.parts import PARTS
 
 ROOT = Path(__file__).resolve().parents[1]
@@ -21,11 +23,17 @@ HEADS = ROOT / "data" / "heads"
 sys.path.insert(0, str(ROOT))
 ID = {part.name: part.id for part in PARTS}
 
-RANGES = {"skin_tone": (1, 10), "skin_redness": (0, 1), "freckles": (0, 1), "age": (18, 85), "face_angularity": (0, 1), "face_width": (-1, 1),
-          "features_a": (0, 1), "features_b": (0, 1), "features_c": (0, 1), "brow_thickness": (0, 1), "lip_colour": (0, 1), "smile": (0, 1),
-          "mouth_open": (0, 1), "light_side": (-80, 80), "yaw": (-22, 22), "pitch": (-12, 12), "roll": (-4, 4)}
-WORDS = {"face_outline": 7, "hair_colour": 8, "hair_style": 12, "hair_kind": 3, "eye_colour": 6, "beard": 6, "expression": 7, "glasses": 5, "hat": 4,
-         "earrings": 4, "neckline": 6, "cloth_pattern": 5, "background": 6, "light": 5}
+RANGES = {
+    "skin_tone": (1, 10), "skin_redness": (0, 1), "freckles": (0, 1), "age": (18, 85), "face_angularity": (0, 1),
+    "face_width": (-1, 1), "features_a": (0, 1), "features_b": (0, 1), "features_c": (0, 1), "brow_thickness": (0, 1),
+    "lip_colour": (0, 1), "smile": (0, 1), "mouth_open": (0, 1), "light_side": (-80, 80), "yaw": (-22, 22),
+    "pitch": (-12, 12), "roll": (-4, 4),
+}
+WORDS = {
+    "face_outline": 7, "hair_colour": 8, "hair_style": 12, "hair_kind": 3, "eye_colour": 6, "beard": 6,
+    "expression": 7, "glasses": 5, "hat": 4, "earrings": 4, "neckline": 6, "cloth_pattern": 5, "background": 6,
+    "light": 5
+}
 
 
 @pytest.fixture(scope="module")
@@ -77,7 +85,8 @@ def test_measured_colours_are_those_of_the_pictures(full: Dataset, masks: np.nda
             for head in range(0, len(full), 97):
                 here = masks[head] == ID[what]
                 if here.sum() >= 50:     # the pictures are compressed, the colours were measured before
-                    assert abs(pictures[head, channel][here].mean() / 255 - full.attributes[f"{what}_{colour}"][head]) < .02
+                    assert abs(pictures[head, channel][here].mean() / 255 -
+                               full.attributes[f"{what}_{colour}"][head]) < .02
 
 
 def test_parts_are_as_frequent_as_promised(full: Dataset, masks: np.ndarray) -> None:
@@ -109,10 +118,46 @@ def test_a_planted_tie_would_be_found(full: Dataset) -> None:
 
 def test_statistics_are_of_this_pack(full: Dataset, masks: np.ndarray) -> None:
     numbers = json.loads((HEADS / "statistics.json").read_text(encoding="utf-8"))
-    assert numbers["heads"] == len(full)
+    assert numbers["heads"] == len(full) and numbers["seeds"] == [full.seeds.min(), full.seeds.max()]
+    assert [numbers[split] for split in ("train", "val")] == [len(open_dataset("heads", 32, split))
+                                                              for split in ("train", "val")]
+    assert numbers["bytes"] == sum(path.stat().st_size for path in assets.find_all("heads/*.npz"))
     for part in ("hat", "earrings", "cloth"):
         assert numbers["parts"][part]["share"] == pytest.approx((pixels(masks, part) > 0).mean())
     assert f"{len(full):,} heads" in (HEADS / "README.md").read_text(encoding="utf-8")
+
+
+def test_shards_are_added_once_and_without_a_gap(tmp_path: Path) -> None:
+    from tools.heads.add import add_shards
+    heads, new = tmp_path / "heads", tmp_path / "new"
+    shards = assets.find_all("heads/*.npz")[:4]
+    for folder, paths in ((heads, shards[:2]), (new, shards[2:])):
+        folder.mkdir()
+        for path in paths:
+            shutil.copy(path, folder)
+    next_one, after_it = sorted(new.iterdir())
+
+    def refused(path: Path, words: str) -> None:
+        with pytest.raises(UserError, match=words):
+            add_shards([path], heads)
+        assert len(list(heads.iterdir())) == 2
+
+    refused(after_it, "no gap: seed 1000 is next")
+    refused(new.joinpath("nowhere.npz"), "nowhere.npz")
+    wrong_name = new / "heads-001500.npz.npz"
+    wrong_name.write_bytes(next_one.read_bytes())
+    refused(wrong_name, "called after its first seed")
+    with np.load(next_one) as shard:
+        arrays = dict(shard)
+    (new / "other").mkdir()
+    np.savez(new / "other" / next_one.name, **{**arrays, "maker_version": np.array("1")})
+    refused(new / "other" / next_one.name, "version 1 of the maker")
+    (new / "other" / next_one.name).write_bytes(next_one.read_bytes()[:100_000])
+    refused(new / "other" / next_one.name, "cannot be read")
+    np.savez(new / "other" / shards[0].name, **arrays)
+    refused(new / "other" / shards[0].name, "called after its first seed")
+    assert add_shards([after_it, next_one], heads) == [heads / next_one.name, heads / after_it.name]
+    assert add_shards([after_it], heads) == [] and len(list(heads.iterdir())) == 4
 
 
 # ------------------------------------------------------------------------------------------------------- the masks
@@ -124,8 +169,10 @@ def test_masks_agree_with_heads_rendered_flat(full: Dataset, masks: np.ndarray) 
     found = flat_agreement(HEADS / "checks" / "flat_pass.npz", masks, full.seeds)
     assert found["heads"] == 50 and found["all"] > .985 and found["inside"] > .998
     assert set(found["parts"]) == set(ID)
-    overlap = {"background": .98, "face": .96, "mouth": .92, "nose": .94, "hair": .93, "neck": .96, "cloth": .97, "hat": .97, "ears": .88,
-               "glasses": .85, "eyes": .70, "eyebrows": .80, "earrings": .70}
+    overlap = {
+        "background": .98, "face": .96, "mouth": .92, "nose": .94, "hair": .93, "neck": .96, "cloth": .97, "hat": .97,
+        "ears": .88, "glasses": .85, "eyes": .70, "eyebrows": .80, "earrings": .70
+    }
     for name, row in found["parts"].items():
         assert row["inside"] > .97, f"{name}: {row}"
         assert row["overlap"] > overlap[name], f"{name}: {row}"
@@ -153,7 +200,7 @@ def test_masks_lie_on_the_pictures(full: Dataset, masks: np.ndarray) -> None:
                 total += ((picture - means[:, part]) ** 2).sum()
             spread[down, right] = total
     assert min(spread, key=spread.get) == (0, 0)
-    for one, other in (((0, -1), (0, 1)), ((-1, 0), (1, 0))):      # the vertex of a parabola: less than 0.3 pixels off
+    for one, other in (((0, -1), (0, 1)), ((-1, 0), (1, 0))):  # the vertex of a parabola: less than 0.3 pixels off
         offset = .5 * (spread[one] - spread[other]) / (spread[one] + spread[other] - 2 * spread[0, 0])
         assert abs(offset) < .3
 
@@ -161,7 +208,8 @@ def test_masks_lie_on_the_pictures(full: Dataset, masks: np.ndarray) -> None:
 def test_frontal_heads_are_symmetric(full: Dataset, masks: np.ndarray) -> None:
     """Eyes, brows, mouth and nose of frontal heads: as much left as right of the middle, at the same places."""
     attributes = full.attributes
-    frontal = (np.abs(attributes["yaw"]) < 4) & (np.abs(attributes["roll"]) < 1.5) & ~np.isin(attributes["hair_style"], ["messy", "side_part", "long_fringe"])
+    frontal = (np.abs(attributes["yaw"]) < 4) & (np.abs(
+        attributes["roll"]) < 1.5) & ~np.isin(attributes["hair_style"], ["messy", "side_part", "long_fringe"])
     assert frontal.sum() >= 40
     for part, most in (("eyes", .12), ("eyebrows", .12), ("mouth", .12), ("nose", .10)):
         here = (masks[frontal] == ID[part]) & (attributes["glasses"][frontal] != "sun")[:, None, None]
@@ -199,7 +247,8 @@ def test_lenses_dark_and_clear(full: Dataset, masks: np.ndarray) -> None:
 def test_beards_take_the_class_of_what_they_cover(full: Dataset, masks: np.ndarray) -> None:
     """Below the mouth there is face and neck, no hair, however full the beard of a head with short hair."""
     attributes = full.attributes
-    chosen = np.isin(attributes["beard"], ["goatee", "short", "full"]) & np.isin(attributes["hair_style"], ["bald", "buzz", "short", "slick", "bun"])
+    chosen = np.isin(attributes["beard"], ["goatee", "short", "full"]) & np.isin(
+        attributes["hair_style"], ["bald", "buzz", "short", "slick", "bun"])
     assert chosen.sum() >= 15
     for mask in masks[chosen]:
         rows, columns = np.nonzero(mask == ID["mouth"])
@@ -209,8 +258,10 @@ def test_beards_take_the_class_of_what_they_cover(full: Dataset, masks: np.ndarr
         assert np.isin(below, [ID["face"], ID["neck"], ID["cloth"]]).mean() > .97
 
 
-@pytest.mark.parametrize("size, kept", [(64, dict(eyes=.999, eyebrows=.995, mouth=.999, nose=.999, glasses=.999, hat=.999, earrings=.94)),
-                                        (32, dict(eyes=.99, eyebrows=.94, mouth=.995, nose=.999, glasses=.999, hat=.999, earrings=.85))])
+@pytest.mark.parametrize("size, kept", [
+    (64, dict(eyes=.999, eyebrows=.995, mouth=.999, nose=.999, glasses=.999, hat=.999, earrings=.94)),
+    (32, dict(eyes=.99, eyebrows=.94, mouth=.995, nose=.999, glasses=.999, hat=.999, earrings=.85)),
+])
 def test_small_parts_survive(full: Dataset, masks: np.ndarray, size: int, kept: dict) -> None:
     small = reduce_masks(masks, 128 // size)
     for part, share in kept.items():
@@ -227,4 +278,5 @@ def test_eyes_are_large_enough_and_in_their_place(full: Dataset, masks: np.ndarr
     both = (small[:, :, :32].sum((1, 2)) > 5) & (small[:, :, 32:].sum((1, 2)) > 5)
     rows = (small[both].sum(2) * np.arange(64)).sum(1) / count[both] / 63
     columns = (small[both].sum(1) * np.arange(64)).sum(1) / count[both] / 63
-    assert abs(rows.mean() - .445) < .01 and rows.std() < .012 and abs(columns.mean() - .5) < .01 and columns.std() < .015
+    assert abs(rows.mean() - .445) < .01 and rows.std() < .012 and abs(columns.mean() -
+                                                                       .5) < .01 and columns.std() < .015

@@ -11,18 +11,33 @@ def _seed_range(text: str):
     try:
         first, stop = (int(part) for part in text.split(":"))
     except ValueError:
-        raise argparse.ArgumentTypeError(f"{text!r} is not a range of seeds; write FIRST:STOP, for example 0:500") from None
+        raise argparse.ArgumentTypeError(
+            f"{text!r} is not a range of seeds; write FIRST:STOP, for example 0:500") from None
     if not 0 <= first < stop:
         raise argparse.ArgumentTypeError(f"{text!r} is empty or negative; write FIRST:STOP with 0 <= FIRST < STOP")
     return first, stop
 
 
 def main():
-    parser = argparse.ArgumentParser(prog="python -m tools.heads", description=f"Render heads with masks and attributes (maker version {MAKER_VERSION}).")
-    parser.add_argument("--seeds", type=_seed_range, required=True, metavar="FIRST:STOP", help="which heads, for example 0:500 (STOP is left out)")
-    parser.add_argument("--out", type=Path, required=True, help="folder for shards of 500 heads and for work in progress")
-    parser.add_argument("--processes", type=int, default=1, help="each uses one core and about 1.5 GB of memory (default: 1)")
-    parser.add_argument("--sheet", action="store_true", help="only draw a contact sheet of these heads, OUT/sheet-FIRST-STOP.png")
+    parser = argparse.ArgumentParser(
+        prog="python -m tools.heads",
+        description=f"Render heads with masks and attributes (maker version {MAKER_VERSION}).")
+    parser.add_argument("--seeds",
+                        type=_seed_range,
+                        required=True,
+                        metavar="FIRST:STOP",
+                        help="which heads, for example 0:500 (STOP is left out)")
+    parser.add_argument("--out",
+                        type=Path,
+                        required=True,
+                        help="folder for shards of 500 heads and for work in progress")
+    parser.add_argument("--processes",
+                        type=int,
+                        default=1,
+                        help="each uses one core and about 1.5 GB of memory (default: 1)")
+    parser.add_argument("--sheet",
+                        action="store_true",
+                        help="only draw a contact sheet of these heads, OUT/sheet-FIRST-STOP.png")
     parser.add_argument("--masks", action="store_true", help="with --sheet: each mask beside its picture")
     arguments = parser.parse_args()
     first, stop = arguments.seeds

@@ -88,8 +88,10 @@ def _expression(rng):
     name = str(rng.choice(EXPRESSIONS, p=[0.24, 0.16, 0.24, 0.13, 0.09, 0.07, 0.07]))
     smile = {"slight_smile": rng.uniform(0.2, 0.5), "smile": rng.uniform(0.55, 0.95),
              "laugh": rng.uniform(0.8, 1.0)}.get(name, 0.0)
-    mouth_open = {"slight_smile": rng.uniform(0, 0.05), "smile": rng.uniform(0.05, 0.35), "laugh": rng.uniform(0.5, 1.0),
-                  "surprise": rng.uniform(0.3, 1.0)}.get(name, max(0.0, rng.normal(-0.05, 0.08)))
+    mouth_open = {
+        "slight_smile": rng.uniform(0, 0.05), "smile": rng.uniform(0.05, 0.35), "laugh": rng.uniform(0.5, 1.0),
+        "surprise": rng.uniform(0.3, 1.0)
+    }.get(name, max(0.0, rng.normal(-0.05, 0.08)))
     return name, float(smile), float(mouth_open)
 
 
@@ -113,22 +115,29 @@ def draw_attributes(seed: int) -> Attributes:
         face_outline=str(shape.choice(FACE_OUTLINES)),
         face_angularity=float(shape.beta(0.7, 0.7)),
         face_width=float(np.clip(shape.normal(0, 0.45), -1, 1)),
-        features_a=float(mixture[0]), features_b=float(mixture[1]), features_c=float(mixture[2]),
+        features_a=float(mixture[0]),
+        features_b=float(mixture[1]),
+        features_c=float(mixture[2]),
         hair_colour=str(rng("hair colour").choice(HAIR_COLOURS, p=[0.2, 0.17, 0.15, 0.12, 0.12, 0.08, 0.1, 0.06])),
-        hair_style=str(rng("hair style").choice(HAIR_STYLES, p=[0.05, 0.06, 0.11, 0.09, 0.09, 0.07, 0.08, 0.11, 0.14, 0.08, 0.06, 0.06])),
+        hair_style=str(
+            rng("hair style").choice(HAIR_STYLES,
+                                     p=[0.05, 0.06, 0.11, 0.09, 0.09, 0.07, 0.08, 0.11, 0.14, 0.08, 0.06, 0.06])),
         hair_kind=str(rng("hair kind").choice(HAIR_KINDS, p=[0.42, 0.33, 0.25])),
         eye_colour=str(rng("eyes").choice(EYE_COLOURS, p=[0.28, 0.24, 0.12, 0.1, 0.16, 0.1])),
         brow_thickness=float(rng("brows").uniform()),
         beard=str(rng("beard").choice(BEARDS, p=[0.68, 0.08, 0.04, 0.05, 0.09, 0.06])),
         lip_colour=float(rng("lips").uniform(0.3, 1)) if rng("painted lips").random() < 0.3 else 0.0,
-        expression=expression, smile=smile, mouth_open=mouth_open,
+        expression=expression,
+        smile=smile,
+        mouth_open=mouth_open,
         glasses=_mostly_none(rng("glasses"), GLASSES),
         hat=_mostly_none(rng("hat"), HATS),
         earrings=_mostly_none(rng("earrings"), EARRINGS, 0.3),  # some hang out of sight behind hair
         neckline=str(rng("neckline").choice(NECKLINES, p=[0.26, 0.17, 0.12, 0.14, 0.23, 0.08])),
         cloth_pattern=str(rng("pattern").choice(CLOTH_PATTERNS, p=[0.4, 0.14, 0.12, 0.1, 0.24])),
         background=str(rng("background").choice(BACKGROUNDS, p=[0.16, 0.16, 0.22, 0.18, 0.16, 0.12])),
-        light=light_kind, light_side=float(light_side),
+        light=light_kind,
+        light_side=float(light_side),
         yaw=float(np.clip(pose.normal(0, 9), -22, 22)),
         pitch=float(np.clip(pose.normal(0, 4.5), -12, 12)),
         roll=float(np.clip(pose.normal(0, 1.8), -4, 4)),

@@ -14,7 +14,8 @@ from .randomness import stream
 # Colours of walls and backdrops that studios and homes have (sRGB).
 WALLS = ("d9d4cb", "c4bfb4", "b7bcc0", "a39c90", "8f9596", "cfc8b8", "7d8488", "b9a999", "c9c2b8", "9aa6ac", "6f6a64",
          "dedbd6", "a8b0a5", "bfae9c", "54585c", "3d4045", "e6e1d8", "8c7b6c", "9db0bd", "c7b7ae")
-FURNITURE = ("4a3a2c", "6b543f", "2f2a27", "8a7a68", "a88e70", "3b4248", "5c6468", "78594a", "b4aa9a", "2a3036", "7a7f6a", "964f3c")
+FURNITURE = ("4a3a2c", "6b543f", "2f2a27", "8a7a68", "a88e70", "3b4248", "5c6468", "78594a", "b4aa9a", "2a3036",
+             "7a7f6a", "964f3c")
 FOLIAGE = ("2b3322", "39422c", "4e5638", "626848", "434634", "232a1f", "74755a", "56513f", "3a4837", "7a765a")
 MASONRY = ("8c857b", "a39a8d", "6c6661", "b8b0a5", "7b6a5c", "54504d", "8f7b6a", "9c9c9a", "3f4144", "a97f66")
 
@@ -25,7 +26,8 @@ def _linear(code):
 
 
 def _pick(rng, palette, spread=.06):
-    return np.clip(_linear(str(rng.choice(palette))) * np.exp(rng.normal(0, spread, 3) * .6 + rng.normal(0, .18)), .004, .95)
+    return np.clip(
+        _linear(str(rng.choice(palette))) * np.exp(rng.normal(0, spread, 3) * .6 + rng.normal(0, .18)), .004, .95)
 
 
 def _cloud(rng, size, cells):
@@ -52,7 +54,8 @@ def _boxes(picture, rng, count, palette, ground=False):
         width, height = rng.uniform(.05, .4) * size, rng.uniform(.1, .9) * size
         left = rng.uniform(-.1, 1) * size
         top = size - height if ground else rng.uniform(-.1, .9) * size
-        rows, columns = slice(max(0, int(top)), int(top + height)), slice(max(0, int(left)), max(0, int(left + width)))
+        rows, columns = slice(max(0, int(top)), int(top + height)), slice(max(0, int(left)),
+                                                                          max(0, int(left + width)))
         patch = picture[rows, columns]
         if patch.size:
             shade = np.linspace(rng.uniform(.7, 1.3), rng.uniform(.7, 1.3), patch.shape[1])[None, :, None]
@@ -96,7 +99,8 @@ def _indoor(rng, size):
     _boxes(room, rng, int(rng.integers(2, 9)), FURNITURE + WALLS[:6])
     if rng.random() < .45:   # a window, brighter than the room
         left, top = int(rng.uniform(-.1, .9) * size), int(rng.uniform(-.2, .2) * size)
-        window = room[max(0, top):top + int(rng.uniform(.4, .8) * size), max(0, left):max(0, left) + int(rng.uniform(.12, .35) * size)]
+        window = room[max(0, top):top + int(rng.uniform(.4, .8) * size),
+                      max(0, left):max(0, left) + int(rng.uniform(.12, .35) * size)]
         window[:] = np.array([.95, 1.0, 1.05]) * rng.uniform(.8, 1.6)
         window[:, ::max(6, size // 12)] *= .4
     _highlights(room, rng, int(rng.integers(0, 8)), np.array([1.0, .8, .5]), 6)
@@ -138,7 +142,8 @@ def _sky(rng, size):
     low = np.array([.60, .66, .72]) * rng.uniform(.8, 1.15)
     t = np.linspace(0, 1, size)[:, None, None] ** rng.uniform(.6, 1.5)
     picture = np.tile(top * (1 - t) + low * t, (1, size, 1))
-    cover = np.clip((.6 * _cloud(rng, size, 5) + .4 * _cloud(rng, size, 14) - rng.uniform(.35, .75)) * 2.2, 0, 1)[..., None]
+    cover = np.clip((.6 * _cloud(rng, size, 5) + .4 * _cloud(rng, size, 14) - rng.uniform(.35, .75)) * 2.2, 0,
+                    1)[..., None]
     picture = picture * (1 - cover) + np.array([.86, .87, .88]) * rng.uniform(.7, 1.05) * cover
     if rng.random() < .5:    # hills, sea or roofs far away
         line = int(rng.uniform(.55, .9) * size)
@@ -146,7 +151,9 @@ def _sky(rng, size):
     return _lens_blur(picture, rng.uniform(.012, .03) * size)
 
 
-_PAINTERS = {"plain": _plain, "studio": _studio, "indoor": _indoor, "foliage": _foliage, "street": _street, "sky": _sky}
+_PAINTERS = {
+    "plain": _plain, "studio": _studio, "indoor": _indoor, "foliage": _foliage, "street": _street, "sky": _sky
+}
 
 
 def paint_background(attributes: Attributes, seed: int, size: int) -> np.ndarray:

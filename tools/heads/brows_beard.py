@@ -22,7 +22,8 @@ BEARDS = {"stubble": (.38, 1800, .0022), "moustache": (.45, 1100, .008), "goatee
 def _brow_weight(head: Head, attributes: Attributes, seed: int):
     # Not thinner than this, or brows are lost when masks are made smaller.
     rng = stream(seed, "brow shape")
-    return head.regions.brows(0.72 + 0.5 * attributes.brow_thickness, float(rng.normal(0, .0012)), float(rng.normal(0, .0012)))
+    return head.regions.brows(0.72 + 0.5 * attributes.brow_thickness, float(rng.normal(0, .0012)),
+                              float(rng.normal(0, .0012)))
 
 
 def stains(head: Head, attributes: Attributes, colours, seed: int) -> list:
@@ -33,7 +34,8 @@ def stains(head: Head, attributes: Attributes, colours, seed: int) -> list:
     layers = [(.42 * brow, np.minimum(colours.brows, .6 * skin), brow > .5, EYEBROWS)]
     if attributes.beard != "none":
         strength = BEARDS[attributes.beard][0]
-        weight = head.regions.beard(attributes.beard) * strength * (.85 + .2 * smooth_noise(head.regions.neutral, rng, .01, 2))
+        weight = head.regions.beard(
+            attributes.beard) * strength * (.85 + .2 * smooth_noise(head.regions.neutral, rng, .01, 2))
         layers.append((np.clip(weight, 0, .85), .8 * colours.hair + .12 * skin, None, None))
     return layers
 
@@ -49,7 +51,12 @@ def _brows(head: Head, attributes: Attributes, colours, seed: int) -> Strands:
     t = np.linspace(-.1, 1, 5)[None, :, None]
     points = roots[:, None] + length * t * direction[:, None] - .15 * t * t * length * normals[:, None]
     width = rng.uniform(.00018, .00022) + .00012 * attributes.brow_thickness
-    return Strands(points, width, np.minimum(colours.brows * 1.15, .75 * MONK_REFLECTANCE[attributes.skin_tone - 1] + .015), Material(.55, .25), EYEBROWS, straight=False)
+    return Strands(points,
+                   width,
+                   np.minimum(colours.brows * 1.15, .75 * MONK_REFLECTANCE[attributes.skin_tone - 1] + .015),
+                   Material(.55, .25),
+                   EYEBROWS,
+                   straight=False)
 
 
 def _beard(head: Head, attributes: Attributes, colours, rng) -> list:

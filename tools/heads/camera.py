@@ -53,7 +53,8 @@ def place_camera(head: Head, attributes: Attributes, seed: int) -> Camera:
     rng = stream(seed, "camera")
     eyes = head.eye_centres.mean(0)
     hairline, chin = head.from_neutral(np.array([[0, -.18, .7365], [0, -.19, .5595]]))
-    jaw_front = head.skin[(head.regions.half_x < .01) & (head.regions.neutral[:, 1] < -.17) & (np.abs(head.regions.neutral[:, 2] - .565) < .012)]
+    jaw_front = head.skin[(head.regions.half_x < .01) & (head.regions.neutral[:, 1] < -.17) &
+                          (np.abs(head.regions.neutral[:, 2] - .565) < .012)]
     height = hairline[2] - (0.5 * chin[2] + 0.5 * jaw_front[:, 2].min())
     towards = view_direction(attributes)
     roll = np.radians(attributes.roll)

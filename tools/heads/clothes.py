@@ -14,9 +14,10 @@ from .randomness import smooth_noise, stream
 from .vocabulary import CLOTH
 
 # Colours people wear (sRGB): many dark, grey and blue ones, some white, few loud ones.
-FABRICS = ("1d2126", "23282f", "2b3440", "1f2d45", "2f4468", "44597a", "6f86a0", "a8b6c4", "e4e4e1", "f0eee8", "c9c6bf", "8b8b88",
-           "55565a", "3a3a3c", "6b5a48", "8c7457", "b7a27f", "d8cbb2", "4a2b2b", "6e2f33", "8f3b3b", "b0564a", "2f4a3c", "4c6450",
-           "7d8a6a", "b9b48a", "5b4763", "8a6f8f", "c99aa0", "d7b6ae", "c7913d", "2f6f73", "181818", "fafafa", "30466b", "7a1f2b")
+FABRICS = ("1d2126", "23282f", "2b3440", "1f2d45", "2f4468", "44597a", "6f86a0", "a8b6c4", "e4e4e1", "f0eee8",
+           "c9c6bf", "8b8b88", "55565a", "3a3a3c", "6b5a48", "8c7457", "b7a27f", "d8cbb2", "4a2b2b", "6e2f33",
+           "8f3b3b", "b0564a", "2f4a3c", "4c6450", "7d8a6a", "b9b48a", "5b4763", "8a6f8f", "c99aa0", "d7b6ae",
+           "c7913d", "2f6f73", "181818", "fafafa", "30466b", "7a1f2b")
 
 
 def fabric_colour(rng, palette=FABRICS) -> np.ndarray:
@@ -93,7 +94,8 @@ def _hood(head, colour):
         roll = .0075 + .006 * (1 - ahead)
         rings.append(np.c_[np.array([0, -.083]) + direction * (radius + .014 - roll * np.cos(turn))[:, None],
                            height + .008 + roll * np.sin(turn)])
-    return Mesh(head.from_neutral(np.concatenate(rings)), grid_faces(rows, columns, wrap=True), colour, Material(.9, .1, sheen=.15), CLOTH)
+    return Mesh(head.from_neutral(np.concatenate(rings)), grid_faces(rows, columns, wrap=True), colour,
+                Material(.9, .1, sheen=.15), CLOTH)
 
 
 def _shirt_collar(head, colour, rng):
@@ -110,8 +112,10 @@ def _shirt_collar(head, colour, rng):
     for u in np.linspace(0, 1, rows):
         stand, fall = np.sin(np.clip(u / .35, 0, 1) * np.pi / 2), np.clip((u - .35) / .65, 0, 1)
         r = radius - .003 * stand + fall * (.014 + .004 * tip)
-        rings.append(np.c_[np.array([0, -.083]) + direction * r[:, None], height + .016 * stand - fall * (.022 + .030 * tip)])
-    return Mesh(head.from_neutral(np.concatenate(rings)), grid_faces(rows, columns, wrap=False), colour, Material(.8, .15, sheen=.1), CLOTH)
+        rings.append(np.c_[np.array([0, -.083]) + direction * r[:, None],
+                           height + .016 * stand - fall * (.022 + .030 * tip)])
+    return Mesh(head.from_neutral(np.concatenate(rings)), grid_faces(rows, columns, wrap=False), colour,
+                Material(.8, .15, sheen=.1), CLOTH)
 
 
 def make_clothes(head: Head, attributes: Attributes, seed: int):
@@ -127,7 +131,8 @@ def make_clothes(head: Head, attributes: Attributes, seed: int):
     surface = torso + normals * (loose + folds)[:, None]
     colour, plain = _pattern(attributes, neutral, rng)
     near = (np.abs(neutral[patch.quads, 0]).min(1) < .40) & (neutral[patch.quads, 2].max(1) > .38)
-    vertices, triangles, (colours, cut_normals), cut = clip_mesh(surface, patch.quads[near], height, (colour, normals))
+    vertices, triangles, (colours, cut_normals), cut = clip_mesh(surface, patch.quads[near], height,
+                                                                 (colour, normals))
     trim = plain * rng.uniform(.75, 1.0) if rng.random() < .8 else fabric_colour(rng)
     pieces = [Mesh(vertices, triangles, colours, Material(.9, .12, sheen=.15), CLOTH)]
     if attributes.neckline == "hood":

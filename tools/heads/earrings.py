@@ -13,7 +13,10 @@ from .randomness import stream
 from .vocabulary import EARRINGS
 
 METALS = {"gold": (.88, .64, .26), "silver": (.82, .82, .84), "rose": (.83, .56, .45)}
-STONES = {"pearl": (.78, .75, .69), "turquoise": (.10, .42, .42), "garnet": (.35, .03, .05), "onyx": (.02, .02, .022), "jade": (.12, .34, .18)}
+STONES = {
+    "pearl": (.78, .75, .69), "turquoise": (.10, .42, .42), "garnet": (.35, .03, .05), "onyx": (.02, .02, .022),
+    "jade": (.12, .34, .18)
+}
 
 
 def _ball(centre, radius, colour, material):
@@ -41,8 +44,17 @@ def make_earrings(head: Head, attributes: Attributes, seed: int) -> list:
         elif kind == "hoop":
             t = np.linspace(0, 2 * np.pi, 30)
             # Turned outwards so that the ring is seen from the front.
-            ring = np.stack([lobe[0] + side * .75 * hoop * (np.sin(t) * .8), lobe[1] + .55 * hoop * np.sin(t), lobe[2] - .95 * hoop + hoop * np.cos(t)], 1)
-            pieces.append(Strands(ring[None], np.full((1, 30), rng.uniform(.0017, .0024)), metal, shiny, EARRINGS, straight=False))
+            ring = np.stack([
+                lobe[0] + side * .75 * hoop *
+                (np.sin(t) * .8), lobe[1] + .55 * hoop * np.sin(t), lobe[2] - .95 * hoop + hoop * np.cos(t)
+            ], 1)
+            pieces.append(
+                Strands(ring[None],
+                        np.full((1, 30), rng.uniform(.0017, .0024)),
+                        metal,
+                        shiny,
+                        EARRINGS,
+                        straight=False))
         else:
             pieces.append(_ball(lobe, .0030, metal, shiny))
             pieces.append(_ball(lobe + np.array([side * .001, 0, -.009]), .0028, metal, shiny))

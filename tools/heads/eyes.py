@@ -24,7 +24,8 @@ def eyeballs(head: Head, attributes: Attributes, towards_camera, seed: int) -> l
     # Most portraits look into the camera; some glance past it.
     stray = 0.025 if rng.random() < 0.8 else 0.10
     # Lids do not follow the gaze here, so it rises and sinks less than the camera does.
-    gaze = normalise(np.asarray(towards_camera) * np.array([1, 1, .6]) + rng.normal(size=3) * np.array([stray, stray, .4 * stray]))
+    gaze = normalise(
+        np.asarray(towards_camera) * np.array([1, 1, .6]) + rng.normal(size=3) * np.array([stray, stray, .4 * stray]))
     iris_radius, pupil_radius = rng.uniform(.0060, .0066), rng.uniform(.0020, .0030)
     iris = np.array(IRIS[attributes.eye_colour]) * (1 + rng.normal(0, .1))
     pattern = rng.integers(1 << 30)
@@ -39,9 +40,13 @@ def eyeballs(head: Head, attributes: Attributes, towards_camera, seed: int) -> l
         bulge = 1 + .035 * np.exp(-(polar / iris_angle) ** 4)
         vertices = (unit * (0.995 * head.eye_radius * bulge)[:, None]) @ frame.T + centre
         t = polar / iris_angle
-        fibres = smooth_noise(np.stack([3 * np.cos(around), 3 * np.sin(around), .25 * t], 1), np.random.default_rng(pattern), .35, 2)
-        iris_colour = iris * (1 + .3 * fibres[:, None]) * (1.2 - .75 * smoothstep(t, .78, 1.)[:, None]) * (1 + .4 * smoothstep(-t, -.75, -.45)[:, None])
-        white = np.array([.47, .435, .41]) * (1 - .25 * (attributes.skin_tone - 1) / 9) * (1 - .30 * smoothstep(polar, .5, 1.1))[:, None]
+        fibres = smooth_noise(np.stack([3 * np.cos(around), 3 * np.sin(around), .25 * t], 1),
+                              np.random.default_rng(pattern), .35, 2)
+        iris_colour = iris * (1 + .3 * fibres[:, None]) * (1.2 - .75 * smoothstep(t, .78, 1.)[:, None]) * (
+            1 + .4 * smoothstep(-t, -.75, -.45)[:, None])
+        white = np.array([.47, .435, .41
+                          ]) * (1 - .25 *
+                                (attributes.skin_tone - 1) / 9) * (1 - .30 * smoothstep(polar, .5, 1.1))[:, None]
         white = white * (1 - smoothstep(polar, .55, 1.3)[:, None] * np.array([0, .10, .12]))
         edge = smoothstep(t, .92, 1.08)[:, None]
         colour = iris_colour * (1 - edge) + white * edge
@@ -75,4 +80,9 @@ def lashes(head: Head, attributes: Attributes, seed: int) -> Strands:
     t = np.linspace(0, 1, 5)[None, :, None]
     points = roots * (1 - t) + tips * t + np.array([0, 0, .0012]) * (t * (t - 1))
     width = rng.uniform(.00009, .00015) + .00005 * attributes.lip_colour
-    return Strands(points, tapered(width, len(points), 5), np.array([.012, .010, .009]), Material(.5, .3), SEE_THROUGH, straight=False)
+    return Strands(points,
+                   tapered(width, len(points), 5),
+                   np.array([.012, .010, .009]),
+                   Material(.5, .3),
+                   SEE_THROUGH,
+                   straight=False)

@@ -20,14 +20,18 @@ def histogram_figure(attributes: dict[str, np.ndarray]) -> Figure:
     axes = figure.subplots(-(-len(names) // 5), 5).ravel()
     for axis in axes[len(names):]:
         axis.remove()
-    for axis, name in zip(axes, names):
+    for axis, name in zip(axes, names, strict=False):
         values = attributes[name]
         if values.dtype.kind == "U" or name == "skin_tone":
             labels, counts = np.unique(values, return_counts=True)
             axis.bar(range(len(labels)), counts / len(values), color=HIGHLIGHT, width=.75)
             text = [str(int(label)) if name == "skin_tone" else str(label) for label in labels]
-            axis.set_xticks(range(len(labels)), text, rotation=0 if name == "skin_tone" else 40, ha="center" if name == "skin_tone" else "right",
-                            rotation_mode="anchor", fontsize=6)
+            axis.set_xticks(range(len(labels)),
+                            text,
+                            rotation=0 if name == "skin_tone" else 40,
+                            ha="center" if name == "skin_tone" else "right",
+                            rotation_mode="anchor",
+                            fontsize=6)
         else:
             axis.hist(values, 20, weights=np.full(len(values), 1 / len(values)), color=HIGHLIGHT)
             axis.tick_params(axis="x", labelsize=6)
@@ -55,7 +59,14 @@ def correlation_figure(order: list[str], by_attribute: np.ndarray, families: tup
     axis.set_yticks(range(len(order)), order, fontsize=7)
     bar = figure.colorbar(picture, ax=axis, shrink=.6, label="largest |correlation| of any of their values")
     bar.ax.axhline(chance, color=INK, lw=1.2)
-    bar.ax.text(-.3, chance / .3, "largest\nby chance", ha="right", va="center", fontsize=7, color=INK, transform=bar.ax.transAxes)
+    bar.ax.text(-.3,
+                chance / .3,
+                "largest\nby chance",
+                ha="right",
+                va="center",
+                fontsize=7,
+                color=INK,
+                transform=bar.ax.transAxes)
     axis.set_title("Grey: tied by definition", fontsize=8, color=INK)
     return figure
 
@@ -65,4 +76,5 @@ def save_figure(figure: Figure, path: Path) -> None:
     drawn = BytesIO()
     FigureCanvasAgg(figure).print_figure(drawn, format="png", dpi=DPI)
     path.parent.mkdir(exist_ok=True)
-    Image.open(drawn).convert("RGB").quantize(160, Image.Quantize.MEDIANCUT, dither=Image.Dither.NONE).save(path, optimize=True)
+    Image.open(drawn).convert("RGB").quantize(160, Image.Quantize.MEDIANCUT,
+                                              dither=Image.Dither.NONE).save(path, optimize=True)

@@ -31,7 +31,8 @@ FINE = 4                            # samples along each side of a pixel
 LENS = len(PART_NAMES)              # a clear lens, in the second scene only
 SURE = 0.75                         # a pixel counts as the part's inside from this share of its samples
 # One colour a label, far from each other: three digits to the base 3. Black is the background.
-COLOURS = np.array([[0, 0, 0]] + [[.2 + .35 * (i // 9 % 3), .2 + .35 * (i // 3 % 3), .2 + .35 * (i % 3)] for i in range(1, LENS + 1)])
+COLOURS = np.array([[0, 0, 0]] + [[.2 + .35 * (i // 9 % 3), .2 + .35 * (i // 3 % 3), .2 + .35 * (i % 3)]
+                                  for i in range(1, LENS + 1)])
 
 
 def _painted_mesh(meshes):
@@ -81,12 +82,13 @@ def _samples(meshes, strands, camera: Camera, size: int, seed: int) -> np.ndarra
     n = FINE * size
     with tempfile.TemporaryDirectory() as folder:
         scene = mi.load_dict({
-            "type": "scene", "integrator": {"type": "aov", "aovs": "albedo:albedo"},
-            "sensor": {"type": "perspective", "fov": camera.field_of_view,
-                       "principal_point_offset_x": EYES_AT[0] - 0.5, "principal_point_offset_y": 0.5 - EYES_AT[1],
-                       "to_world": Transform().look_at(camera.position.tolist(), camera.target.tolist(), camera.up.tolist()),
-                       "film": {"type": "hdrfilm", "width": n, "height": n, "rfilter": {"type": "box"}}},
-            "painted": _painted_mesh(meshes), **_painted_strands(strands, folder)})
+            "type": "scene", "integrator": {"type": "aov", "aovs": "albedo:albedo"}, "sensor": {
+                "type": "perspective", "fov": camera.field_of_view, "principal_point_offset_x": EYES_AT[0] - 0.5,
+                "principal_point_offset_y": 0.5 - EYES_AT[1],
+                "to_world": Transform().look_at(camera.position.tolist(), camera.target.tolist(), camera.up.tolist()),
+                "film": {"type": "hdrfilm", "width": n, "height": n, "rfilter": {"type": "box"}}
+            }, "painted": _painted_mesh(meshes), **_painted_strands(strands, folder)
+        })
         albedo = np.array(mi.render(scene, spp=1, seed=seed))[..., -3:]
     distance = ((albedo[..., None, :] - COLOURS) ** 2).sum(-1)                  # [n, n, labels]
     if np.sqrt(distance.min(-1)).max() > .02:
@@ -96,8 +98,13 @@ def _samples(meshes, strands, camera: Camera, size: int, seed: int) -> np.ndarra
 
 def flat_pass(pieces: Pieces, camera: Camera, size: int = 128, seed: int = 0):
     """Part by plain majority [size, size] uint8, and whether it fills at least SURE of the pixel [size, size]."""
-    meshes = [piece for piece in pieces.items if isinstance(piece, Mesh) and not np.array_equal(piece.label, SEE_THROUGH)]
-    strands = [piece for piece in pieces.items if isinstance(piece, Strands) and piece.label != SEE_THROUGH and len(piece.points)]
+    meshes = [
+        piece for piece in pieces.items if isinstance(piece, Mesh) and not np.array_equal(piece.label, SEE_THROUGH)
+    ]
+    strands = [
+        piece for piece in pieces.items
+        if isinstance(piece, Strands) and piece.label != SEE_THROUGH and len(piece.points)
+    ]
     labels = _samples(meshes, strands, camera, size, seed)
     if pieces.clear_lenses:
         lenses = []
@@ -107,7 +114,8 @@ def flat_pass(pieces: Pieces, camera: Camera, size: int = 128, seed: int = 0):
             lenses.append(Mesh(np.concatenate([outline.mean(0)[None], outline]), fan, None, None, LENS))
         behind = _samples(meshes + lenses, strands, camera, size, seed) == LENS
         labels[behind & np.isin(labels, [FACE, NOSE])] = GLASSES
-    votes = np.stack([(labels == part).reshape(size, FINE, size, FINE).mean((1, 3)) for part in range(len(PART_NAMES))])
+    votes = np.stack([(labels == part).reshape(size, FINE, size, FINE).mean((1, 3))
+                      for part in range(len(PART_NAMES))])
     return votes.argmax(0).astype(np.uint8), votes.max(0) >= SURE
 
 
@@ -118,7 +126,8 @@ def write_flat_pass(shard: Shard, path: Path, count: int = 50):
     for seed in seeds.tolist():
         _, pieces, camera = gather_pieces(draw_attributes(seed), seed)
         passes.append(flat_pass(pieces, camera, seed=seed))
-        print(f"seed {seed}: {(passes[-1][0] == shard.masks[len(passes) - 1]).mean():.4f} of the pixels agree", flush=True)
+        print(f"seed {seed}: {(passes[-1][0] == shard.masks[len(passes) - 1]).mean():.4f} of the pixels agree",
+              flush=True)
     labels, sure = (np.stack(column) for column in zip(*passes))
     write_atomically(path, {"seed": seeds, "maker_version": shard.arrays["maker_version"],
                             "labels": np.frombuffer(lzma.compress(labels.tobytes(), preset=9), np.uint8),
@@ -126,7 +135,8 @@ def write_flat_pass(shard: Shard, path: Path, count: int = 50):
 
 
 if __name__ == "__main__":
-    parser = argparse.ArgumentParser(prog="python -m tools.heads.flat", description="Render the first heads of a shard flat, to check its masks.")
+    parser = argparse.ArgumentParser(prog="python -m tools.heads.flat",
+                                     description="Render the first heads of a shard flat, to check its masks.")
     parser.add_argument("shard", type=Path)
     parser.add_argument("out", type=Path)
     parser.add_argument("--count", type=int, default=50)

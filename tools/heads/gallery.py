@@ -51,14 +51,18 @@ def only_part(picture: np.ndarray, mask: np.ndarray, part: int) -> np.ndarray:
 
 
 def value_groups(name: str, values: np.ndarray) -> list[tuple[str, np.ndarray]]:
-    """Groups of heads by an attribute: text and truth values [N]. Words and skin tones by value, others by quarters."""
+    """Groups of heads by an attribute: text and truth values [N]. Words and skin tones by value, others by quarters.
+
+    A quarter is a fourth of the heads; those without any (0) are a group of their own where they are many.
+    """
     if values.dtype.kind == "U" or name == "skin_tone":
-        return [(f"{name}\n{int(value) if name == 'skin_tone' else value}", values == value) for value in np.unique(values)]
+        return [(f"{name}\n{int(value) if name == 'skin_tone' else value}", values == value)
+                for value in np.unique(values)]
     groups, rest = [], np.ones(len(values), bool)
     if (values == 0).mean() > .3:                           # none at all is a group of its own
         groups, rest = [(f"{name}\n0", values == 0)], values != 0
     edges = np.quantile(values[rest], np.linspace(0, 1, 4 if groups else 5))
-    for low, high in zip(edges, edges[1:]):
+    for low, high in zip(edges[:-1], edges[1:], strict=True):
         chosen = rest & (values >= low) & ((values < high) | (high == edges[-1]))
         digits = 0 if edges[-1] - edges[0] > 40 else 1 if edges[-1] - edges[0] > 4 else 2
         groups.append((f"{name}\n{low:.{digits}f} to {high:.{digits}f}", chosen))
@@ -86,7 +90,8 @@ def main() -> None:
     rows = []
     for part in PARTS:
         drawn = some((masks == part.id).any((1, 2)), COLUMNS, rng)
-        rows += [(part.name, [pictures[i] for i in drawn]), ("", [only_part(pictures[i], masks[i], part.id) for i in drawn])]
+        rows += [(part.name, [pictures[i] for i in drawn]),
+                 ("", [only_part(pictures[i], masks[i], part.id) for i in drawn])]
     rows_of_pictures(rows).save(folder / "parts.webp", quality=QUALITY, method=6)
 
     for title, names in SHEETS.items():

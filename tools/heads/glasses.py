@@ -13,9 +13,14 @@ from .randomness import stream
 from .vocabulary import GLASSES
 
 # Kind: half width and half height of a lens (metres), and the power of its superellipse.
-LENSES = {"round": (.0245, .0235, 2.0), "rectangular": (.0275, .0175, 4.0), "aviator": (.029, .0245, 2.5), "sun": (.030, .0225, 2.9)}
-FRAMES = {"black": (.015, .015, .017), "tortoise": (.16, .075, .03), "gold": (.60, .43, .20), "steel": (.45, .45, .47),
-          "navy": (.03, .05, .11), "clear": (.55, .50, .45), "burgundy": (.16, .03, .04)}
+LENSES = {
+    "round": (.0245, .0235, 2.0), "rectangular": (.0275, .0175, 4.0), "aviator": (.029, .0245, 2.5),
+    "sun": (.030, .0225, 2.9)
+}
+FRAMES = {
+    "black": (.015, .015, .017), "tortoise": (.16, .075, .03), "gold": (.60, .43, .20), "steel": (.45, .45, .47),
+    "navy": (.03, .05, .11), "clear": (.55, .50, .45), "burgundy": (.16, .03, .04)
+}
 OUTLINE_POINTS = 44
 
 
@@ -69,8 +74,16 @@ def make_glasses(head: Head, attributes: Attributes, seed: int):
         temple[:, 0] += side * .004 * np.sin(t[:, 0] * np.pi)
         tubes.append(temple)
     t = np.linspace(-1, 1, 8)[:, None]
-    tubes.append(np.c_[middle_x + t * (apart - half_width * .95), np.full((8, 1), front - .001), height + .004 + .004 * (1 - t**2)])
-    pieces = [Strands(tube[None], np.full((1, len(tube)), thickness), np.array(FRAMES[frame]), surface, GLASSES, straight=False) for tube in tubes]
+    tubes.append(np.c_[middle_x + t * (apart - half_width * .95),
+                       np.full((8, 1), front - .001), height + .004 + .004 * (1 - t**2)])
+    pieces = [
+        Strands(tube[None],
+                np.full((1, len(tube)), thickness),
+                np.array(FRAMES[frame]),
+                surface,
+                GLASSES,
+                straight=False) for tube in tubes
+    ]
     if kind != "sun":
         return pieces, lenses
     tint = np.array([.012, .012, .014]) + (np.array([.03, .015, .004]) if rng.random() < .3 else 0)
@@ -79,6 +92,7 @@ def make_glasses(head: Head, attributes: Attributes, seed: int):
         vertices = np.concatenate([[centre], outline])
         j = np.arange(OUTLINE_POINTS)
         triangles = np.stack([0 * j, j + 1, (j + 1) % OUTLINE_POINTS + 1], 1)
-        shade = np.tile(tint, (len(vertices), 1)) * (1 + 1.5 * smoothstep(height - vertices[:, 2], -.01, .02))[:, None]
+        shade = np.tile(tint,
+                        (len(vertices), 1)) * (1 + 1.5 * smoothstep(height - vertices[:, 2], -.01, .02))[:, None]
         pieces.append(Mesh(vertices, triangles, shade, Material(.08, .7), GLASSES))
     return pieces, []

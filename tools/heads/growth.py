@@ -56,7 +56,8 @@ def in_keep_out(neutral, fringe=False, tuck_ears=False, margin=0.0):
     """Whether neutral points [..., 3] lie before the face, the throat or (tucked) the ears."""
     flat = neutral.reshape(-1, 3)
     x, y, z = np.abs(flat[:, 0]), flat[:, 1], flat[:, 2]
-    lower_edge = np.where(np.broadcast_to(np.asarray(fringe), neutral.shape[:-1]).reshape(-1), .684, hairline_height(flat) - .006) if np.any(fringe) \
+    lower_edge = np.where(np.broadcast_to(np.asarray(fringe), neutral.shape[:-1]).reshape(-1), .684,
+                          hairline_height(flat) - .006) if np.any(fringe) \
         else hairline_height(flat) - .006
     face = (y < -.115) & (x < .056 + margin) & (z < np.minimum(lower_edge, .728)) & (z > .55)
     throat = (y < -.045) & (x < .052 + margin) & (z <= .565)
@@ -119,7 +120,8 @@ def _bend_around_face(point, direction, head, guard, side_of_root, fringe, tuck_
     neutral = head.to_neutral(point)
     x = np.abs(neutral[:, 0])
     low = neutral[:, 2] < .575
-    before = np.where(low, neutral[:, 1] < -.05, (neutral[:, 1] < -.115) & (neutral[:, 2] < hairline_height(neutral) - .004)) & (x < guard) & ~fringe
+    before = np.where(low, neutral[:, 1] < -.05, (neutral[:, 1] < -.115) &
+                      (neutral[:, 2] < hairline_height(neutral) - .004)) & (x < guard) & ~fringe
     side = np.where(x > .012, np.sign(neutral[:, 0]), side_of_root)
     point = point.copy()
     point[:, 0] += np.where(before, side * .8 * np.clip(guard - x, 0, .012), 0)

@@ -22,8 +22,9 @@ COLUMNS = 120
 VISOR_REACH = .84        # a cap's visor joins the rim this far (radians) to either side of the front
 CAP_LEAN = -.004         # metres that the top of a cap sits forward
 # Dyed wool, felt and cotton (sRGB): muted, mostly dark.
-HAT_COLOURS = ("1c1f24", "2a2f38", "22304a", "3c4f6d", "4a4a4c", "74747a", "a9a59c", "d8d2c4", "5a2630", "7c3a34", "3a4a38", "5d6347",
-               "6b543c", "8f7450", "b69a6c", "c9b48f", "3f2f28", "8d4a3b", "a8743a", "56425c", "b98f8a", "191919", "2f5a60", "e2ddd2")
+HAT_COLOURS = ("1c1f24", "2a2f38", "22304a", "3c4f6d", "4a4a4c", "74747a", "a9a59c", "d8d2c4", "5a2630", "7c3a34",
+               "3a4a38", "5d6347", "6b543c", "8f7450", "b69a6c", "c9b48f", "3f2f28", "8d4a3b", "a8743a", "56425c",
+               "b98f8a", "191919", "2f5a60", "e2ddd2")
 BADGE_COLOURS = ("e8e4d8", "d8d2c4", "f0ece0", "c9a24a", "b23a34", "2a4a7c", "1c1f24")
 # Height of the hat line on the neutral head: front, side, back.
 LINE = {"beanie": (.712, .668, .632), "brim": (.722, .694, .668), "cap": (.718, .690, .664)}
@@ -55,7 +56,8 @@ class Hat:
 def _around(head: Head, line, padding):
     """Rim height and radius by azimuth: the head's outline at the hat line, smoothed."""
     angle = np.linspace(-np.pi, np.pi, COLUMNS)
-    rim = np.interp(np.abs(angle), [0, .9, 1.6, 2.3, np.pi], [line[0], .65 * line[0] + .35 * line[1], line[1], .5 * (line[1] + line[2]), line[2]])
+    rim = np.interp(np.abs(angle), [0, .9, 1.6, 2.3, np.pi],
+                    [line[0], .65 * line[0] + .35 * line[1], line[1], .5 * (line[1] + line[2]), line[2]])
     neutral = head.to_neutral(head.skin)
     own = np.arctan2(neutral[:, 0], -(neutral[:, 1] - AXIS_Y))
     radius = np.hypot(neutral[:, 0], neutral[:, 1] - AXIS_Y)
@@ -78,7 +80,10 @@ def _ring(angle, radius, height):
 def _crown(kind, angle, rim, radius, rng):
     """Vertices [rows * COLUMNS, 3] (neutral), rows, and each vertex's height above the rim."""
     rows = 26
-    top = {"beanie": .792 + rng.uniform(0, .022), "brim": .800 + rng.uniform(0, .018), "cap": .788 + rng.uniform(0, .008)}[kind]
+    top = {
+        "beanie": .792 + rng.uniform(0, .022), "brim": .800 + rng.uniform(0, .018),
+        "cap": .788 + rng.uniform(0, .008)
+    }[kind]
     power = {"beanie": 2.3, "brim": 6.0, "cap": 2.4}[kind]
     taper = .16 if kind == "brim" else 0.0
     lean = {"beanie": .020 * rng.random(), "brim": 0.0, "cap": CAP_LEAN}[kind]
@@ -133,7 +138,10 @@ def _visor(angle, rim, radius, rng):
 def _button(top, lean):
     """The covered button where the panels of a cap meet: vertices (neutral), rows, columns."""
     rows, columns = 6, np.linspace(-np.pi, np.pi, 16)
-    rings = [_ring(columns, .0085 * np.cos(t), np.full(len(columns), top + .001 + .006 * np.sin(t))) for t in np.linspace(0, np.pi / 2 - .05, rows)]
+    rings = [
+        _ring(columns, .0085 * np.cos(t), np.full(len(columns), top + .001 + .006 * np.sin(t)))
+        for t in np.linspace(0, np.pi / 2 - .05, rows)
+    ]
     return np.concatenate(rings) + [0, lean, 0], rows, len(columns)
 
 

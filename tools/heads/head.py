@@ -86,19 +86,25 @@ def _local_changes(attributes: Attributes, labels, rng) -> dict:
         if kind in WANDER:
             value = rng.normal(0, WANDER[kind] * (0.2 if any(part in rest for part in NEARLY_FIXED) else 1))
             # Eyes a little larger than life: every open eye must keep 8 mask pixels at 64 px.
-            value += {"eye-scale-incr": 0.50, "eye-height2-incr": 0.36, "eye-height1-incr": 0.16, "eye-height3-incr": 0.16}.get(rest, 0)
+            value += {
+                "eye-scale-incr": 0.50, "eye-height2-incr": 0.36, "eye-height1-incr": 0.16, "eye-height3-incr": 0.16
+            }.get(rest, 0)
             value = float(np.clip(value, -0.65, 0.75))
             changes[label] = value
             if side:
                 changes["r-" + rest] = value + float(rng.normal(0, 0.03))
-        elif rest in ("head-scale-vert-incr", "head-scale-depth-incr", "head-back-scale-depth-incr", "head-angle-out"):
+        elif rest in ("head-scale-vert-incr", "head-scale-depth-incr", "head-back-scale-depth-incr",
+                      "head-angle-out"):
             changes[label] = float(np.clip(rng.normal(0, 0.2), -0.5, 0.5))
     years = np.clip((attributes.age - 40) / 45, 0, 1)
     changes.update({
-        "head-fat-incr": float(0.35 * attributes.face_width), "head-scale-horiz-incr": float(0.25 * attributes.face_width),
-        "head-age-incr": float(0.85 * years), "neck-double-incr": float(np.clip(0.5 * years + 0.3 * attributes.face_width, 0, 0.8)),
+        "head-fat-incr": float(0.35 * attributes.face_width),
+        "head-scale-horiz-incr": float(0.25 * attributes.face_width),
+        "head-age-incr": float(0.85 * years),
+        "neck-double-incr": float(np.clip(0.5 * years + 0.3 * attributes.face_width, 0, 0.8)),
         "mouth-laugh-lines-out": float(0.2 * rng.random() + 0.6 * years),
-        "l-eye-bag-incr": float(0.7 * years + 0.2 * rng.random()), "l-eye-bag-out": float(0.5 * years),
+        "l-eye-bag-incr": float(0.7 * years + 0.2 * rng.random()),
+        "l-eye-bag-out": float(0.5 * years),
     })
     for label in ("eye-bag-incr", "eye-bag-out"):
         changes["r-" + label] = changes["l-" + label]
@@ -110,20 +116,35 @@ def _facial_actions(attributes: Attributes, rng) -> dict:
     lopsided = rng.uniform(0.92, 1.08)
     actions = {
         # MakeHuman's mouth at rest droops at its corners; without a trace of a smile everyone looks cross.
-        "mouthSmile": max(0.9 * smile, 0.0 if name in ("sad", "stern") else 0.12), "cheekSquint": 0.35 * smile**2, "mouthDimple": 0.25 * smile,
-        "eyeSquint": 0.14 * smile**2, "mouthUpperUp": 0.0, "mouthLowerDown": 0.0, "jawOpen": 0.0,
-        "browInnerUp": max(0.0, rng.normal(0, 0.15)), "eyeWide": 0.22 + abs(rng.normal(0, 0.08)),
+        "mouthSmile": max(0.9 * smile, 0.0 if name in ("sad", "stern") else 0.12),
+        "cheekSquint": 0.35 * smile**2,
+        "mouthDimple": 0.25 * smile,
+        "eyeSquint": 0.14 * smile**2,
+        "mouthUpperUp": 0.0,
+        "mouthLowerDown": 0.0,
+        "jawOpen": 0.0,
+        "browInnerUp": max(0.0, rng.normal(0, 0.15)),
+        "eyeWide": 0.22 + abs(rng.normal(0, 0.08)),
     }
     if name in ("smile", "laugh"):   # a real smile bares the upper teeth
-        actions.update(mouthUpperUp=0.5 + 0.35 * smile, mouthLowerDown=0.2 + 0.3 * opening, jawOpen=0.04 + 0.26 * opening, mouthStretch=0.15)
+        actions.update(mouthUpperUp=0.5 + 0.35 * smile,
+                       mouthLowerDown=0.2 + 0.3 * opening,
+                       jawOpen=0.04 + 0.26 * opening,
+                       mouthStretch=0.15)
     elif name == "surprise":
         actions.update(jawOpen=0.12 + 0.38 * opening, mouthFunnel=0.25 * opening, browInnerUp=0.7 + 0.3 * opening,
                        browOuterUp=0.6 + 0.4 * opening, eyeWide=0.7)
     elif name == "sad":
-        actions.update(mouthFrown=rng.uniform(0.35, 0.7), browInnerUp=rng.uniform(0.7, 1.0), mouthShrugLower=rng.uniform(0.1, 0.3),
+        actions.update(mouthFrown=rng.uniform(0.35, 0.7),
+                       browInnerUp=rng.uniform(0.7, 1.0),
+                       mouthShrugLower=rng.uniform(0.1, 0.3),
                        eyeWide=0.2)
     elif name == "stern":
-        actions.update(browDown=rng.uniform(0.4, 0.8), browInnerUp=0.0, mouthPress=rng.uniform(0.2, 0.6), mouthFrown=rng.uniform(0, 0.15), eyeWide=0.3)
+        actions.update(browDown=rng.uniform(0.4, 0.8),
+                       browInnerUp=0.0,
+                       mouthPress=rng.uniform(0.2, 0.6),
+                       mouthFrown=rng.uniform(0, 0.15),
+                       eyeWide=0.3)
     else:
         actions.update(jawOpen=0.12 * opening, browOuterUp=max(0.0, rng.normal(0, 0.12)))
     both = {}

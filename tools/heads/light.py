@@ -75,5 +75,6 @@ def make_lighting(attributes: Attributes, seed: int) -> Lighting:
     fill = AreaLight(_from_angles(-side * rng.uniform(20, 60), rng.uniform(-5, 20), 1.7), .7,
                      rng.uniform(.25, .6) * fill_colour * {"soft": 1.0, "window": .8, "side": .45}.get(kind, .4))
     rim_power = rng.uniform(2, 6) if rng.random() < .55 else 0.1
-    rim = AreaLight(_from_angles(-side * rng.uniform(115, 160), rng.uniform(15, 50), 1.4), .3, rim_power * _warmth(rng.normal(0, .05)))
+    rim = AreaLight(_from_angles(-side * rng.uniform(115, 160), rng.uniform(15, 50), 1.4), .3,
+                    rim_power * _warmth(rng.normal(0, .05)))
     return Lighting(np.clip(glow, 1e-3, None), [key, fill, rim])

@@ -29,7 +29,9 @@ def first_labels(scene, labelled_shapes, size: int) -> np.ndarray:
     index = dr.arange(mi.UInt32, n * n)
     place = mi.Point2f((mi.Float(index % n) + 0.5) / n, (mi.Float(index // n) + 0.5) / n)
     ray, _ = scene.sensors()[0].sample_ray(0.0, 0.5, place, mi.Point2f(0.5))
-    labels_of = {int(dr.reinterpret_array(mi.UInt32, mi.ShapePtr(shape))[0]): label for shape, label in labelled_shapes}
+    labels_of = {
+        int(dr.reinterpret_array(mi.UInt32, mi.ShapePtr(shape))[0]): label for shape, label in labelled_shapes
+    }
     labels = np.full(n * n, BACKGROUND)
     done = np.zeros(n * n, bool)
     for _ in range(LOOK_THROUGH_STEPS):
@@ -66,7 +68,8 @@ def cover_with_lenses(labels, pieces: Pieces, camera: Camera):
 
 def vote(labels, size: int) -> np.ndarray:
     """Majority [size, size] uint8 of the rays of each pixel and, weakly, of its neighbours."""
-    votes = np.stack([(labels == part).reshape(size, RAYS, size, RAYS).mean((1, 3)) for part in range(len(PART_NAMES))])
+    votes = np.stack([(labels == part).reshape(size, RAYS, size, RAYS).mean((1, 3))
+                      for part in range(len(PART_NAMES))])
     votes = gaussian_filter(votes, (0, VOTE_BLUR, VOTE_BLUR))
     for part, weight in THIN_WEIGHT.items():
         votes[part] *= weight

@@ -36,7 +36,8 @@ def _arch(front, height, half_width, gaps, upward, shade):
         gum = smoothstep(np.array([t]), .80, .9)
         white = shade * (1 - .30 * groove - .45 * smoothstep(np.abs(x), .013, .028))[:, None]
         colours.append(white * (1 - gum) + np.array([.45, .18, .17]) * gum)
-    return Mesh(np.concatenate(vertices), grid_faces(rows, columns, wrap=False), np.concatenate(colours), Material(.28, .5), MOUTH)
+    return Mesh(np.concatenate(vertices), grid_faces(rows, columns, wrap=False), np.concatenate(colours),
+                Material(.28, .5), MOUTH)
 
 
 def teeth_and_tongue(head: Head, attributes: Attributes, seed: int) -> list:

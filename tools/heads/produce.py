@@ -51,9 +51,12 @@ def make_one(out: str, seed: int):
             from .portrait import make_portrait
 
             portrait = make_portrait(seed)
-            write_atomically(work_path(Path(out), seed), {
-                "image": np.frombuffer(encode_image(portrait.image), np.uint8), "mask": portrait.mask,
-                "attributes": np.array(json.dumps(portrait.attributes.values())), "maker_version": np.array(MAKER_VERSION)})
+            write_atomically(
+                work_path(Path(out), seed), {
+                    "image": np.frombuffer(encode_image(
+                        portrait.image), np.uint8), "mask": portrait.mask, "attributes": np.array(
+                            json.dumps(portrait.attributes.values())), "maker_version": np.array(MAKER_VERSION)
+                })
             return seed, time.process_time() - started, ""
         except Exception:  # one bad head must not stop the line; it is reported and tried again later
             error = traceback.format_exc(limit=4)
@@ -76,15 +79,17 @@ def pack_finished(out: Path, seeds) -> list:
         for seed in members:
             with np.load(work_path(out, seed), allow_pickle=False) as head:
                 if str(head["maker_version"]) != MAKER_VERSION:
-                    raise SystemExit(f"{work_path(out, seed)} was made by version {head['maker_version']} of the maker, this is "
-                                     f"{MAKER_VERSION}. Use another --out, or delete the files of the old version.")
+                    raise SystemExit(
+                        f"{work_path(out, seed)} was made by version {head['maker_version']} of the maker, this is "
+                        f"{MAKER_VERSION}. Use another --out, or delete the files of the old version.")
                 images.append(head["image"].tobytes())
                 masks.append(head["mask"])
                 attributes.append(json.loads(str(head["attributes"])))
         pack_shard(shard_path(out, first), images, np.stack(masks), list(members), attributes, MAKER_VERSION)
         shard = Shard(shard_path(out, first))
         if not (np.array_equal(shard.seeds, np.array(members)) and np.array_equal(shard.masks, np.stack(masks))):
-            raise SystemExit(f"{shard_path(out, first)} does not read back as it was written: is the disk full or failing?")
+            raise SystemExit(
+                f"{shard_path(out, first)} does not read back as it was written: is the disk full or failing?")
         shard.image(SHARD_SEEDS - 1)
         for seed in members:
             work_path(out, seed).unlink()
@@ -99,13 +104,15 @@ def produce(first: int, stop: int, out: Path, processes: int = 1) -> int:
     try:
         fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
     except OSError:
-        raise SystemExit(f"Another production line is writing to {out}. Wait for it, or choose another --out.") from None
+        raise SystemExit(
+            f"Another production line is writing to {out}. Wait for it, or choose another --out.") from None
     for leftover in [*out.glob(".*.tmp"), *(out / "work").glob(".*.tmp")]:
         leftover.unlink()
     seeds = range(first, stop)
     pack_finished(out, seeds)
     todo = missing_seeds(out, seeds)
-    print(f"{len(todo)} of {len(seeds)} heads to make, maker version {MAKER_VERSION}, {processes} process(es)", flush=True)
+    print(f"{len(todo)} of {len(seeds)} heads to make, maker version {MAKER_VERSION}, {processes} process(es)",
+          flush=True)
     os.environ.setdefault("OMP_NUM_THREADS", "1")
     failed, seconds, began = [], [], time.monotonic()
     if todo:
@@ -122,7 +129,10 @@ def produce(first: int, stop: int, out: Path, processes: int = 1) -> int:
                         print(f"packed {path}", flush=True)
                 if len(seconds) % 50 == 0:
                     rate = (time.monotonic() - began) / len(seconds)
-                    print(f"{len(seconds)}/{len(todo)} made, {np.mean(seconds):.2f} CPU s a head, {rate:.2f} s elapsed a head", flush=True)
+                    print(
+                        f"{len(seconds)}/{len(todo)} made, {np.mean(seconds):.2f} CPU s a head, "
+                        f"{rate:.2f} s elapsed a head",
+                        flush=True)
     for path in pack_finished(out, seeds):
         print(f"packed {path}", flush=True)
     if failed:

@@ -52,14 +52,21 @@ def _merged_mesh(meshes):
         labels.append(np.broadcast_to(piece.label, len(triangles)))
         colours.append(np.broadcast_to(piece.colours, (len(piece.vertices), 3)))
         material = piece.material
-        data.append(np.tile([material.roughness, material.metallic, material.flatness, material.sheen], (len(piece.vertices), 1)))
+        data.append(
+            np.tile([material.roughness, material.metallic, material.flatness, material.sheen],
+                    (len(piece.vertices), 1)))
         offset += len(piece.vertices)
     vertices, faces, data = np.concatenate(vertices), np.concatenate(faces), np.concatenate(data)
     properties = mi.Properties()
     properties["bsdf"] = mi.load_dict({"type": "twosided", "bsdf": {
         "type": "principled", "base_color": _vertex_data("color"), "specular": MESH_SPECULAR,
         **{name: _vertex_data(name) for name in ("roughness", "metallic", "flatness", "sheen")}}})
-    mesh = mi.Mesh("meshes", len(vertices), len(faces), has_vertex_normals=True, has_vertex_texcoords=False, props=properties)
+    mesh = mi.Mesh("meshes",
+                   len(vertices),
+                   len(faces),
+                   has_vertex_normals=True,
+                   has_vertex_texcoords=False,
+                   props=properties)
     parameters = mi.traverse(mesh)
     parameters["vertex_positions"] = vertices.astype(np.float32).ravel()
     parameters["faces"] = faces.astype(np.uint32).ravel()
@@ -102,16 +109,23 @@ def _strand_set(group, straight, hidden):
         starts.append((offset + np.arange(count)[:, None] * points + np.arange(points - reach)).ravel())
         offset += count * points
     if offset + reach + 1 > points_in_all:
-        raise ValueError(f"{offset} control points of {'straight' if straight else 'curved'} strands, more than {points_in_all}: raise the number in render.py")
+        raise ValueError(
+            f"{offset} control points of {'straight' if straight else 'curved'} strands, more than {points_in_all}: "
+            "raise the number in render.py"
+        )
     control.append(_filling(points_in_all - offset, hidden))
     starts = np.concatenate(starts)
     spare = points_in_all - reach - len(starts)
     starts = np.concatenate([starts, offset + np.arange(spare) % (points_in_all - offset - reach)])
     material = group[0].material
     # A trace of everything: without sheen, say, Mitsuba would compile other code.
-    surface = {"type": "principled", "base_color": _rgb(np.clip(group[0].colour, .002, .95)), "roughness": material.roughness, "specular": material.specular,
-               **{name: max(getattr(material, name), 1e-4) for name in ("metallic", "flatness", "sheen")}}
-    shape = mi.load_dict({"type": "linearcurve" if straight else "bsplinecurve", "filename": _stub_curve(), "bsdf": surface})
+    surface = {
+        "type": "principled", "base_color": _rgb(np.clip(group[0].colour, .002, .95)),
+        "roughness": material.roughness, "specular": material.specular,
+        **{name: max(getattr(material, name), 1e-4) for name in ("metallic", "flatness", "sheen")}
+    }
+    shape = mi.load_dict(
+        {"type": "linearcurve" if straight else "bsplinecurve", "filename": _stub_curve(), "bsdf": surface})
     parameters = mi.traverse(shape)
     parameters["control_point_count"] = points_in_all
     parameters["control_points"] = np.concatenate(control).astype(np.float32).ravel()
@@ -127,8 +141,12 @@ def _strand_slots(strands, straight, slots, hidden):
         if piece.straight == straight and len(piece.points):
             groups.setdefault((piece.label, tuple(np.round(piece.colour, 6)), piece.material), []).append(piece)
     if len(groups) > slots:
-        raise ValueError(f"{len(groups)} kinds of {'straight' if straight else 'curved'} strands, but the scene has {slots} slots: raise the number in render.py")
-    nothing = Strands(_filling(4, hidden)[None, :, :3], 1e-5, np.array([.1, .1, .1]), Material(), SEE_THROUGH, straight)
+        raise ValueError(
+            f"{len(groups)} kinds of {'straight' if straight else 'curved'} strands, but the scene has {slots} "
+            "slots: raise the number in render.py"
+        )
+    nothing = Strands(
+        _filling(4, hidden)[None, :, :3], 1e-5, np.array([.1, .1, .1]), Material(), SEE_THROUGH, straight)
     groups = list(groups.values()) + [[nothing]] * (slots - len(groups))
     return [(_strand_set(group, straight, hidden), group[0].label) for group in groups]
 
@@ -141,7 +159,8 @@ def _emitters(lighting: Lighting, centre) -> dict:
     for i, light in enumerate(lighting.area_lights):
         position = centre + light.position
         place = Transform().look_at(position.tolist(), centre.tolist(), (0, 0, 1)).scale([light.size, light.size, 1])
-        rectangle = mi.load_dict({"type": "rectangle", "to_world": place, "emitter": {"type": "area", "radiance": _rgb(light.radiance)}})
+        rectangle = mi.load_dict(
+            {"type": "rectangle", "to_world": place, "emitter": {"type": "area", "radiance": _rgb(light.radiance)}})
         # Its place is hidden from the compiler before the scene exists: see _make_opaque.
         parameters = mi.traverse(rectangle)
         where = parameters["to_world"]
@@ -157,8 +176,10 @@ def build_scene(pieces: Pieces, camera: Camera, lighting: Lighting, size: int, d
     """The Mitsuba scene, and its shapes with their labels (a part, or a part per triangle)."""
     strands = [piece for piece in pieces.items if isinstance(piece, Strands)]
     hidden = camera.target + np.array([0, .08, 0])          # inside the head
-    labelled = [_merged_mesh([piece for piece in pieces.items if isinstance(piece, Mesh)]),
-                *_strand_slots(strands, True, STRAIGHT_SLOTS, hidden), *_strand_slots(strands, False, CURVED_SLOTS, hidden)]
+    labelled = [
+        _merged_mesh([piece for piece in pieces.items if isinstance(piece, Mesh)]),
+        *_strand_slots(strands, True, STRAIGHT_SLOTS, hidden), *_strand_slots(strands, False, CURVED_SLOTS, hidden)
+    ]
     shapes = {f"shape{i:02d}": shape for i, (shape, _) in enumerate(labelled)}
     film = {"type": "hdrfilm", "width": size, "height": size, "pixel_format": "rgba", "rfilter": {"type": "box"}}
     sensor = {"type": "perspective", "fov": camera.field_of_view, "film": film,
@@ -172,7 +193,8 @@ def build_scene(pieces: Pieces, camera: Camera, lighting: Lighting, size: int, d
     return scene, labelled
 
 
-GEOMETRY = ("faces", "vertex_positions", "vertex_normals", "vertex_texcoords", "control_points", "segment_indices", "control_point_count")
+GEOMETRY = ("faces", "vertex_positions", "vertex_normals", "vertex_texcoords", "control_points", "segment_indices",
+            "control_point_count")
 
 
 def _make_opaque(scene):
@@ -182,7 +204,10 @@ def _make_opaque(scene):
     build its search tree a second time, which costs a third of the time of a head.
     """
     parameters = mi.traverse(scene)
-    keys = [key for key in parameters.keys() if not key.endswith(GEOMETRY) and not (key.startswith("light") and key.endswith("to_world"))]
+    keys = [
+        key for key in parameters.keys()
+        if not key.endswith(GEOMETRY) and not (key.startswith("light") and key.endswith("to_world"))
+    ]
     for key in keys:
         try:
             value = parameters[key]
@@ -208,7 +233,8 @@ class Layers:
 
 def trace(scene, samples: int, seed: int) -> Layers:
     raw = np.array(mi.render(scene, spp=samples, seed=seed))
-    return Layers(np.nan_to_num(np.clip(raw[..., :3], 0, 30)), raw[..., 3:4], np.clip(raw[..., 4:7], 0, 1), raw[..., 7:10])
+    return Layers(np.nan_to_num(np.clip(raw[..., :3], 0, 30)), raw[..., 3:4], np.clip(raw[..., 4:7], 0, 1), raw[...,
+                                                                                                                7:10])
 
 
 def denoise(radiance, albedo, normal):

@@ -45,9 +45,14 @@ def pack_shard(path: Path, images: list, masks: np.ndarray, seeds: list, attribu
     """Write one shard: WebP `images`, `masks` [N, S, S], and each head's attributes (dicts)."""
     offsets = np.concatenate([[0], np.cumsum([len(image) for image in images])]).astype(np.int64)
     arrays = {
-        "image_bytes": np.frombuffer(b"".join(images), np.uint8), "image_offsets": offsets,
-        "mask_bytes": np.frombuffer(lzma.compress(np.ascontiguousarray(masks, np.uint8).tobytes(), lzma.FORMAT_XZ, filters=LZMA_FILTERS), np.uint8),
-        "mask_shape": np.array(masks.shape, np.int64), "seed": np.array(seeds, np.int64), "maker_version": np.array(maker_version),
+        "image_bytes": np.frombuffer(b"".join(images), np.uint8),
+        "image_offsets": offsets,
+        "mask_bytes": np.frombuffer(
+            lzma.compress(np.ascontiguousarray(masks, np.uint8).tobytes(), lzma.FORMAT_XZ, filters=LZMA_FILTERS),
+            np.uint8),
+        "mask_shape": np.array(masks.shape, np.int64),
+        "seed": np.array(seeds, np.int64),
+        "maker_version": np.array(maker_version),
     }
     for name in attributes[0]:
         values = [head[name] for head in attributes]
@@ -62,7 +67,8 @@ class Shard:
         with np.load(path, allow_pickle=False) as arrays:
             self.arrays = {name: arrays[name] for name in arrays.files}
         self.seeds = self.arrays["seed"]
-        self.masks = np.frombuffer(lzma.decompress(self.arrays["mask_bytes"].tobytes()), np.uint8).reshape(self.arrays["mask_shape"])
+        self.masks = np.frombuffer(lzma.decompress(self.arrays["mask_bytes"].tobytes()),
+                                   np.uint8).reshape(self.arrays["mask_shape"])
 
     def image(self, index: int) -> np.ndarray:
         start, stop = self.arrays["image_offsets"][index:index + 2]

@@ -60,12 +60,17 @@ def crease_depths(attributes: Attributes, rng) -> dict:
     smile, name = attributes.smile, attributes.expression
     raised = {"surprise": 0.55, "sad": 0.4}.get(name, 0.0)
     depths = {
-        "forehead low": 1.0 * years + raised, "forehead middle": 0.9 * years + raised, "forehead high": 0.6 * years + 0.7 * raised,
+        "forehead low": 1.0 * years + raised,
+        "forehead middle": 0.9 * years + raised,
+        "forehead high": 0.6 * years + 0.7 * raised,
         "frown": 0.8 * years + (0.7 if name == "stern" else 0),
-        "crow's foot high": 0.7 * years + 0.3 * smile * (0.3 + years), "crow's foot middle": 0.8 * years + 0.35 * smile * (0.3 + years),
+        "crow's foot high": 0.7 * years + 0.3 * smile * (0.3 + years),
+        "crow's foot middle": 0.8 * years + 0.35 * smile * (0.3 + years),
         "crow's foot low": 0.6 * years + 0.3 * smile * (0.3 + years),
-        "under the eye": 0.15 + 0.8 * years + 0.25 * smile, "nose to mouth": 0.15 + 1.1 * years + 0.7 * smile,
-        "mouth to chin": 0.9 * years**1.5, "chin": 0.2 + 0.4 * years + (0.4 if name == "sad" else 0),
+        "under the eye": 0.15 + 0.8 * years + 0.25 * smile,
+        "nose to mouth": 0.15 + 1.1 * years + 0.7 * smile,
+        "mouth to chin": 0.9 * years**1.5,
+        "chin": 0.2 + 0.4 * years + (0.4 if name == "sad" else 0),
     }
     return {crease: depth * rng.uniform(0.6, 1.25) for crease, depth in depths.items()}
 
@@ -108,11 +113,13 @@ def _paint(head: Head, attributes: Attributes, creases, rng):
     red *= 0.5 + 0.9 * attributes.skin_redness
     colour *= 1 - red[:, None] * np.array([.02, .22, .20]) * (1 - .55 * darkness)
     # Thin, darker skin around the eyes; a shade where the lids meet; warm shade below the brow.
-    sockets = regions.spot(.030, .6535, .017, .006) * rng.uniform(.3, 1.0) * (0.6 + 0.7 * years) + .45 * regions.spot(.016, .668, .007, .012)
+    sockets = regions.spot(.030, .6535, .017, .006) * rng.uniform(.3, 1.0) * (0.6 + 0.7 * years) + .45 * regions.spot(
+        .016, .668, .007, .012)
     colour *= 1 - sockets[:, None] * np.array([.13, .17, .13])
     lids = regions.spot(.031, .671, .018, .006)
     painted_lids = lids * attributes.lip_colour * rng.uniform(0, .55)
-    colour = colour * (1 - painted_lids[:, None]) + painted_lids[:, None] * np.clip(base * rng.uniform(.35, .7) + rng.normal(0, .02, 3), .02, 1)
+    colour = colour * (1 - painted_lids[:, None]) + painted_lids[:, None] * np.clip(
+        base * rng.uniform(.35, .7) + rng.normal(0, .02, 3), .02, 1)
     # The rim of the lids: lashes cast a dark line on it, strongest above.
     for centre in head.eye_centres:
         offset = head.skin - centre
@@ -147,7 +154,8 @@ def _paint_mouth(head, attributes, colour, base, darkness, rng):
     weight = smoothstep(regions.lips, .3, .7)[:, None]
     colour = colour * (1 - weight) + lips * weight
     closed = np.exp(-((z - .5985) / .0016) ** 2) * (regions.half_x < .022) * (regions.neutral[:, 1] < -.19) * .4
-    nostrils = np.exp(-(((regions.half_x - .0085) / .004) ** 2 + ((z - .6125) / .0022) ** 2)) * (regions.neutral[:, 1] < -.198)
+    nostrils = np.exp(-(((regions.half_x - .0085) / .004)**2 +
+                        ((z - .6125) / .0022)**2)) * (regions.neutral[:, 1] < -.198)
     colour *= 1 - closed[:, None]
     colour *= 1 - .5 * nostrils[:, None]
     colour[regions.mouth_lining] = (.28, .075, .06)

@@ -146,7 +146,8 @@ class Patch:
 
     def __init__(self, tables, name):
         shape = tuple(tables[f"{name}_shape"])
-        self.matrix = sparse.csr_matrix((tables[f"{name}_data"], tables[f"{name}_indices"], tables[f"{name}_indptr"]), shape)
+        self.matrix = sparse.csr_matrix((tables[f"{name}_data"], tables[f"{name}_indices"], tables[f"{name}_indptr"]),
+                                        shape)
         self.quads = tables[f"{name}_quads"]
         self.neutral = tables[f"{name}_neutral"]  # [V, 3]: positions on the neutral head
 
