@@ -25,7 +25,7 @@ import torch
 import ssgan_lite as sg
 from ssgan_lite.edit import Session
 from ssgan_lite.edit.state import effective_codes
-from ssgan_lite.model.fusion import fusion_weights, soft_mask, to_coarse_mask
+from ssgan_lite.model.fusion import fuse
 from ssgan_lite.weights import shipped
 
 
@@ -55,8 +55,8 @@ def measure(name: str, repeats: int) -> dict[str, float]:
     def bank_and_heads():
         codes = effective_codes(generator, face.state)
         hidden, depths = generator.local(codes, generator.embedding())
-        mask = soft_mask(depths)
-        return generator.local.compose(hidden, fusion_weights(mask, config.transparent_ids)), to_coarse_mask(mask)
+        weights, coarse_mask = fuse(depths, config)
+        return generator.local.compose(hidden, weights), coarse_mask
 
     for i in range(repeats + 2):
         part = config.parts[i % config.n_parts]

@@ -28,7 +28,7 @@ import torch
 from memory import KNOWN, resident
 
 import ssgan_lite as sg
-from ssgan_lite.model.fusion import fusion_weights, soft_mask, to_coarse_mask
+from ssgan_lite.model.fusion import fuse
 from ssgan_lite.train import TrainConfig, losses
 from ssgan_lite.train.trainer import lazy_adam
 
@@ -44,8 +44,8 @@ EXPECTED = {("local side", "lite64", 1, "forward"): 4.0, ("local side", "paper25
 def library_local_side(G, codes):
     per_layer = codes.unflatten(1, (G.config.n_parts, G.config.local_layers))
     hidden, depths = G.local(per_layer, G.embedding())
-    mask = soft_mask(depths)
-    return G.local.compose(hidden, fusion_weights(mask, G.config.transparent_ids)), to_coarse_mask(mask)
+    weights, coarse_mask = fuse(depths, G.config)
+    return G.local.compose(hidden, weights), coarse_mask
 
 
 def library_generator(G, z):

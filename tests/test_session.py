@@ -248,9 +248,9 @@ def test_a_drawing_that_was_interrupted_leaves_nothing_half_done(monkeypatch):
     def stop(*arguments):
         raise KeyboardInterrupt
 
-    for where in ("_compose", "_depth"):
+    for owner, where in ((face._renderer, "_compose"), (G.local, "read_depth")):
         with monkeypatch.context() as patch:
-            patch.setattr(face._renderer, where, stop)
+            patch.setattr(owner, where, stop)
             with pytest.raises(KeyboardInterrupt):
                 face.render()
         assert torch.equal(face.render().image, Session(G, seed=3).render(face.state).image)
@@ -262,17 +262,18 @@ class CountLayers:
 
     def __init__(self, face, monkeypatch):
         self.layers, self.renders = [], 0
-        run, render = face._renderer._run_layers, face.generator.render.forward
+        bank, render = face.generator.local, face.generator.render.forward
+        run = bank.run_part
 
-        def count_layers(part, begin, codes, x):
-            self.layers += [(part, layer) for layer in range(begin, codes.shape[1])]
-            return run(part, begin, codes, x)
+        def count_layers(part, codes, x, begin=0):
+            self.layers += [(part, layer) for layer in range(begin, begin + codes.shape[1])]
+            return run(part, codes, x, begin)
 
         def count_render(*arguments):
             self.renders += 1
             return render(*arguments)
 
-        monkeypatch.setattr(face._renderer, "_run_layers", count_layers)
+        monkeypatch.setattr(bank, "run_part", count_layers)
         monkeypatch.setattr(face.generator.render, "forward", count_render)
 
     def take(self):

@@ -19,10 +19,9 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
-from ssgan_lite.edit.renderer import Renderer
-from ssgan_lite.edit.state import FaceState
 from ssgan_lite.errors import UserError
 from ssgan_lite.model import SemanticGenerator
+from ssgan_lite.model.fusion import soft_mask
 from ssgan_lite.model.latents import KINDS
 
 SAMPLES = 1000          # codes that are looked at
@@ -81,8 +80,10 @@ class _Sample:
         self.w = generator.mapping(z)                                                          # [n, S]
         self.mean = self.w.mean(0)
         self.svd = torch.linalg.svd(self.w - self.mean, full_matrices=False)
-        average = FaceState(self.mean.expand(1, generator.config.n_latent, -1))
-        self.depths = Renderer(generator)(average).depths[0].flatten(1)                        # [P, M]
+        layout, config = generator.layout, generator.config
+        average = layout.expand(self.mean[None]).unflatten(1, (config.n_parts, config.local_layers))
+        self.embedding = generator.embedding()                                                 # [C, Hc, Hc]
+        self.depths = generator.local(average, self.embedding)[1][0].flatten(1)                # [P, M]
 
 
 @torch.no_grad()
@@ -93,7 +94,7 @@ def _compute(generator: SemanticGenerator, sample: _Sample, part: int, kind: str
     # centred = left * scale @ right, they are those of the S x D matrix shrink * left^T outcome.
     left, scale, right = sample.svd
     shrink = scale / (scale.square() + RIDGE * scale.square().mean())                          # [S]
-    slope = shrink[:, None] * (left.T @ outcome)                                               # [S, D], in W's own axes
+    slope = shrink[:, None] * (left.T @ outcome)                                   # [S, D], in W's own axes
     predicted = scale[:, None] * slope
     strength, vectors = torch.linalg.eigh(predicted @ predicted.T)                             # ascending
     strength, vectors = strength.flip(0)[:COUNT], vectors.flip(1)[:, :COUNT]                   # [K], [S, K]
@@ -109,24 +110,25 @@ def _compute(generator: SemanticGenerator, sample: _Sample, part: int, kind: str
 
 def _outcome(generator: SemanticGenerator, sample: _Sample, part: int, kind: str) -> Tensor:
     """What the part makes of all codes of the sample while every other code is the mean: [n, D]."""
-    config, layout, renderer = generator.config, generator.layout, Renderer(generator)
+    config, layout, bank = generator.config, generator.layout, generator.local
     size, step = config.coarse_size, max(1, config.coarse_size // 16)
     places = torch.arange(size**2, device=generator.device).view(size, size)
     places = places[step // 2::step, step // 2::step].flatten()
     if kind == "texture":                                                  # where the average face shows it most
-        seen = torch.softmax(sample.depths, 0)[part]
+        seen = soft_mask(sample.depths[None])[0, part]
         places = seen.topk(min(len(seen), 4 * PLACES)).indices[::4]
-    heads = generator.local.feature_weight[part] * generator.local.feature_modulation[part]    # [O, C]
+    embedding = sample.embedding.flatten(1)[None, :, places]                                   # [1, C, m]
+    head = bank.feature_heads()[part]                                                          # [O, C]
     outcomes = []
     for w in sample.w.split(100):
         codes = sample.mean.repeat(len(w), config.n_latent, 1)
         codes[:, layout[part, kind]] = w
         codes = layout.expand(codes).unflatten(1, (config.n_parts, config.local_layers))[:, part]
-        hidden, depth = renderer.run_part(part, codes, places)                          # [n, C, m], [n, m]
+        middle, hidden = bank.run_part(part, codes, embedding)                                 # [n, C, m] each
         if kind == "shape":
             depths = sample.depths[:, places].repeat(len(w), 1, 1)
-            depths[:, part] = depth
-            outcomes.append(torch.softmax(depths, 1)[:, part])
+            depths[:, part] = bank.read_depth(middle[:, None], slice(part, part + 1))[:, 0]
+            outcomes.append(soft_mask(depths)[:, part])
         else:
-            outcomes.append((heads @ hidden).flatten(1))
+            outcomes.append((head @ hidden).flatten(1))
     return torch.cat(outcomes)

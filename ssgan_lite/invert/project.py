@@ -24,7 +24,7 @@ from ssgan_lite.errors import UserError, suggest
 from ssgan_lite.invert.distance import PictureDistance, mask_distance
 from ssgan_lite.invert.prior import code_prior
 from ssgan_lite.model import GeneratorOutput, SemanticGenerator
-from ssgan_lite.model.fusion import fusion_weights, soft_mask, to_coarse_mask
+from ssgan_lite.model.fusion import fuse
 
 SPACES = ("w", "w+", "parts")
 
@@ -190,10 +190,9 @@ def forward_by_parts(generator: SemanticGenerator, codes: Tensor, cover: Tensor)
                                      generator.embedding())                                    # [N, P, C, Hc, Hc]
     share = cover[:, :, None]
     hidden = hidden * share + hidden.detach() * (1 - share)
-    mask = soft_mask(depths)
-    features = generator.local.compose(hidden, fusion_weights(mask, config.transparent_ids).detach())
-    image, scores = generator.render(features, to_coarse_mask(mask), None)
-    return GeneratorOutput(image, scores, to_coarse_mask(mask), depths, expanded)
+    weights, coarse_mask = fuse(depths, config)                                                # [N, P, Hc, Hc]
+    image, scores = generator.render(generator.local.compose(hidden, weights.detach()), coarse_mask, None)
+    return GeneratorOutput(image, scores, coarse_mask, depths, expanded)
 
 
 def part_cover(ids: Tensor, n_parts: int, coarse_size: int) -> Tensor:

@@ -1,16 +1,41 @@
-"""Who is in front: pseudo-depths become soft weights, weights become a coarse mask and one feature map.
+"""Depth-based fusion: pseudo-depths of the parts become fusion weights and a coarse mask.
 
-SemanticStyleGAN (arXiv 2112.02236), "Fusion".
+SemanticStyleGAN (arXiv 2112.02236), "Fusion". `fuse` is what the generator, the editor's renderer and all figures
+call; the functions below it are its steps. N samples, P parts, maps of H x W.
 """
 
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import NamedTuple
 
 import torch
 from torch import Tensor
 
+from ssgan_lite.config import ModelConfig
+
 EPS = 1e-8
+
+
+class Fused(NamedTuple):
+    """What the pseudo-depths decide."""
+
+    weights: Tensor        # [N, P, H, W], how much of each part's features enters the sum (`LocalBank.compose`)
+    coarse_mask: Tensor    # [N, P, H, W], in [-1, 1], which part is seen where
+
+
+def fuse(depths: Tensor, config: ModelConfig, present: Tensor | None = None) -> Fused:
+    """Pseudo-depths [N, P, H, W] -> fusion weights and coarse mask, with everything that the model's config says.
+
+    present: [P] or [N, P] of 0 and 1 switches parts off.
+    """
+    mask = soft_mask(depths, present)                                                          # [N, P, H, W]
+    if config.fusion == "hard":
+        weights = hard_fusion_weights(mask, config.transparent_ids)
+        mask = one_hot_straight_through(mask)
+    else:
+        weights = fusion_weights(mask, config.transparent_ids)
+    return Fused(weights, to_coarse_mask(mask))
 
 
 def soft_mask(depths: Tensor, present: Tensor | None = None) -> Tensor:
@@ -28,8 +53,8 @@ def soft_mask(depths: Tensor, present: Tensor | None = None) -> Tensor:
 def fusion_weights(mask: Tensor, transparent: Sequence[int] = ()) -> Tensor:
     """How much of each part's features enters the sum. mask: [N, P, H, W] -> [N, P, H, W].
 
-    Solid parts share a total of 1 as if the transparent ones were not there; transparent parts (glasses, earrings) are
-    added on top with their own weight, so that what lies behind them stays visible.
+    Solid parts share a total of 1 as if the transparent ones were not there. Transparent parts (glasses, earrings)
+    are added on top with their own weight, so that what lies behind them stays visible.
     """
     if not transparent:
         return mask

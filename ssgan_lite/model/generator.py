@@ -11,8 +11,7 @@ from torch import Tensor, nn
 from ssgan_lite.config import ModelConfig
 from ssgan_lite.errors import UserError
 from ssgan_lite.model.fourier import PositionEmbedding
-from ssgan_lite.model.fusion import (fusion_weights, hard_fusion_weights, one_hot_straight_through, soft_mask,
-                                     to_coarse_mask)
+from ssgan_lite.model.fusion import fuse
 from ssgan_lite.model.latents import LatentLayout
 from ssgan_lite.model.local import LocalBank
 from ssgan_lite.model.mapping import MappingNetwork, truncate
@@ -114,14 +113,8 @@ class SemanticGenerator(LatentGenerator):
         codes = self.layout.expand(self.truncate(w, psi))                                      # [N, P L, S]
         per_layer = codes.unflatten(1, (self.config.n_parts, self.config.local_layers))        # [N, P, L, S]
         hidden, depths = self.local(per_layer, self.embedding(coords))                         # [N, P, C, Hc, Hc]
-        mask = soft_mask(depths, present)                                                      # [N, P, Hc, Hc]
-        if self.config.fusion == "hard":
-            weights = hard_fusion_weights(mask, self.config.transparent_ids)
-            mask = one_hot_straight_through(mask)
-        else:
-            weights = fusion_weights(mask, self.config.transparent_ids)
-        features = self.local.compose(hidden, weights)
-        coarse_mask = to_coarse_mask(mask)
+        weights, coarse_mask = fuse(depths, self.config, present)                              # [N, P, Hc, Hc]
+        features = self.local.compose(hidden, weights)                                         # [N, O, Hc, Hc]
         if noise is None and self.training:
             noise = self.render.draw_noise(len(codes))
         image, scores = self.render(features, coarse_mask, noise)
