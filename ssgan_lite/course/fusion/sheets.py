@@ -8,14 +8,12 @@ from PIL import Image, ImageDraw, ImageFont
 from torch import Tensor
 from torch.nn import functional as F
 
-from ssgan_lite.course.figures import (
-    INK,
-)
+from ssgan_lite.course.figures import INK
 from ssgan_lite.course.widgets import VIEW
 from ssgan_lite.errors import UserError
 from ssgan_lite.model import SemanticGenerator
-from ssgan_lite.model.fusion import fusion_weights, soft_mask, to_coarse_mask
-from ssgan_lite.parts import PARTS
+from ssgan_lite.model.fusion import fuse
+from ssgan_lite.parts import vocabulary
 
 LOWEST, HIGHEST = -15.0, 35.0    # pseudo-depths outside are clipped in the pictures; so far down nothing is seen
 BELOW_PLANE = -2.0               # the landscape shows what is above the background's plane, and a little below it
@@ -29,10 +27,9 @@ def render_depths(generator: SemanticGenerator, hidden: Tensor, depths: Tensor,
     hidden [N, P, C, Hc, Hc] and depths [N, P, Hc, Hc] as the local generators give them; `weights` replaces the fusion
     weights. Returns image [N, 3, R, R] and mask scores [N, P, R, R].
     """
-    mask = soft_mask(depths)
-    if weights is None:
-        weights = fusion_weights(mask, generator.config.transparent_ids)
-    return generator.render(generator.local.compose(hidden, weights), to_coarse_mask(mask))
+    fused = fuse(depths, generator.config)
+    weights = fused.weights if weights is None else weights
+    return generator.render(generator.local.compose(hidden, weights), fused.coarse_mask)
 
 
 def lift_to_reach(depths: Tensor, part: int, weight: float) -> Tensor:
@@ -65,7 +62,7 @@ def landscape(depths: Tensor, size: int = 2 * VIEW, points: int = 120) -> np.nda
     nearness = along * np.cos(tilt) + height * np.sin(tilt)
     slope_down, slope_right = np.gradient(height, axis=(1, 2))
     shade = np.clip(1 - points / 30 * (0.6 * slope_right - 0.5 * slope_down), 0.55, 1.25)
-    colors = np.array([PARTS[p].color for p in range(len(sheets))], float)
+    colors = vocabulary(len(sheets)).palette.astype(float)
     colors[0] = (70, 70, 70)                                       # a little light, so that the plane shows its shape
     pixels = (colors[:, None, None] * shade[..., None]).clip(0, 255)
     seen = sheets > BELOW_PLANE
@@ -86,7 +83,7 @@ def section(depths: Tensor, row: int, size: int = 2 * VIEW) -> np.ndarray:
     """
     weights = torch.softmax(depths.detach().float().cpu(), dim=0)[:, row].numpy()              # [P, w]
     lines = depths.detach().float().cpu()[:, row].numpy()
-    width, strip = lines.shape[1], size // 6
+    parts, width, strip = vocabulary(len(lines)), lines.shape[1], size // 6
     floor = size - strip - 8
     picture = Image.new("RGB", (size, size), "white")
     draw = ImageDraw.Draw(picture)
@@ -98,7 +95,7 @@ def section(depths: Tensor, row: int, size: int = 2 * VIEW) -> np.ndarray:
 
     for part, line in enumerate(lines):
         shown = [(x, up(d)) for x, d in zip(across, line)]
-        color = tuple(int(c * min(1.0, 420 / sum(PARTS[part].color))) for c in PARTS[part].color)   # on white
+        color = tuple(int(c * min(1.0, 420 / sum(parts[part].color))) for c in parts[part].color)   # on white
         for a, b, d in zip(shown, shown[1:], np.minimum(line, np.roll(line, -1))):
             if d > LOWEST:
                 draw.line([a, b], fill=color, width=max(2, size // 80))
@@ -107,11 +104,11 @@ def section(depths: Tensor, row: int, size: int = 2 * VIEW) -> np.ndarray:
         top = float(floor + 8)
         for part in np.flatnonzero(column > 0.004):
             below = top + column[part] * strip
-            draw.rectangle([x - size / width / 2, top, x + size / width / 2, below], fill=PARTS[int(part)].color)
+            draw.rectangle([x - size / width / 2, top, x + size / width / 2, below], fill=parts[int(part)].color)
             top = below
     for part in np.unique(winner):                                 # the name, over the middle of where it is in front
         columns = np.flatnonzero(winner == part)
         column = columns[len(columns) // 2] if part else columns[0]
         draw.text((np.clip(across[column], size * 0.26, size * 0.8), up(lines[part][column]) - size // 60),
-                  PARTS[int(part)].name, fill=INK, font=font, anchor="ms", stroke_width=3, stroke_fill="white")
+                  parts[int(part)].name, fill=INK, font=font, anchor="ms", stroke_width=3, stroke_fill="white")
     return np.asarray(picture)

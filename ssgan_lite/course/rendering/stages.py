@@ -10,7 +10,7 @@ from torch import Tensor
 from torch.nn import functional as F
 
 from ssgan_lite.model import SemanticGenerator
-from ssgan_lite.model.fusion import fusion_weights, soft_mask, to_coarse_mask
+from ssgan_lite.model.fusion import fuse
 from ssgan_lite.model.render import RenderNet
 
 
@@ -20,9 +20,8 @@ def fuse_face(generator: SemanticGenerator, seed: int, psi: float = 0.7) -> tupl
     w = generator.truncate(generator.mapping(generator.sample_z(1, seed)), psi)
     codes = generator.layout.expand(w).unflatten(1, (generator.config.n_parts, -1))
     hidden, depths = generator.local(codes, generator.embedding())
-    mask = soft_mask(depths)
-    weights = fusion_weights(mask, generator.config.transparent_ids)
-    return generator.local.compose(hidden, weights), to_coarse_mask(mask)
+    weights, coarse_mask = fuse(depths, generator.config)
+    return generator.local.compose(hidden, weights), coarse_mask
 
 
 @contextmanager
