@@ -255,6 +255,17 @@ def test_jupyter_asks_nothing_of_the_network() -> None:
         assert "--config=.jupyter/lab_config.py" in (ROOT / name).read_text(encoding="utf-8")
 
 
+def test_recipes_name_files_that_are_there() -> None:
+    """In CONTRIBUTING.md; NAME, SUBJECT, NN and FOLDER stand for what the reader chooses."""
+    text = (ROOT / "CONTRIBUTING.md").read_text(encoding="utf-8")
+    named = {name for name in re.findall(r"`([\w./]+/[\w./]*|\w+\.(?:py|md|toml|txt))`", text)
+             if not re.search(r"NAME|SUBJECT|NN", name)}
+    assert len(named) > 12
+    assert sorted(name for name in named if not (ROOT / name).exists()) == []
+    for subject in ("preset", "part", "data set", "measure", "exercise", "notebook"):
+        assert re.search(rf"^\*\*An? {subject}\.\*\* 1\. ", text, re.MULTILINE), f"no recipe for a {subject}"
+
+
 def test_links_between_documents_lead_somewhere(tracked: list[Path]) -> None:
     broken = []
     for path in tracked:
