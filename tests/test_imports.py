@@ -16,7 +16,7 @@ ROOT = Path(__file__).resolve().parent.parent
 LEVELS = [
     {"errors"},
     {"parts", "storage", "device"},
-    {"config", "assets"},
+    {"config", "assets", "options"},
     {"model", "data"},
     {"pictures", "official"},
     {"features", "weights"},

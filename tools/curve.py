@@ -19,8 +19,7 @@ import torch
 
 from ssgan_lite.data import open_dataset
 from ssgan_lite.errors import UserError
-from ssgan_lite.measure.inception import extractor
-from ssgan_lite.measure.run import RealFaces
+from ssgan_lite.measure import RealFaces, extractor
 from ssgan_lite.storage import atomic_write
 from ssgan_lite.train import find_snapshots
 from ssgan_lite.train.timelapse import choose

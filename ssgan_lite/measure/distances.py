@@ -6,18 +6,33 @@ with the extractor's name and with n and m, and only beside the same estimate be
 - kernel distance: Binkowski et al., "Demystifying MMD GANs", arXiv 1801.01401 ("KID");
 - Frechet distance: Heusel et al., arXiv 1706.08500 (the formula of the "FID");
 - precision and recall: Kynkaanniemi et al., arXiv 1904.06991.
+
+`RealFaces` holds the real side of a comparison.
 """
 
 from __future__ import annotations
 
+import hashlib
+import os
+from pathlib import Path
 from typing import NamedTuple
 
 import numpy as np
+import torch
+from torch import Tensor, nn
 
+from ssgan_lite.data import Dataset
 from ssgan_lite.errors import UserError
+from ssgan_lite.features import Extractor, features_of
+from ssgan_lite.measure.samples import DISTANCES, REAL, Tick, device_of, draw_codes, generate, no_tick, rng
+from ssgan_lite.pictures import to_levels
+from ssgan_lite.storage import atomic_write
 
 KERNEL_SCALE = 1000         # kernel distances are shown times this
 SUBSETS, SUBSET_SIZE = 100, 1000
+COMPARED_HEADS = 2500       # numbers stay comparable while the pack of heads grows: later seeds are not compared with
+FEWEST = 16                 # faces on each side
+KEPT = 16                   # files in the cache, of 10 MB each for 2 x 1,024 faces
 
 
 class KernelDistance(NamedTuple):
@@ -119,3 +134,78 @@ def _check(x: np.ndarray, y: np.ndarray, least: int) -> tuple[np.ndarray, np.nda
     if not (np.isfinite(x).all() and np.isfinite(y).all()):
         raise UserError("Some features are not finite: the images or the extractor are broken.")
     return x, y
+
+
+def compared(data: Dataset) -> Dataset:
+    """The real faces that generated ones are compared with: of the heads those with seeds below 2,500."""
+    if data.source == "heads" and (data.seeds >= COMPARED_HEADS).any():
+        return data.subset(data.seeds < COMPARED_HEADS)
+    return data
+
+
+class RealFaces:
+    """Features of two halves of the real faces, computed once however many generators are compared with them.
+
+    Each half has as many faces as are generated, or as there are: distances depend on the number of faces, so the
+    generated ones and the other half must be equally many.
+    """
+
+    def __init__(self, data: Dataset, extract: Extractor, n: int, seed: int = 0, batch: int = 16,
+                 tick: Tick = no_tick, cache: Path | None = None):
+        """cache: a folder in which the features are kept for the next time; without one nothing is kept."""
+        data = compared(data)
+        self.extract, self.seed = extract, seed
+        self.n = min(n, len(data) // 2)
+        if self.n < FEWEST:
+            raise UserError(f"{data.source} has {len(data)} faces here, too few for two halves of at least {FEWEST}.")
+        order = torch.from_numpy(rng(seed, REAL).permutation(len(data))[:2 * self.n])
+        features = cached_features(data.images[order], extract, batch, tick, cache)
+        self.first, self.second = features[:self.n], features[self.n:]
+
+    def distances(self, features: np.ndarray) -> dict:
+        """Of a generator's features [>= n, D] to the first half."""
+        kernel = kernel_distance(features[:self.n], self.first, seed=self.seed)
+        precision, recall = precision_recall(self.first, features[:self.n])
+        return dict(extractor=self.extract.name, n=self.n, kernel=kernel.value, kernel_std=kernel.std,
+                    frechet=frechet_distance(features[:self.n], self.first), precision=precision, recall=recall)
+
+    def among_themselves(self) -> dict:
+        """The second half to the first: what a perfect generator would get."""
+        return self.distances(self.second)
+
+    def of_generator(self, generator: nn.Module, batch: int = 16, tick: Tick = no_tick) -> dict:
+        """Distances of n generated faces: enough for a curve over the snapshots of a run."""
+        w = draw_codes(generator, self.n, self.seed, DISTANCES)
+        return self.distances(generated_features(generator, w, self.extract, batch, tick))
+
+
+def generated_features(generator: nn.Module, w: Tensor, extract: Extractor, batch: int = 16,
+                       tick: Tick = no_tick) -> np.ndarray:
+    """Features [N, D] of the faces with these codes, rounded to 256 levels as the real ones are."""
+    return np.concatenate([features_of(to_levels(out.image), extract, batch, device_of(extract))
+                           for out in generate(generator, w, batch, tick)])
+
+
+def cached_features(images: Tensor, extract: Extractor, batch: int, tick: Tick, cache: Path | None) -> np.ndarray:
+    """Features [N, D] of uint8 images [N, 3, R, R]: from the cache where the very same have been there."""
+    if cache is None:
+        return features_of(images, extract, batch, device_of(extract), tick)
+    key = hashlib.sha256(f"{extract.name} {list(images.shape)} ".encode())
+    key.update(images.contiguous().numpy())
+    path = cache / f"{key.hexdigest()[:32]}.npy"
+    try:
+        found = np.load(path, allow_pickle=False)
+        if found.shape == (len(images), extract.dim) and np.isfinite(found).all():
+            tick(len(images))
+            return found
+    except (OSError, ValueError, EOFError):     # not there, or damaged: it is made again
+        pass
+    found = features_of(images, extract, batch, device_of(extract), tick)
+    try:
+        with atomic_write(path) as temporary, open(temporary, "wb") as file:
+            np.save(file, found)
+        for old in sorted(cache.glob("*.npy"), key=os.path.getmtime)[:-KEPT]:
+            old.unlink(missing_ok=True)
+    except (OSError, UserError):                # a cache that cannot be written is no reason to stop
+        pass
+    return found

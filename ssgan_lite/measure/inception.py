@@ -20,7 +20,7 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from ssgan_lite.errors import UserError
-from ssgan_lite.features import EfficientNetLite0, Extractor
+from ssgan_lite.features import EfficientNetLite2, Extractor
 from ssgan_lite.pictures import round_to_levels
 from ssgan_lite.storage import load_torch
 
@@ -146,5 +146,5 @@ class Inception(nn.Module):
 
 
 def extractor(inception: Path | None = None, device: torch.device | str = "cpu") -> Extractor:
-    """The default one, or Inception where the path of its weights is given."""
-    return (EfficientNetLite0() if inception is None else Inception(inception)).to(device)
+    """The judge, EfficientNet-Lite2, or Inception where the path of its weights is given."""
+    return (EfficientNetLite2() if inception is None else Inception(inception)).to(device)

@@ -175,7 +175,7 @@ def render(generator: nn.Module, w: Tensor, batch: int, tick: Tick = no_tick) ->
     """Images and part ids of all codes, kept on the generator's device."""
     pieces = [(out.image.float().clamp(-1, 1), out.mask.argmax(1).to(torch.uint8))
               for out in generate(generator, w, batch, tick)]
-    return Rendered(*(torch.cat(column) for column in zip(*pieces)))
+    return Rendered(*(torch.cat(column) for column in zip(*pieces, strict=True)))
 
 
 def summary(leaks: dict) -> dict:

@@ -1,11 +1,15 @@
-"""Do image and mask of a generated face say the same? The mask is compared with what an independent parser sees.
+"""What is in the masks: their agreement with an independent parser, and how often each part is there.
 
-For every part p the intersection over union |A_p & B_p| / |A_p | B_p| of mask A and parser B is averaged over the
+Do image and mask of a generated face say the same? The parser (`parser.py`) is asked what it sees in the image. For
+every part p the intersection over union |A_p & B_p| / |A_p | B_p| of mask A and parser B is averaged over the
 images whose mask A has the part. The mean over parts (mIoU) is taken over large and over small parts apart, because
 a wrong pixel row costs hair nothing and an eye everything (`Part.size`). Glasses, hat and earrings are reported only.
 
 A sliver of cloth at the border counts as much in this mean as a whole shirt. Beside it stands the pooled IoU of the
 same images, sum |A_p & B_p| / sum |A_p | B_p|, in which every pixel counts alike.
+
+A part that is never drawn lowers no mean. So the share of masks that have it is compared with that of the real faces
+(`part_frequencies`).
 """
 
 from __future__ import annotations
@@ -20,6 +24,9 @@ from torch.nn import functional as F
 from ssgan_lite.data import Dataset
 from ssgan_lite.measure.parser import parse, shrink_masks
 from ssgan_lite.parts import PARTS, vocabulary
+
+LEAST_AREA = 1 / 4          # of the median area in real faces: with less a part is there, but not drawn
+DEAD = 1 / 10               # of the real faces' share
 
 
 class Agreement:
@@ -51,19 +58,44 @@ class Agreement:
         """mIoU over `large` and `small` parts, the share of equal `pixels`, and per part its IoU (averaged over
         images, and pooled) and in how many images it is for the mask (`images`) and the witness (`seen`). None: in no
         image."""
-        iou = [float(s / n) if n else None for s, n in zip(self.iou_sum, self.present)]
-        pooled = [float(b / e) if e else None for b, e in zip(self.both, self.either)]
+        iou = [float(s / n) if n else None for s, n in zip(self.iou_sum, self.present, strict=True)]
+        pooled = [float(b / e) if e else None for b, e in zip(self.both, self.either, strict=True)]
 
         def mean(values: list[float | None], size: str) -> float | None:
             names = vocabulary(self.parts).of_size(size)
-            known = [value for name, value in zip(self.parts, values) if name in names and value is not None]
+            known = [value for name, value in zip(self.parts, values, strict=True)
+                     if name in names and value is not None]
             return sum(known) / len(known) if known else None
 
         return dict(
             faces=self.faces, large=mean(iou, "large"), small=mean(iou, "small"),
-            large_pooled=mean(pooled, "large"), small_pooled=mean(pooled, "small"), pixels=self.right / max(self.pixels, 1),
+            large_pooled=mean(pooled, "large"), small_pooled=mean(pooled, "small"),
+            pixels=self.right / max(self.pixels, 1),
             parts={name: dict(iou=a, pooled=b, images=int(n), seen=int(m))
-                   for name, a, b, n, m in zip(self.parts, iou, pooled, self.present, self.seen)})
+                   for name, a, b, n, m in zip(self.parts, iou, pooled, self.present, self.seen, strict=True)})
+
+
+def part_areas(ids: Tensor, n_parts: int) -> np.ndarray:
+    """How many pixels each part has in each mask: part ids [N, H, W] -> [N, P]."""
+    return torch.stack([(ids == part).sum((1, 2)) for part in range(n_parts)], dim=1).cpu().numpy()
+
+
+def part_frequencies(generated: np.ndarray, real: np.ndarray, parts: tuple[str, ...]) -> dict:
+    """{part: {any, drawn, real_any, real_drawn, dead}} from the areas of generated and real masks, [N, P] and [M, P].
+
+    `any` is the share of masks with a pixel of the part. Stray pixels are no eyes: `drawn` is the share with at least
+    a quarter of the area that the part has in the median real face that has it. A part is dead if fewer than a tenth
+    as many generated as real faces have it drawn. A part that no real face has is never dead.
+    """
+    result = {}
+    for part, name in enumerate(parts):
+        there = real[:, part] > 0
+        least = max(1.0, float(np.median(real[there, part])) * LEAST_AREA) if there.any() else 1.0
+        shares = dict(any=(generated[:, part] > 0).mean(), drawn=(generated[:, part] >= least).mean(),
+                      real_any=there.mean(), real_drawn=(real[:, part] >= least).mean())
+        shares = {key: float(value) for key, value in shares.items()}
+        result[name] = dict(shares, dead=shares["drawn"] < DEAD * shares["real_drawn"])
+    return result
 
 
 def mask_agreement(generate: Callable[[Tensor], object], w: Tensor, parser: nn.Module, parts: tuple[str, ...],

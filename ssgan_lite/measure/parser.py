@@ -13,6 +13,7 @@ made smaller again by the vote that made the heads' own masks smaller (`data.mas
 
 from __future__ import annotations
 
+import itertools
 import os
 
 import numpy as np
@@ -49,8 +50,8 @@ class Parser(nn.Module):
         super().__init__()
         a, *_ = WIDTHS
         self.stem = nn.Sequential(nn.PixelUnshuffle(2), Conv(12, a), Conv(a, a))
-        self.down = nn.ModuleList(nn.Sequential(Conv(i, o, 2), Conv(o, o)) for i, o in zip(WIDTHS, WIDTHS[1:]))
-        self.narrow = nn.ModuleList(nn.Conv2d(i, o, 1) for i, o in zip(WIDTHS[:0:-1], WIDTHS[-2::-1]))
+        self.down = nn.ModuleList(nn.Sequential(Conv(i, o, 2), Conv(o, o)) for i, o in itertools.pairwise(WIDTHS))
+        self.narrow = nn.ModuleList(nn.Conv2d(i, o, 1) for i, o in itertools.pairwise(WIDTHS[::-1]))
         self.up = nn.ModuleList(Conv(o, o) for o in WIDTHS[-2::-1])
         self.to_fine = nn.Sequential(nn.Conv2d(a, 4 * FINE, 1), nn.PixelShuffle(2))
         self.fine = nn.Sequential(Conv(FINE + 3, FINE), nn.Conv2d(FINE, n_parts, 3, padding=1))
@@ -61,7 +62,7 @@ class Parser(nn.Module):
         for down in self.down:
             kept.append(x)
             x = down(x)                                                                        # half the size
-        for narrow, up, skip in zip(self.narrow, self.up, reversed(kept)):
+        for narrow, up, skip in zip(self.narrow, self.up, reversed(kept), strict=True):
             x = up(F.interpolate(narrow(x), scale_factor=2) + skip)                            # twice the size
         return self.fine(torch.cat([self.to_fine(x), image], dim=1))                           # [N, P, 64, 64]
 

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import json
 from collections.abc import Sequence
+from dataclasses import dataclass
 from pathlib import Path
 
 from ssgan_lite.errors import UserError
 from ssgan_lite.parts import vocabulary
-from ssgan_lite.storage import atomic_write
+from ssgan_lite.storage import atomic_write, write_text
 
 FILES = ("measure.json", "measure.txt", "measure.png")
 INK, OURS, THEIRS, REAL = "#333333", "#11779a", "#cc7744", "#999999"
@@ -19,6 +20,14 @@ def measured_models(report: dict) -> dict[str, dict]:
     return {Path(model["name"]).name.removesuffix(".safetensors"): model for model in report["models"]}
 
 
+@dataclass(frozen=True)
+class ReportOptions:
+    """Where the report goes."""
+
+    out: Path | None = None             # a folder for measure.txt, .json and .png; without it the table is printed
+    force: bool = False                 # replace a report that is there
+
+
 def table(result: dict) -> str:
     """Everything that was measured, in at most 110 columns."""
     models = result["models"]
@@ -27,7 +36,7 @@ def table(result: dict) -> str:
         seen = f", trained on {model['images']:,} images" if model["images"] else ""
         lines.append(f"  {model['name']}: {model['architecture']}, {model['size']} px{seen}")
     names = [short_name(model["name"]) for model in models]
-    for section in (_distances, _agreement, _leak, _diversity, _speed):
+    for section in (_distances, _parts, _agreement, _leak, _diversity, _speed):
         rows = section(result, names)
         if rows:
             lines += ["", *rows]
@@ -35,19 +44,38 @@ def table(result: dict) -> str:
 
 
 def _distances(result: dict, names: list[str]) -> list[str]:
-    real, found = result["real"], [model["distances"] for model in result["models"]]
+    real = result["real"]
     if real is None:
         return []
-    columns = [*found, real]
+    columns = [*(model["distances"] for model in result["models"]), real]
+    seen = [*(model["seen"] for model in result["models"]), result["seen_real"]]
     data = result["data"]
     return [f"Distances of {real['n']:,} generated to as many real faces ({data['name']}, {data['split']}, "
             f"{data['size']} px), features of",
-            f"  {real['extractor']}",
+            f"  {real['extractor']}, which no training has seen",
             *_rows(["", *names, "real halves"], [
                 ["kernel distance x 1000", *(f"{c['kernel']:.2f} +- {c['kernel_std']:.2f}" for c in columns)],
                 ["Frechet distance", *(f"{c['frechet']:.1f}" for c in columns)],
                 ["precision", *(f"{c['precision']:.2f}" for c in columns)],
-                ["recall", *(f"{c['recall']:.2f}" for c in columns)]])]
+                ["recall", *(f"{c['recall']:.2f}" for c in columns)],
+                ["seen in training: kernel distance", *(f"{c['kernel']:.2f}" for c in seen)]]),
+            f"  Seen in training, so no judge: {seen[0]['extractor']}."]
+
+
+def _parts(result: dict, names: list[str]) -> list[str]:
+    found = [model["parts"] for model in result["models"]]
+    if found[0] is None:
+        return []
+
+    def cell(drawn: float, any_pixel: float) -> str:
+        return f"{drawn:.2f} ({any_pixel:.2f})"
+
+    rows = [[f"  {part}", *(cell(f[part]["drawn"], f[part]["any"]) for f in found),
+             cell(found[0][part]["real_drawn"], found[0][part]["real_any"])] for part in found[0]]
+    lines = ["Share of masks that have a part, with a quarter of its usual area at least (with any pixel of it)",
+             *_rows(["", *names, "real faces"], rows)]
+    return lines + [f"  Dead parts of {name}: {', '.join(model['dead_parts']) or 'none'}."
+                    for name, model in zip(names, result["models"], strict=True)]
 
 
 def _agreement(result: dict, names: list[str]) -> list[str]:
@@ -55,7 +83,7 @@ def _agreement(result: dict, names: list[str]) -> list[str]:
     if found[0] is None:
         return []
     ceiling = result["parser"].get(str(result["models"][0]["size"]))
-    coarse = [(name, f["coarse"]) for name, f in zip(names, found) if f["coarse"]]
+    coarse = [(name, f["coarse"]) for name, f in zip(names, found, strict=True) if f["coarse"]]
     header = ["", *(f"{name}: parser" for name in names), *(f"{name}: coarse" for name, _ in coarse), "real: parser"]
     columns = [*(f["parser"] for f in found), *(c for _, c in coarse), ceiling]
 
@@ -74,7 +102,7 @@ def _agreement(result: dict, names: list[str]) -> list[str]:
             *map(part_row, parts.of_size(""))]
     lines = ["Mask agreement, mIoU (in how many images): generated mask with the parser's, coarse with final mask",
              *_rows(header, rows)]
-    for name, f in zip(names, found):        # such parts lower no mean, so they must not go unnoticed
+    for name, f in zip(names, found, strict=True):        # such parts lower no mean, so they must not go unnoticed
         never = [part for part, values in f["parser"]["parts"].items() if not values["images"]]
         if never:
             lines.append(f"  Never in a mask of {name}: {', '.join(never)}.")
@@ -96,7 +124,7 @@ def _leak(result: dict, names: list[str]) -> list[str]:
     best = " {best direction}" if any(model["architecture"] == "monolithic" for model in models) else ""
     lines = [f"Leak of an edit: change outside / change inside the part [without the margin]{best} (faces)",
              *_rows(header, rows)]
-    for name, model in zip(names, models):
+    for name, model in zip(names, models, strict=True):
         if model["architecture"] == "monolithic":
             against = next(iter(next(iter(model["leak"].values())).values()))["inside"]
             lines.append(f"  {name}: moved along the axis of W that changes the part most, " + (
@@ -113,11 +141,12 @@ def _leak_cell(values: dict | None) -> str:
 
 
 def _diversity(result: dict, names: list[str]) -> list[str]:
-    found = [(name, model["diversity"]) for name, model in zip(names, result["models"]) if model["diversity"]]
+    found = [(name, model["diversity"]) for name, model in zip(names, result["models"], strict=True)
+             if model["diversity"]]
     if not found:
         return []
     rows = [[f"  {part}"] for part in found[0][1]]
-    for row, part in zip(rows, found[0][1]):
+    for row, part in zip(rows, found[0][1], strict=True):
         row += [f"{_number(values[part]['distance'], 3)} ({values[part]['pairs']})" for _, values in found]
     return [f"Diversity of a part: mean feature distance within it ({result['extractor']}) (pairs)",
             *_rows(["", *(name for name, _ in found)], rows)]
@@ -139,7 +168,8 @@ def _rows(header: Sequence[str], rows: Sequence[Sequence[str]]) -> list[str]:
     """Columns as wide as they need to be, the first to the left, the others to the right."""
     widths = [max(len(row[i]) for row in (header, *rows)) for i in range(len(header))]
     return ["  " + "  ".join(cell.ljust(width) if i == 0 else cell.rjust(width)
-                             for i, (cell, width) in enumerate(zip(row, widths))).rstrip() for row in (header, *rows)]
+                             for i, (cell, width) in enumerate(zip(row, widths, strict=True))).rstrip()
+            for row in (header, *rows)]
 
 
 def _number(value: float | None, digits: int) -> str:
@@ -165,7 +195,7 @@ def figure(result: dict):
     if not panels:
         return None
     canvas = Figure(figsize=(3.6 * len(panels), 4.2), layout="constrained")
-    for axis, panel in zip(canvas.subplots(1, len(panels), squeeze=False)[0], panels):
+    for axis, panel in zip(canvas.subplots(1, len(panels), squeeze=False)[0], panels, strict=True):
         panel(axis, result, names)
         axis.spines[["top", "right"]].set_visible(False)
         axis.tick_params(labelsize=8, colors=INK)
@@ -181,7 +211,7 @@ def _draw_distances(axis, result: dict, names: list[str]) -> None:
 
 
 def _draw_agreement(axis, result: dict, names: list[str]) -> None:
-    for offset, model, name, color in zip((-0.2, 0.2), result["models"], names, (OURS, THEIRS)):
+    for offset, model, name, color in zip((-0.2, 0.2), result["models"], names, (OURS, THEIRS), strict=False):
         iou = {part: values["iou"] for part, values in model["agreement"]["parser"]["parts"].items()}
         _bars(axis, iou, name, color, offset if len(names) > 1 else 0, 0.38 if len(names) > 1 else 0.6)
     ceiling = result["parser"].get(str(result["models"][0]["size"]))
@@ -195,7 +225,7 @@ def _draw_agreement(axis, result: dict, names: list[str]) -> None:
 
 
 def _draw_leak(axis, result: dict, names: list[str]) -> None:
-    for model, name, color in zip(result["models"], names, (OURS, THEIRS)):
+    for model, name, color in zip(result["models"], names, (OURS, THEIRS), strict=False):
         for kind, marker in (("texture", "o"), ("shape", "s")):
             known = [(max(values[kind]["leak"], 1e-3), i) for i, values in enumerate(model["leak"].values())
                      if values[kind]["leak"] is not None]
@@ -211,7 +241,8 @@ def _draw_leak(axis, result: dict, names: list[str]) -> None:
 
 
 def _draw_diversity(axis, result: dict, names: list[str]) -> None:
-    model, name = next((model, name) for model, name in zip(result["models"], names) if model["diversity"])
+    model, name = next((model, name) for model, name in zip(result["models"], names, strict=True)
+                       if model["diversity"])
     _bars(axis, {part: values["distance"] for part, values in model["diversity"].items()}, name, OURS, 0, 0.6)
     axis.set_title(f"diversity of a part, {name}\n(feature distance within it)")
 
@@ -227,23 +258,25 @@ def _part_axis(axis, parts: list[str]) -> None:
     axis.set_ylim(len(parts) - 0.5, -0.5)
 
 
-def check_folder(out: Path, force: bool) -> None:
+def check_folder(place: ReportOptions) -> None:
     """A report never replaces another one unasked."""
-    if out.exists() and not out.is_dir():
-        raise UserError(f'"{out}" is a file; the report is a folder. Choose another --out.')
-    there = [name for name in FILES if (out / name).exists()]
-    if there and not force:
-        raise UserError(f'"{out}" already holds a report ({there[0]}). Choose another --out, or add --force to '
+    if place.out is None:
+        if place.force:
+            raise UserError("--force replaces the report in --out; name that folder too.")
+        return
+    if place.out.exists() and not place.out.is_dir():
+        raise UserError(f'"{place.out}" is a file; the report is a folder. Choose another --out.')
+    there = [name for name in FILES if (place.out / name).exists()]
+    if there and not place.force:
+        raise UserError(f'"{place.out}" already holds a report ({there[0]}). Choose another --out, or add --force to '
                         "replace it.")
 
 
 def write(result: dict, out: Path) -> list[Path]:
     """Write table, JSON and, where matplotlib is there, the figure; returns what was written."""
     written = [out / "measure.json", out / "measure.txt"]
-    with atomic_write(written[0]) as temporary:
-        temporary.write_text(json.dumps(result, indent=1, allow_nan=False) + "\n", encoding="utf-8")
-    with atomic_write(written[1]) as temporary:
-        temporary.write_text(table(result), encoding="utf-8")
+    write_text(written[0], json.dumps(result, indent=1, allow_nan=False) + "\n")
+    write_text(written[1], table(result))
     if (canvas := figure(result)) is not None:
         written.append(out / "measure.png")
         with atomic_write(written[-1]) as temporary:

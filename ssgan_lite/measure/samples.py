@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Callable, Iterator
 
 import numpy as np
@@ -44,7 +45,7 @@ def generate(generator: nn.Module, w: Tensor, batch: int, tick: Tick = no_tick) 
 
 
 def device_of(module: nn.Module) -> torch.device:
-    return next(module.parameters()).device
+    return next(itertools.chain(module.parameters(), module.buffers())).device   # frozen networks have buffers only
 
 
 def is_monolithic(generator: nn.Module) -> bool:
