@@ -431,7 +431,7 @@ def test_ctrl_c_before_the_first_step(monkeypatch, tmp_path: Path, capsys) -> No
 
 def test_a_run_that_goes_on_knows_its_preset(tmp_path, monkeypatch):
     asked = []
-    monkeypatch.setattr("ssgan_lite.train.train", lambda options, recipe, model: asked.append((options, model)))
+    monkeypatch.setattr("ssgan_lite.cli.train", lambda options, recipe, model: asked.append((options, model)))
     (tmp_path / "run.json").write_text('{"preset": "lite64"}')
     assert main(["train", "--out", str(tmp_path), "--resume"]) == 0
     assert main(["train", "--out", str(tmp_path / "new")]) == 0

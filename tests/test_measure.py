@@ -26,6 +26,7 @@ from ssgan_lite.measure import (
     MeasureOptions,
     RealFaces,
     baseline_leak,
+    distances,
     frechet_distance,
     kernel_distance,
     locality,
@@ -34,16 +35,18 @@ from ssgan_lite.measure import (
     measure,
     parser_accuracy,
     part_diversity,
+    part_frequencies,
     precision_recall,
     report,
     run,
     semantic_leak,
     time_and_memory,
 )
-from ssgan_lite.measure.distances import frechet_of_gaussians
+from ssgan_lite.measure.distances import cached_features, compared, frechet_of_gaussians
 from ssgan_lite.measure.inception import Inception
+from ssgan_lite.measure.masks import part_areas
 from ssgan_lite.measure.parser import Parser, load_parser, parse, shrink_masks
-from ssgan_lite.measure.samples import draw_codes
+from ssgan_lite.measure.samples import draw_codes, no_tick
 from ssgan_lite.parts import PARTS
 
 CONFIG = sg.preset("nano32")
@@ -58,8 +61,13 @@ def normal(n: int, d: int, seed: int) -> np.ndarray:
 
 def test_kernel_distance_is_what_its_formula_says() -> None:
     x, y = normal(7, 3, 0), normal(9, 3, 1) + 0.5
-    kernel = lambda a, b: (a @ b / 3 + 1) ** 3
-    within = lambda s: np.mean([kernel(s[i], s[j]) for i in range(len(s)) for j in range(len(s)) if i != j])
+
+    def kernel(a, b):
+        return (a @ b / 3 + 1) ** 3
+
+    def within(s):
+        return np.mean([kernel(s[i], s[j]) for i in range(len(s)) for j in range(len(s)) if i != j])
+
     between = np.mean([kernel(a, b) for a in x for b in y])
     assert kernel_distance(x, y, subsets=2).value == pytest.approx(1000 * (within(x) + within(y) - 2 * between))
 
@@ -182,6 +190,9 @@ class Stripes:
 
     def parameters(self):
         return iter([torch.zeros(1)])
+
+    def buffers(self):
+        return iter(())
 
     def mapping(self, z: Tensor) -> Tensor:
         return z
@@ -409,12 +420,15 @@ def small_world(monkeypatch) -> None:
     """Random pictures for real faces, pixels for features, an untrained parser: quick, and nothing installed."""
     rng = np.random.default_rng(0)
     images = torch.from_numpy(rng.integers(0, 256, (40, 3, 32, 32), np.uint8))
-    faces = Dataset(images, None, {}, np.arange(40), "noise")
+    masks = torch.from_numpy(rng.integers(0, P, (40, 8, 8), np.uint8).repeat(4, 1).repeat(4, 2))
+    faces = Dataset(images, masks, {}, np.arange(40), "noise")
     torch.manual_seed(0)
     parser = Parser().eval()
     parser.record = {}
     monkeypatch.setattr(run, "open_dataset", lambda *_: faces)
     monkeypatch.setattr(run, "extractor", lambda *_: Pixels())
+    monkeypatch.setattr(run, "EfficientNetLite0", Pixels)
+    monkeypatch.setattr(run, "cache_folder", lambda: None)
     monkeypatch.setattr(run, "load_parser", lambda *_: parser)
 
 
@@ -432,11 +446,14 @@ def test_one_command_gives_table_json_and_figure(weights, small_world, tmp_path,
     shown = capsys.readouterr().out
     assert shown.startswith((out / "measure.txt").read_text())
     for words in ("16 generated to as many real faces", "  pixels", "kernel distance x 1000", "real halves",
-                  "small parts", "1,234 images", "leak", "Diversity", "peak memory", "seed 0"):
+                  "seen in training", "dead parts of tiny", "real faces", "small parts", "1,234 images", "leak",
+                  "Diversity", "peak memory", "seed 0"):
         assert words.lower() in shown.lower()
     assert "FID" not in shown
     result = json.loads((out / "measure.json").read_text())
     assert result["models"][0]["distances"]["n"] == result["real"]["n"] == 16
+    assert result["models"][0]["seen"]["extractor"] == "pixels" and result["seen_real"]["n"] == 16
+    assert set(result["models"][0]["parts"]) == set(PARTS.names)
     assert (out / "measure.png").exists() == (pytest.importorskip("matplotlib") is not None)
 
     assert main([*command, "--out", str(out)]) == 2
@@ -479,6 +496,54 @@ def test_a_curve_over_snapshots_needs_the_real_features_once(weights, small_worl
     assert real.of_generator(generator)["kernel"] > 5 * real.among_themselves()["kernel_std"]
 
 
+def test_only_early_seeds_of_heads_are_compared() -> None:
+    """Numbers stay comparable when the pack grows."""
+    images = torch.zeros(6, 3, 32, 32, dtype=torch.uint8)
+    heads = Dataset(images, None, {}, np.array([0, 2499, 2500, 3, 3999, 7]), "heads")
+    assert compared(heads).seeds.tolist() == [0, 2499, 3, 7]
+    other = Dataset(images, None, {}, heads.names, "avatars")
+    assert compared(other) is other
+
+
+def test_stored_features_are_those_of_the_very_same_images(tmp_path, monkeypatch) -> None:
+    images = torch.randint(0, 256, (20, 3, 8, 8), dtype=torch.uint8, generator=torch.Generator().manual_seed(0))
+    calls = []
+
+    class Counted(Pixels):
+        def forward(self, images: Tensor) -> Tensor:
+            calls.append(len(images))
+            return super().forward(images)
+
+    first = cached_features(images, Counted(), 16, no_tick, tmp_path)
+    again = cached_features(images, Counted(), 16, no_tick, tmp_path)
+    assert np.array_equal(first, again) and calls == [16, 4]
+    assert not np.array_equal(first, cached_features(images.flip(0), Counted(), 16, no_tick, tmp_path))
+    [stored] = [path for path in tmp_path.iterdir() if np.array_equal(np.load(path), first)]
+    stored.write_bytes(stored.read_bytes()[:100])                # damaged: made again
+    assert np.array_equal(first, cached_features(images, Counted(), 16, no_tick, tmp_path))
+    blocked = tmp_path / "file"
+    blocked.write_text("")
+    assert np.array_equal(first, cached_features(images, Counted(), 16, no_tick, blocked / "features"))
+    monkeypatch.setattr(distances, "KEPT", 2)
+    cached_features(images + 1, Counted(), 16, no_tick, tmp_path)
+    assert len(list(tmp_path.glob("*.npy"))) == 2
+
+
+def test_stray_pixels_do_not_bring_a_dead_part_to_life() -> None:
+    real, fake = np.full((100, P), 100), np.full((50, P), 100)
+    eyes, hat, nose = (PARTS[name].id for name in ("eyes", "hat", "nose"))
+    real[:, hat] = 0                         # no real face has it
+    fake[:, eyes] = 3                        # everywhere, but too small
+    fake[:46, nose] = 0                      # 8 % of the faces have it, of 100 %
+    found = part_frequencies(fake, real, PARTS.names)
+    assert found["eyes"] == dict(any=1.0, drawn=0.0, real_any=1.0, real_drawn=1.0, dead=True)
+    assert found["nose"]["dead"] and found["nose"]["any"] == pytest.approx(0.08)
+    assert not found["hat"]["dead"] and not found["hair"]["dead"]
+    masks = torch.zeros(2, 4, 4, dtype=torch.uint8)
+    masks[1, 0] = 3
+    assert part_areas(masks, 4).tolist() == [[16, 0, 0, 0], [12, 0, 0, 4]]
+
+
 def test_speed_is_measured(weights) -> None:
     found = time_and_memory(sg.load_pretrained(weights), batches=(1, 2), repeats=3)
     assert set(found["ms_per_face"]) == {"1", "2"} and found["ms_per_face"]["1"]["median"] > 0
@@ -493,14 +558,14 @@ def test_speed_is_measured(weights) -> None:
     (["--force"], "--force replaces the report in --out"),
     (["--device", "cuda:99"], "(?i)cuda"),
     (["--inception", "nowhere.pth", "--only", "distances"], "no Inception weights"),
-    (["--parser", "nowhere.safetensors", "--only", "agreement"], "nowhere.*cannot be read"),
+    (["--parser", "nowhere.safetensors", "--only", "agreement"], "no weights at.*nowhere"),
     (["--baseline", "nowhere.safetensors"], "no weights at"),
     (["--out", __file__], "is a file"),
     (["--data", "hedas", "--only", "distances"], "hedas"),
 ])
 def test_wrong_input_is_one_sentence(arguments, message, weights, capsys, monkeypatch) -> None:
-    monkeypatch.setattr(run, "EfficientNetLite0", Pixels, raising=False)
-    monkeypatch.setattr("ssgan_lite.measure.inception.EfficientNetLite0", Pixels)
+    monkeypatch.setattr(run, "EfficientNetLite0", Pixels)
+    monkeypatch.setattr("ssgan_lite.measure.inception.EfficientNetLite2", Pixels)
     assert main(["measure", str(weights), "--quiet", *arguments]) == 2
     error = capsys.readouterr().err
     assert error.count("\n") == 1

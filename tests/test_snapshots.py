@@ -266,7 +266,7 @@ def test_an_early_snapshot_needs_networks(ship, run: Path, tmp_path: Path) -> No
 def test_the_curve_of_distances(ship, run: Path, tmp_path: Path, monkeypatch) -> None:
     """With a stand-in for the extractor, which is large: numbers in the record, and a figure."""
     import curve
-    from ssgan_lite.measure import run as measure_run
+    from ssgan_lite.measure import distances
 
     class Means(torch.nn.Module):
         name, dim = "means of four by four", 48
@@ -279,7 +279,7 @@ def test_the_curve_of_distances(ship, run: Path, tmp_path: Path, monkeypatch) ->
             return torch.nn.functional.adaptive_avg_pool2d(images, 4).flatten(1)
 
     monkeypatch.setattr(curve, "extractor", lambda inception, device: Means())
-    monkeypatch.setattr(measure_run, "FEWEST", 4)
+    monkeypatch.setattr(distances, "FEWEST", 4)
     ship.ship(run, "tiny", tmp_path)
     line = ship.ship_kid(run, "tiny", tmp_path, 7)
     record = load_pretrained(tmp_path / "tiny.safetensors").record["kid"]
