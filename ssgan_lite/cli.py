@@ -37,7 +37,7 @@ READER_GONE = 141                # what a shell reports for a program whose outp
 class RecipeOptions:
     """Which of a preset's recipes `train` begins with."""
 
-    recipe: str = ""             # two-core (reconstruct, then two discriminators) or paper; else what suits the preset
+    recipe: str = ""             # two-core (reconstruct, then two discriminators) or paper; else the preset's own
 
 
 @dataclass(frozen=True)
