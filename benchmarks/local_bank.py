@@ -30,7 +30,7 @@ from memory import KNOWN, resident
 import ssgan_lite as sg
 from ssgan_lite.model.fusion import fuse
 from ssgan_lite.train import TrainConfig, losses
-from ssgan_lite.train.trainer import lazy_adam
+from ssgan_lite.train.state import lazy_adam
 
 PARTS = (5, 10, 13, 20, 30)
 # (what, preset, batch, mode) -> the ratio that is expected on two cores

@@ -58,7 +58,7 @@ class Case:
     def __init__(self, name: str, options: argparse.Namespace, device: torch.device, processes: Processes, threads: int):
         self.name, self.device, self.threads, self.alone = name, device, threads, processes is ALONE
         model = model_preset(options.preset)
-        config = recipe(options.preset).replace(batch=options.batch, images=10**9)
+        config = recipe(options.preset, "paper").replace(batch=options.batch, images=10**9)
         self.trainer = Trainer(model, config, random_faces(model.size, 256), device, processes=processes)
         self.plain: list[float] = []
         self.with_r1: list[float] = []

@@ -67,14 +67,14 @@ class Case:
     def __init__(self, variant: Variant, preset: str, batch: int, device: torch.device):
         self.variant, self.device, model = variant, device, model_preset(preset)
         changes = dict(augment_from=0) if variant.augmented else dict(augment_max=0.0)
-        self.config = recipe(preset).replace(batch=batch, images=10**9, **changes)
+        self.config = recipe(preset, "paper").replace(batch=batch, images=10**9, **changes)
         before = torch.cuda.memory_allocated() if device.type == "cuda" else 0
         data = random_faces(model.size, max(256, batch))
         self.trainer = Trainer(model, self.config, data, device, speed=variant.speed)
         if variant.data_on_host:
             self.trainer.data = _OnHost(data, device)
         if not variant.fused_adam:
-            for optimizer in (self.trainer.optimizer_d, self.trainer.optimizer_g):
+            for optimizer in self.trainer.optimizers.values():
                 optimizer.param_groups[0].update(fused=False, foreach=False)
                 optimizer.defaults.update(fused=False, foreach=False)
         self.resident = (torch.cuda.memory_allocated() if device.type == "cuda" else 0) - before

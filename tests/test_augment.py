@@ -182,16 +182,6 @@ def test_it_begins_when_told_and_goes_on_after_a_resume(tmp_path) -> None:
     assert all(torch.equal(a, b) for a, b in zip(with_it.G.parameters(), other.G.parameters()))
 
 
-@pytest.mark.usefixtures("use_tiny_data")
-def test_states_from_before_it_was_there_load() -> None:
-    data = open_dataset("heads", 32)
-    trainer = Trainer(preset("nano32"), TrainConfig(batch=4), data)
-    state = trainer.state_dict()
-    del state["augment_p"]
-    trainer.load_state_dict(state)
-    assert trainer.augment.p.item() == 0
-
-
 def test_what_it_cannot_mean_is_refused() -> None:
     for wrong in (dict(augment_max=1.5), dict(augment_target=-2.0), dict(augment_ramp=0), dict(augment_from=-1)):
         with pytest.raises(UserError):

@@ -16,6 +16,7 @@ import torch
 from processes import command, finish, start
 
 from ssgan_lite import preset
+from ssgan_lite.config import TrainConfig
 from ssgan_lite.data import open_dataset
 from ssgan_lite.device import choose_device
 from ssgan_lite.errors import UserError
@@ -36,8 +37,10 @@ MODELS = {"semantic": NANO, "monolithic": NANO.replace(architecture="monolithic"
 # Everything that happens in a run happens in six steps: R1, path length, mixing, augmentation.
 CONFIG = recipe("nano32", "paper").replace(images=48, batch=8, r1_every=2, path_weight=0.5, path_every=3, mixing=0.5,
                                   augment_from=16, augment_ramp=16, augment_target=-1.0)
-WORDS = ["train", "--preset", "nano32", "--device", "cpu", "--batch", "8", "--images", "48", "--r1-every", "2",
-         "--path-weight", "0.5", "--path-every", "3", "--mixing", "0.5", "--augment-from", "16", "--augment-ramp", "16",
+# The same with reconstruction steps and both discriminators.
+PHASES = recipe("nano32").replace(images=48, batch=8, reconstruct_images=0, r1_every=2, mixing=0.5)
+WORDS = ["train", "--preset", "nano32", "--recipe", "paper", "--device", "cpu", "--batch", "8", "--images", "48",
+         "--r1-every", "2", "--path-weight", "0.5", "--path-every", "3", "--mixing", "0.5", "--augment-from", "16", "--augment-ramp", "16",
          "--augment-target", "-1", "--log-every", "8", "--checkpoint-every", "8", "--sample-every", "0",
          "--snapshots", "24"]
 
@@ -52,11 +55,11 @@ def distance(ours, theirs) -> float:
 
 # ---------------------------------------------------------------------------------------------- the same gradients
 
-def gradients(models: list[str], out: str) -> None:
+def gradients(models: list[str], out: str, config: TrainConfig = CONFIG) -> None:
     """The gradients of everything in a step, one dict for every update, with augmentation in it."""
     with join(5.0) as processes:
         for model in models:
-            trainer = Trainer(MODELS[model], CONFIG.replace(augment_from=0), open_dataset("heads", 32),
+            trainer = Trainer(MODELS[model], config.replace(augment_from=0), open_dataset("heads", 32),
                               processes=processes)
             trainer.augment.p.fill_(0.5)
             found = []
@@ -64,9 +67,11 @@ def gradients(models: list[str], out: str) -> None:
             def update(optimizers, loss):
                 optimizers[0].zero_grad(set_to_none=True)
                 loss.backward()
-                network = trainer.D if optimizers[0] is trainer.optimizers["d"] else trainer.G
+                name = next(name for name, optimizer in trainer.optimizers.items() if optimizer is optimizers[0])
+                moved = {"d": [trainer.D], "g": [trainer.G], "frozen": [trainer.frozen_D],
+                         "reconstruct": [trainer.G, trainer.encoder]}[name]
                 found.append({name: None if p.grad is None else p.grad.clone()
-                              for name, p in network.named_parameters()})
+                              for network in moved for name, p in network.named_parameters()})
 
             trainer._update = update
             for _ in range(2):          # the second time through what the first has found out
@@ -113,6 +118,21 @@ def test_gradients_are_those_of_one_process(tmp_path: Path, tiny_data: Path) -> 
     assert distance(blocks["found"][0], theirs["found"][0]) > 1e-3
 
 
+@pytest.mark.parametrize("phase", ["reconstruct", "game"])
+def test_gradients_of_every_phase_are_those_of_one_process(phase: str, tmp_path: Path, tiny_data: Path) -> None:
+    config = PHASES.replace(reconstruct_images=48 if phase == "reconstruct" else 0)
+    assert finish(start(gradients, ["semantic"], str(tmp_path), config, data=tiny_data, count=2,
+                        words=tmp_path / "words")) == [0, 0], (tmp_path / "words.0").read_text()
+    (tmp_path / "alone").mkdir()
+    gradients(["semantic"], str(tmp_path / "alone"), config)
+    ours, theirs = (torch.load(tmp_path / name) for name in ("semantic.1", "alone/semantic.0"))
+    assert len(ours["found"]) == len(theirs["found"]) == 2 * (1 if phase == "reconstruct" else 5)
+    for number, (a, b) in enumerate(zip(ours["found"], theirs["found"], strict=True)):
+        assert distance(a, b) < 1e-4, number
+    for name, value in theirs["stats"].items():
+        assert ours["stats"][name].item() == pytest.approx(value.item(), rel=1e-4, abs=1e-5), name
+
+
 # --------------------------------------------------------------------------------------------------- the same runs
 
 def state_of(out: Path) -> dict:
@@ -123,11 +143,11 @@ def assert_close(ours: Path, theirs: Path) -> None:
     """Weights to 1e-6 of their size; every line of the log to 1e-4 (the path penalty is a small difference)."""
     a, b = state_of(ours), state_of(theirs)
     for name in ("G", "D", "G_ema"):
-        assert distance(a[name], b[name]) < 1e-6, name
+        assert distance(a["networks"][name], b["networks"][name]) < 1e-6, name
     assert a["steps"] == b["steps"] and a["augment_p"] == b["augment_p"] > 0
     for x, y in zip(read_log(ours / "log.jsonl"), read_log(theirs / "log.jsonl"), strict=True):
         assert x.keys() == y.keys()
-        for name in x.keys() - {"seconds", "images_per_second"}:
+        for name in x.keys() - {"seconds", "images_per_second", "phase"}:
             assert x[name] == pytest.approx(y[name], rel=1e-4, abs=1e-3 if name == "path_penalty" else 1e-5), name
 
 
@@ -266,7 +286,7 @@ def test_what_cannot_be_is_said_once(options: list[str], words: list[str], tmp_p
     assert said.count("ssgan-lite: ") == 1 and said.count("\n") == 1, said
     for word in words:
         assert word in said
-    assert (tmp_path / "run").exists() == ("broke" in said)
+    assert (tmp_path / "run").exists() == ("diverged" in said)
 
 
 def test_a_folder_that_holds_a_run(two: Path, tmp_path: Path, tiny_data: Path) -> None:

@@ -32,8 +32,9 @@ MODEL: ModelConfig = preset("nano32").replace(
     style_dim=8, mapping_layers=1, coarse_size=8, local_channels=4, feature_channels=8, local_layers=3, base_layers=1,
     depth_layers=2, fourier_bands=2, render_channels=(8, 8, 4), discriminator_channels=(4, 8, 8, 8))
 STEPS = 90
-CONFIG = TrainConfig(images=4 * STEPS, batch=4, r1_every=2, path_weight=0.5, path_every=3, mixing=0.5,
-                     augment_from=100, augment_ramp=100, augment_target=-1.0)
+# Both phases, with everything that happens in them.
+CONFIG = TrainConfig(images=4 * STEPS, batch=4, reconstruct_images=120, reconstruct_every=2, frozen_weight=0.5, r1_every=2,
+                     path_weight=0.5, path_every=3, mixing=0.5, augment_from=200, augment_ramp=100, augment_target=-1.0)
 POINTS = ("begun", "half", "unsynced", "unnamed", "named")
 
 

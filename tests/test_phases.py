@@ -16,7 +16,7 @@ from ssgan_lite.data import open_dataset
 from ssgan_lite.errors import UserError
 from ssgan_lite.features import FrozenFeatures
 from ssgan_lite.model.encoder import FEATURES, Encoder, Posterior, pool_features, pool_mask
-from ssgan_lite.train import RunOptions, Trainer, train
+from ssgan_lite.train import RunOptions, Trainer, losses, train
 from ssgan_lite.train import feature_cache as caching
 from ssgan_lite.train import reconstruct as rec
 from ssgan_lite.train.checkpoint import read_checkpoint
@@ -77,7 +77,7 @@ def assert_same_state(ours, theirs, where: str = "") -> None:
 # ------------------------------------------------------------------------------------------------- terms of the loss
 
 def test_class_weights_balance_areas() -> None:
-    weights = rec.class_weights(torch.tensor([0.64, 0.32, 0.04, 0.0]))
+    weights = losses.class_weights(torch.tensor([0.64, 0.32, 0.04, 0.0]))
     assert (weights * torch.tensor([0.64, 0.32, 0.04, 0.0])).sum() == pytest.approx(1)
     assert weights[2] / weights[0] == pytest.approx(4), "the root of the ratio of areas"
     assert weights[3] / weights[0] == pytest.approx(80), "an absent part counts as one of 0.0001"

@@ -17,7 +17,7 @@ from ssgan_lite.data import open_dataset
 from ssgan_lite.data.dataset import Dataset
 from ssgan_lite.errors import UserError
 from ssgan_lite.train import TrainConfig, Trainer, game
-from ssgan_lite.train import trainer as trainer_module
+from ssgan_lite.train import state as state_module
 from ssgan_lite.train.speed import Speed
 
 pytestmark = pytest.mark.usefixtures("one_thread", "use_tiny_data")
@@ -210,9 +210,9 @@ def _indices(op, args):
 @pytest.mark.parametrize("model", MODELS)
 def test_no_step_waits_for_the_device(model, monkeypatch) -> None:
     """On the meta device reading a number (`item`, `if tensor`, `.cpu()`) is an error: nothing is there to read."""
-    monkeypatch.setattr(trainer_module, "stream", lambda *address, device="cpu": None)
+    monkeypatch.setattr(state_module, "stream", lambda *address, device="cpu": None)
     monkeypatch.setattr("ssgan_lite.train.augment.stream", lambda *address, device="cpu": None)
-    monkeypatch.setattr(trainer_module, "lazy_adam", lambda parameters, config, every: torch.optim.Adam(
+    monkeypatch.setattr(state_module, "lazy_adam", lambda parameters, config, every: torch.optim.Adam(
         parameters, lr=config.lr, betas=(0.0, 0.99), foreach=True, capturable=False))
     monkeypatch.setattr(Trainer, "mixed_precision", lambda self: contextlib.nullcontext())
     data = Dataset(torch.zeros(16, 3, 32, 32, dtype=torch.uint8), torch.zeros(16, 32, 32, dtype=torch.uint8), {},

@@ -28,8 +28,8 @@ from ssgan_lite.train import RunOptions, TrainConfig, Trainer, game, losses, rec
 from ssgan_lite.train.checkpoint import read_checkpoint, save_checkpoint
 from ssgan_lite.train.ema import ema_decay, update_ema
 from ssgan_lite.train.log import read_log
+from ssgan_lite.train.state import lazy_adam
 from ssgan_lite.train.streams import shuffled_indices, stream, uniform
-from ssgan_lite.train.trainer import lazy_adam
 
 pytestmark = pytest.mark.usefixtures("one_thread", "use_tiny_data")
 
@@ -505,7 +505,7 @@ def test_a_second_ctrl_c_stops_at_once_and_harms_nothing(tmp_path: Path) -> None
     assert read_checkpoint(tmp_path / "run" / "checkpoint.pt")["steps"] == 0 and no_leftovers(tmp_path / "run")
 
 
-COMMAND = ["train", "--preset", "nano32", "--batch", "4", "--images", "64", "--r1-every", "2", "--log-every", "4",
+COMMAND = ["train", "--preset", "nano32", "--recipe", "paper", "--batch", "4", "--images", "64", "--r1-every", "2", "--log-every", "4",
            "--sample-every", "32", "--checkpoint-every", "4", "--snapshot-every", "16", "--device", "cpu"]
 
 

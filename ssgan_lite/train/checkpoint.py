@@ -10,13 +10,13 @@ from pathlib import Path
 from ssgan_lite.config import ModelConfig, TrainConfig
 from ssgan_lite.errors import UserError
 from ssgan_lite.storage import atomic_write, load_torch, save_torch
-from ssgan_lite.train.trainer import Trainer
+from ssgan_lite.train.state import TrainingState
 
 FORMAT = "ssgan-lite training state 2"
 HELD = {"model", "recipe", "seconds", "networks", "optimizers", "path_mean", "steps"}
 
 
-def save_checkpoint(trainer: Trainer, path: Path, seconds: float = 0.0, log: dict | None = None) -> None:
+def save_checkpoint(trainer: TrainingState, path: Path, seconds: float = 0.0, log: dict | None = None) -> None:
     """Write networks, average, optimisers and counters; `seconds` trained so far and the state of the log go along.
 
     Weights that are no longer numbers are not written: the last good checkpoint is worth more.
@@ -72,7 +72,7 @@ def read_checkpoint(path: Path) -> dict:
     return state
 
 
-def resume(trainer: Trainer, path: Path) -> tuple[float, dict]:
+def resume(trainer: TrainingState, path: Path) -> tuple[float, dict]:
     """Put a trainer where a run's checkpoint was; returns the seconds trained so far and the state of the log.
 
     The model must be the same, and so must the recipe but for its length: with another one the run would not be the

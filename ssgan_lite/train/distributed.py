@@ -141,7 +141,7 @@ class _Shared:
 
     def __call__(self, objective: Objective) -> tuple[Tensor, dict[str, Tensor]]:
         if self.parallel is None:
-            weights = list(self.network.parameters())
+            weights = [weight for weight in self.network.parameters() if weight.requires_grad]
             gradients = torch.autograd.grad(objective()[0], weights, allow_unused=True)
             moved = [weight for weight, gradient in zip(weights, gradients) if gradient is not None]
             self.parallel = DistributedDataParallel(_Holder(moved), process_group=self.processes.group)

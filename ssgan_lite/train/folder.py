@@ -17,7 +17,7 @@ from ssgan_lite.data import data_sum
 from ssgan_lite.errors import UserError
 from ssgan_lite.storage import claim_folder, explain, leftovers
 from ssgan_lite.train.checkpoint import FORMAT as CHECKPOINT_FORMAT
-from ssgan_lite.train.trainer import Trainer
+from ssgan_lite.train.state import TrainingState
 
 
 def check_folder(out: Path, options) -> None:
@@ -72,7 +72,7 @@ def recorded_model(out: str | os.PathLike, preset: str) -> ModelConfig | None:
         return None
 
 
-def describe(options, config: TrainConfig, trainer: Trainer) -> dict:
+def describe(options, config: TrainConfig, trainer: TrainingState) -> dict:
     """What a reader needs to repeat the run."""
     device, start_from = trainer.device, Path(options.start_from).name or None
     if options.resume:                            # what a resumed run began with is known from its first start only

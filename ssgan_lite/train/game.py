@@ -9,8 +9,6 @@ reconstruction steps keep every kind of face that the data have.
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
-
 import torch
 from torch import Tensor
 
@@ -24,14 +22,12 @@ from ssgan_lite.train.frozen_discriminator import (
     jitter,
 )
 from ssgan_lite.train.reconstruct import reconstruct_step
-
-if TYPE_CHECKING:
-    from ssgan_lite.train.trainer import Trainer
+from ssgan_lite.train.state import TrainingState
 
 Faces = tuple[Tensor, Tensor]          # image [N, 3, R, R] and mask [N, P, R, R]
 
 
-def game_step(trainer: Trainer) -> dict[str, Tensor]:
+def game_step(trainer: TrainingState) -> dict[str, Tensor]:
     """One step of all networks."""
     config, stats = trainer.config, {}
     real = trainer.draw_real()
@@ -54,7 +50,7 @@ def game_step(trainer: Trainer) -> dict[str, Tensor]:
     return stats
 
 
-def discriminator_step(trainer: Trainer, shown: Faces, fake: GeneratorOutput) -> dict[str, Tensor]:
+def discriminator_step(trainer: TrainingState, shown: Faces, fake: GeneratorOutput) -> dict[str, Tensor]:
     """The dual discriminator on real faces, augmented already, and generated ones."""
     fake_shown = trainer.as_seen(fake.image, fake.mask, "d")
 
@@ -74,7 +70,7 @@ def discriminator_step(trainer: Trainer, shown: Faces, fake: GeneratorOutput) ->
     return stats
 
 
-def r1_step(trainer: Trainer, image: Tensor, mask: Tensor) -> dict[str, Tensor]:
+def r1_step(trainer: TrainingState, image: Tensor, mask: Tensor) -> dict[str, Tensor]:
     """The penalty on the dual discriminator's gradient at real faces."""
     config = trainer.config
 
@@ -86,7 +82,7 @@ def r1_step(trainer: Trainer, image: Tensor, mask: Tensor) -> dict[str, Tensor]:
     return trainer.take("r1", objective)
 
 
-def frozen_discriminator_step(trainer: Trainer, real: Faces, fake: GeneratorOutput) -> dict[str, Tensor]:
+def frozen_discriminator_step(trainer: TrainingState, real: Faces, fake: GeneratorOutput) -> dict[str, Tensor]:
     """The discriminator on frozen features, on the same faces."""
     n, address = len(real[0]), (trainer.config.seed, trainer.steps)
     with torch.no_grad():
@@ -108,7 +104,7 @@ def frozen_discriminator_step(trainer: Trainer, real: Faces, fake: GeneratorOutp
     return trainer.take("frozen", objective)
 
 
-def generator_step(trainer: Trainer) -> dict[str, Tensor]:
+def generator_step(trainer: TrainingState) -> dict[str, Tensor]:
     """The generator against the discriminators, and its mask against its own coarse mask."""
     config = trainer.config
 
@@ -133,7 +129,7 @@ def generator_step(trainer: Trainer) -> dict[str, Tensor]:
         return trainer.take("g", objective)
 
 
-def path_step(trainer: Trainer) -> dict[str, Tensor]:
+def path_step(trainer: TrainingState) -> dict[str, Tensor]:
     """The path-length penalty, on half a batch."""
     n = max(1, trainer.config.batch // 2)
     codes = trainer.G.layout.expand(trainer.draw_codes(n, "path"))
@@ -152,7 +148,7 @@ def path_step(trainer: Trainer) -> dict[str, Tensor]:
     return stats
 
 
-def _my_jitter(trainer: Trainer, *address: object) -> Tensor:
+def _my_jitter(trainer: TrainingState, *address: object) -> Tensor:
     """This process' share of the random numbers for a batch."""
     return trainer.processes.mine(draw_jitter(trainer.config.batch, *address))
 

@@ -10,17 +10,14 @@ features sees them whole. What a smaller model has learned in minutes is not lea
 from __future__ import annotations
 
 import math
-from typing import TYPE_CHECKING
 
 from torch import Tensor
 from torch.nn import functional as F
 
 from ssgan_lite.config import ModelConfig, TrainConfig
 from ssgan_lite.errors import UserError
-
-if TYPE_CHECKING:
-    from ssgan_lite.train.networks import Networks
-    from ssgan_lite.train.trainer import Trainer
+from ssgan_lite.train.networks import Networks
+from ssgan_lite.train.state import TrainingState
 
 PER_SIZE = ("render.noise_",)              # of G: planes that every size has its own of
 CONSTANT = "render.constant"               # of the monolithic baseline: enlarged
@@ -58,7 +55,7 @@ def plan_beginning(source: Networks, model: ModelConfig, config: TrainConfig) ->
     return config
 
 
-def begin(trainer: Trainer, source: Networks) -> None:
+def begin(trainer: TrainingState, source: Networks) -> None:
     """Put a trainer, whose recipe is that of `plan_beginning`, where the networks are."""
     grows = source.model.size < trainer.model_config.size
     states = {name: state for name, state in source.states.items() if name in trainer.networks}
@@ -89,7 +86,7 @@ def enlarge(state: dict[str, Tensor], ours: dict[str, Tensor]) -> dict[str, Tens
     return grown
 
 
-def require_growth(states: dict[str, dict[str, Tensor]], trainer: Trainer, source: Networks) -> None:
+def require_growth(states: dict[str, dict[str, Tensor]], trainer: TrainingState, source: Networks) -> None:
     """All shapes must agree; else a `UserError` that names one that does not."""
     for network, state in states.items():
         ours = getattr(trainer, network).state_dict()

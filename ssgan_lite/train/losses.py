@@ -16,6 +16,8 @@ from torch.nn import functional as F
 
 from ssgan_lite.model import DualBranchDiscriminator, SemanticGenerator
 
+SMALLEST_AREA = 1e-4         # a part that fills a smaller share of the pictures counts as this much
+
 
 def discriminator_loss(real_score: Tensor, fake_score: Tensor) -> Tensor:
     """mean softplus(D(fake)) + mean softplus(-D(real)): reals up, fakes down."""
@@ -84,3 +86,12 @@ def path_penalty(lengths: Tensor, running_mean: Tensor, decay: float = 0.01,
     """
     mean = running_mean + decay * (average(lengths.mean()) - running_mean)
     return (lengths - mean).square().mean(), mean.detach()
+
+
+def class_weights(areas: Tensor) -> Tensor:
+    """1 / sqrt(area) of every part, scaled so that a pixel weighs 1 on average. areas: shares of the picture, [P].
+
+    Unweighted, an earring could vanish and hardly be missed; with 1 / area it would count as much as the background.
+    """
+    weights = areas.clamp_min(SMALLEST_AREA).rsqrt()
+    return weights / (weights * areas).sum()

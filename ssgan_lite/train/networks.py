@@ -23,8 +23,7 @@ from ssgan_lite.config import ModelConfig, TrainConfig
 from ssgan_lite.errors import UserError, suggest
 from ssgan_lite.storage import load_tensors, read_description, save_tensors
 from ssgan_lite.train.checkpoint import read_checkpoint
-from ssgan_lite.train.state import ALWAYS, OPTIONAL
-from ssgan_lite.train.trainer import Trainer
+from ssgan_lite.train.state import ALWAYS, OPTIONAL, TrainingState
 from ssgan_lite.weights import encoder_of, load_pretrained
 
 FORMAT = "ssgan-lite networks 1"
@@ -60,7 +59,7 @@ class Networks:
         return self.images >= self.config.reconstruct_images
 
 
-def save_networks(trainer: Trainer, path: str | os.PathLike, record: dict | None = None,
+def save_networks(trainer: TrainingState, path: str | os.PathLike, record: dict | None = None,
                   dtype: torch.dtype = torch.float16) -> None:
     """Write `path` (.safetensors) and the .json beside it."""
     state = {f"{name}/{key}": tensor.to(dtype)

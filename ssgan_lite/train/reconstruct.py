@@ -11,35 +11,18 @@ The first half of this module are the terms of the loss, each a formula; the sec
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import TYPE_CHECKING
 
 import torch
 from torch import Tensor
 from torch.nn import functional as F
 
-from ssgan_lite.data.dataset import Dataset
 from ssgan_lite.model.encoder import Posterior, pool_mask
 from ssgan_lite.train import losses
 from ssgan_lite.train.feature_cache import COMPARED, unit_maps
+from ssgan_lite.train.state import TrainingState
 from ssgan_lite.train.streams import derive_seed, stream
 
-if TYPE_CHECKING:
-    from ssgan_lite.train.trainer import Trainer
-
-MASKS_LOOKED_AT = 4000       # for the areas of the parts
-SMALLEST_AREA = 1e-4         # a part that fills less counts as this much
-
-
 # ------------------------------------------------------------------------------------------------- terms of the loss
-
-def class_weights(areas: Tensor) -> Tensor:
-    """1 / sqrt(area) of every part, scaled so that a pixel weighs 1 on average. areas: shares of the picture, [P].
-
-    Unweighted, an earring could vanish and hardly be missed; with 1 / area it would count as much as the background.
-    """
-    weights = areas.clamp_min(SMALLEST_AREA).rsqrt()
-    return weights / (weights * areas).sum()
-
 
 def pixel_loss(image: Tensor, real: Tensor) -> Tensor:
     """mean |image - real|."""
@@ -85,17 +68,7 @@ def kl_divergence(posterior: Posterior) -> Tensor:
 
 # ------------------------------------------------------------------------------------------------------------ the step
 
-def part_areas(data: Dataset, device: torch.device | str = "cpu") -> Tensor:
-    """The mean share of the picture that every part fills, over (at most MASKS_LOOKED_AT) evenly spread faces: [P]."""
-    masks = data.require_masks("Reconstruction")
-    counts = torch.zeros(len(data.parts), dtype=torch.int64)
-    chosen = torch.linspace(0, len(masks) - 1, min(len(masks), MASKS_LOOKED_AT)).long()
-    for rows in chosen.split(256):
-        counts += torch.bincount(masks[rows.to(masks.device)].flatten(), minlength=len(counts)).cpu()
-    return (counts / counts.sum()).float().to(device)
-
-
-def reconstruct_step(trainer: Trainer) -> dict[str, Tensor]:
+def reconstruct_step(trainer: TrainingState) -> dict[str, Tensor]:
     """One step of encoder and generator; in the game, on pictures of its own order."""
     config, n = trainer.config, trainer.config.batch
     if trainer.phase == "reconstruct":

@@ -19,7 +19,7 @@ from ssgan_lite.errors import UserError
 from ssgan_lite.pictures import sample_sheet
 from ssgan_lite.storage import atomic_write
 from ssgan_lite.train.networks import save_networks
-from ssgan_lite.train.trainer import Trainer
+from ssgan_lite.train.state import TrainingState
 from ssgan_lite.weights import load_pretrained, save_weights
 
 SAMPLE_SEEDS = range(16)
@@ -67,7 +67,7 @@ class Schedule:
         return before < reached
 
 
-def save_snapshot(trainer: Trainer, folder: Path, networks: bool = False) -> Path:
+def save_snapshot(trainer: TrainingState, folder: Path, networks: bool = False) -> Path:
     """Write a snapshot of the trainer as it is; returns the file of the generator.
 
     Weights that are no longer numbers are not written.
@@ -82,7 +82,7 @@ def save_snapshot(trainer: Trainer, folder: Path, networks: bool = False) -> Pat
     return path
 
 
-def save_sheet(trainer: Trainer, path: Path) -> None:
+def save_sheet(trainer: TrainingState, path: Path) -> None:
     """The same faces every time, so that two sheets can be compared."""
     sheet = sample_sheet(trainer.G_ema, SAMPLE_SEEDS, scale=max(1, 64 // trainer.model_config.size))
     with atomic_write(path) as temporary:
