@@ -210,7 +210,45 @@ def test_an_error_shows_the_readers_own_lines_only(twice, capsys):
                    f"  line {first + 1} of test_checks.py:  z = helper(x)\n"
                    f"  line {helper.__code__.co_firstlineno + 1} of test_checks.py:  "
                    "return x @ x                        # shapes do not fit\n"
-                   "  RuntimeError: mat1 and mat2 shapes cannot be multiplied (3x4 and 3x4)\n")
+                   "  RuntimeError: mat1 and mat2 shapes cannot be multiplied (3x4 and 3x4)\n"
+                   "  (The left side has the shape [3, 4], the right side [3, 4]. In A @ B the last axis of A must be as "
+                   "long as the last but one of B; `.mT` exchanges these two.)\n")
+
+
+def without_keepdim(x):
+    return x / x.square().mean(1).sqrt()
+
+
+def two_lines(x):
+    weight = torch.ones(2, 4)
+    return torch.nn.functional.linear(
+        x, weight.T)
+
+
+def draws_and_fails(x):
+    return x.add_(torch.rand(3, 1)) + torch.zeros(7)
+
+
+@pytest.mark.parametrize(("answer", "told_too"), [
+    (without_keepdim, "The left side has the shape [3, 4], the right side [3]. `keepdim=True` keeps the axis"),
+    (lambda x: x + torch.zeros(5, 4), "the right side [5, 4]. Counted from the last axis"),
+    (two_lines, "The shapes given to it are [3, 4], [4, 2]"),
+])
+def test_shape_errors_name_both_shapes(twice, answer, told_too, capsys):
+    assert told_too in told(twice, answer, capsys=capsys)
+
+
+def test_failed_expression_is_not_run_again_if_it_changes_something(twice, capsys):
+    out = told(twice, draws_and_fails, capsys=capsys)
+    assert "must match the size of tensor b" in out and "left side" not in out
+
+
+@pytest.mark.parametrize(("found", "wanted", "hint"), [
+    ([3, 4], [3, 4, 1, 1], "keepdim"), ([3, 4, 1], [3, 4], "squeeze"), ([2, 3, 5], [5, 2, 3], "permute"),
+    ([3, 4], [3, 4], ""), ([3, 4], [7, 2, 1], "")])
+def test_difference_of_shapes_is_put_into_words(found, wanted, hint):
+    from ssgan_lite.course.exercises.shapes import difference
+    assert hint in difference(found, wanted) and bool(hint) == bool(difference(found, wanted))
 
 
 def test_whose_file_is_it():

@@ -59,6 +59,10 @@ def late_texture(part, layer, base_layers, depth_layers):
     return code(part, layer, base_layers, depth_layers + 1)
 
 
+def one_code_per_part(part, layer, base_layers, depth_layers):
+    return layer if part > 0 and layer < base_layers else base_layers + part
+
+
 def no_offset(part, layer, base_layers, depth_layers):
     return layer if part > 0 and layer < base_layers else 2 * part + (layer >= depth_layers)
 
@@ -107,7 +111,7 @@ ANSWERS = {
         (0.5, "divide how far a weight moves"),
     ]),
     "pixel_norm": dict(right=[normalize_second_moment, loop_norm,
-                        lambda z: z / (z.square().mean(1, keepdim=True).sqrt() + 1e-8)], stub=stub, wrong=[
+                        lambda z: z / (z.square().mean(1, keepdim=True) + 1e-8) ** 0.5], stub=stub, wrong=[
         (lambda z: z / z.norm(dim=1, keepdim=True), "rows have length 1"),
         (lambda z: z * torch.rsqrt(z.square().mean(0, keepdim=True) + 1e-8), "mean over the samples"),
         (lambda z: z * torch.rsqrt(z.square().mean() + 1e-8), "one mean over the whole batch"),
@@ -115,6 +119,7 @@ ANSWERS = {
         (lambda z: z / z.std(1, keepdim=True), "std subtracts the mean"),
         (lambda z: z / (z.square().mean(1, keepdim=True) + 1e-8), "square root is missing"),
         (lambda z: z / z.square().mean(1, keepdim=True).sqrt(), "row of zeros should stay zeros"),
+        (lambda z: z / (z.square().mean(1, keepdim=True).sqrt() + 1e-8), "stands outside of the root"),
         (lambda z: normalize_second_moment(z.detach()), "no gradient"),
     ]),
     "modulated_weights": dict(right=[loop_weights, lambda w, s: demodulate(modulated(w, s), dims=(-1,)),
@@ -144,6 +149,7 @@ ANSWERS = {
         (no_base_codes, "take the base codes"),
         (one_base_code, "one base code *per layer*"),
         (late_texture, "first of the texture"),
+        (one_code_per_part, "two codes, one for its shape and one for its texture"),
         (no_offset, "the base codes come first"),
     ]),
     "truncate_except": dict(right=[truncated, lambda c, m, p, k: torch.where(kept(c, k), c, m + p * (c - m))], stub=stub, wrong=[

@@ -64,6 +64,12 @@ def by_einsum(h, group=4):
     return torch.cat([h, channel[:, None, None, None] * torch.ones(len(h), 1, *h.shape[2:])], 1)
 
 
+def group_as_it_is(h, group=4):
+    rows = h.reshape(group, -1, *h.shape[1:])
+    value = (rows.var(0, unbiased=False) + 1e-8).sqrt().mean((1, 2, 3), keepdim=True).repeat(group, 1, 1, 1)
+    return torch.cat([h, value.expand(len(h), 1, *h.shape[2:])], dim=1)
+
+
 def halve_stub(x):
     ...     # your lines here
 
@@ -157,6 +163,7 @@ ANSWERS = {
                (within_a_sample, "pixels of one sample"), (one_for_all, "each group is to have its own"),
                (mistake(detach=True), "is something detached"),
                (lambda h, group=4: with_deviation(h), "groups of 3"),
+               (group_as_it_is, "smaller than the group"),
                (lambda h, group=4: with_deviation(2 * h), "h itself")]),
     "able_to_see_pairs": dict(
         stub=..., right=["cd", "dc", "C, D", ["c", "d"]],

@@ -119,6 +119,7 @@ ANSWERS = {
         (lambda mask, n: (2 * zero_one(mask, n) - 1).long(), "whole ones"),
         (lambda mask, n: 1 - 2 * zero_one(mask, n), "wrong way round"),
         (lambda mask, n: zero_one(mask, n) - 1, "-1 and 0"),
+        (lambda mask, n: 2.0 * F.one_hot(mask.long(), n).reshape(len(mask), n, *mask.shape[1:]) - 1, "`reshape` and `view`"),
     ]),
     "planted_correlation": dict(right=[0.9, 0.9 + 1e-7, torch.tensor(0.9)], stub=..., wrong=[
         (0.95, "how often they agree"),

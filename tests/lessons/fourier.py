@@ -127,7 +127,7 @@ ANSWERS = {
                 "wanted are the others"),
                (lambda size, bands: aliased(size, bands, list_of=lambda k: k), "exponents"),
                (lambda size, bands: aliased(size, bands, turn=2 * math.pi), "the length 2, not 1"),
-               (lambda size, bands: aliased(size, bands, factor=math.pi), "a factor pi too many"),
+               (lambda size, bands: [2**k for k in range(bands) if 2**k > (size - 1) / 2], "half a turn is pi"),
                (lambda size, bands: [2**k for k in range(bands) if 2**k > size / 2], "half the number of positions"),
                (lambda size, bands: [2**k for k in range(bands) if 2**k > size], "with the number of positions"),
                (lambda size, bands: aliased(size, bands, points=lambda n: n), "the ends of the grid are included"),

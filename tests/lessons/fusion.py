@@ -66,6 +66,11 @@ def over_the_width(mask, transparent=()):
     return solid / (solid.sum(dim=3, keepdim=True) + 1e-8) + clear
 
 
+def all_by_the_solid(mask, transparent=()):
+    solid, _ = split(mask, transparent)
+    return mask / (solid.sum(dim=1, keepdim=True) + 1e-8)
+
+
 def without_epsilon(mask, transparent=()):
     solid, clear = split(mask, transparent)
     return solid / solid.sum(dim=1, keepdim=True) + clear
@@ -125,11 +130,11 @@ class StraightThrough(torch.autograd.Function):
 
 ANSWERS = {
     "predict_two_shifts": dict(
-        stub=(..., ...), right=[(1 / 6, 1 / 16), (0.1667, 0.0625), (torch.tensor(1 / 6), 0.0625)],
+        stub=(..., ...), right=[(1 / 6, 1 / 16), (0.17, 0.0625), (0.167, 0.063), (0.1667, 0.0625), (torch.tensor(1 / 6), 0.0625)],
         wrong=[((1 / 18, 1 / 16), "first number you changed the exponential of one part only"),
                ((1 / 16, 1 / 6), "wrong order"), ((1 / 4, 1 / 16), "multiplied by the same factor"),
                ((1 / 6, 1 / 6), "cannot stay the same"), ((1 / 6, 1 / 18), "is not divided by 3"),
-               ((1 / 6, 0.1), "multiply the last two by 3"), (("a sixth", 0.0625), "first number should be one number"),
+               ((1 / 6, 0.1), "multiply the last two by 3"), ((0.17, 0.06), "give three digits"), (("a sixth", 0.0625), "first number should be one number"),
                ((1 / 6, "less"), "second number should be one number")]),
     "predict_weight_without_hair": dict(
         stub=..., right=[2 / 3, 0.667, 0.67, torch.tensor([2 / 3])],
@@ -141,7 +146,8 @@ ANSWERS = {
                (no_transparent, "transparent parts are missing"),
                (transparent_renormalised, "renormalised the transparent parts"),
                (all_renormalised, "sum of all weights in the end"), (over_everything, "a total of its own"),
-               (over_the_width, "divided by the sum over the solid parts"), (over_the_batch, "one sum over everything"),
+               (over_the_width, "over the width"),
+               (all_by_the_solid, "divided the transparent parts, too"), (over_the_batch, "one sum over everything"),
                (roles_exchanged, "roles are exchanged"),
                (lambda mask, transparent=(): weights_in_a_loop(mask, transparent).sum(dim=1), "has the shape"),
                (always_the_last, "no transparent part at all"), (without_epsilon, "add a small number"),
@@ -164,6 +170,7 @@ ANSWERS = {
                (lambda mask: mask + 0, "still gives the soft mask"),
                (lambda mask: torch.zeros_like(mask).scatter_(3, mask.argmax(3, keepdim=True), 1.0), "along the width"),
                (lambda mask: (mask > 0.5).float() + mask - mask.detach(), "exactly one 1"),
+               (lambda mask: (mask == mask.amax(1, keepdim=True)).float() + mask - mask.detach(), "two parts tie"),
                (lambda mask: one_hot(mask).requires_grad_(), "but not to the mask"),
                (one_hot, "no gradient comes back"), (lambda mask: one_hot(mask) + mask - mask, "detach *one*"),
                (lambda mask: one_hot(mask) - mask + mask.detach(), "wrong sign"),

@@ -165,6 +165,7 @@ ANSWERS = {
                (lambda h, b, x, a: composed(h, b, x, torch.ones_like(a)), "without their weights"),
                (compose_mixed_up, "mixed up"),
                (compose_normalised, "sum over parts"),
+               (lambda h, b, x, a: composed(h / h.shape[2] ** 0.5, b, x, a), "leave 1 / sqrt(C) out"),
                (compose_literally, "on the way you build"),
                (lambda h, b, x, a: composed(h, b, x, a).flatten(2), "it should have [2, 5, 3, 6]"),
                (lambda h, b, x, a: composed(h, b, x, a.detach()), "gradients")]),

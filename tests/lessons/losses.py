@@ -32,6 +32,18 @@ def r1_wrongly(**options):
     return lambda critic, image: r1_of_images(critic, image, **options)
 
 
+def r1_of_the_loss(critic, image):
+    image = image.detach().clone().requires_grad_(True)
+    slope, = torch.autograd.grad(F.softplus(-critic(image)).sum(), image, create_graph=True)
+    return slope.square().flatten(1).sum(1).mean()
+
+
+def r1_of_the_sum(critic, image):
+    image = image.detach().clone().requires_grad_(True)
+    slope, = torch.autograd.grad(critic(image).sum(), image, create_graph=True)
+    return slope.flatten(1).sum(1).square().mean()
+
+
 def r1_sample_by_sample(critic, image):
     """Right and slow."""
     total = 0
@@ -119,7 +131,7 @@ ANSWERS = {
         wrong=[(r1_wrongly(pixels=torch.mean), "mean over the pixels"), (r1_wrongly(samples=torch.sum), "add up the samples"),
                (r1_wrongly(root=True), "leave out the root"), (r1_wrongly(samples=None), "return their mean"),
                (r1_wrongly(factor=0.5), "one half belongs"), (r1_wrongly(score=torch.mean), "mean score"),
-               (r1_wrongly(power=1), "square the slopes"), (r1_wrongly(graph=False), "cannot be trained"),
+               (r1_wrongly(power=1), "square the gradient"), (r1_of_the_loss, "of a loss"), (r1_of_the_sum, "before you square"), (r1_wrongly(graph=False), "cannot be trained"),
                (r1_wrongly(detach=True), "must stay connected"),
                (lambda critic, image: r1_of_images(critic, image).item(), "should be a tensor"),
                (lambda critic, image: torch.autograd.grad(critic(image).sum(), image)[0], "does not require grad"), (r1_wrongly(factor=3.0), "the value is not"),
@@ -134,6 +146,8 @@ ANSWERS = {
                (hold(shrink=lambda m: F.max_pool2d(m, 2)), "largest pixel"),
                (lambda c, m: (F.interpolate(c, scale_factor=m.shape[-1] // c.shape[-1]) - m).square().mean(), "enlarge"),
                (hold(distance=torch.abs), "square them"), (hold(total=torch.sum), "depend on the size"),
+               (lambda c, m: 3 * by_blocks(c, m) if c.shape[1] == 3 else by_blocks(c, m), "mean over the parts as well"),
+               (lambda c, m: by_blocks(c, m) / 2, "one half"),
                (lambda c, m: by_blocks(c, m).sqrt(), "no root"), (hold(change=lambda c: 2 * c - 1), "on [-1, 1] already"),
                (lambda c, m: by_blocks(c.softmax(1), F.adaptive_avg_pool2d(m, c.shape[-1]).softmax(1)), "no softmax"),
                (lambda c, m: 100 * by_blocks(c, m), "weight of 100"),

@@ -58,6 +58,11 @@ def iou(judged, witness, part, empty=None, one=None, dice=False, area=None, eith
     return sum(found) / len(found)
 
 
+def divided_by_nothing(judged, witness, part):
+    a, b = judged == part, witness == part
+    return ((a & b).flatten(1).sum(1) / (a | b).flatten(1).sum(1)).mean()
+
+
 def pooled(judged, witness, part, everywhere=False):
     a, b = judged == part, witness == part
     if not everywhere:
@@ -99,7 +104,9 @@ ANSWERS = {
                (lambda x, y: mmd(x, y, scale=1), "by D"), (lambda x, y: mmd(x, y, power=2), "third power"),
                (lambda x, y: mmd(x, y, factor=1), "count twice"), (lambda x, y: mmd(x, y, sign=-1), "turned round"),
                (lambda x, y: float(np.abs(x.mean(0) - y.mean(0)).sum()), "minus twice the mean"),
-               (lambda x, y: max(mmd(x, y), 0) if len(x) == len(y) else mmd(x, y), "below 0")]),
+               (lambda x, y: max(mmd(x, y), 0), "cut off at 0"),
+               (lambda x, y: mmd(x, y, pairs=lambda n: 2 * n * (n - 1)), "each pair once"),
+               (fixed_size, "other n, m and D")]),
     "one_perfect_face": dict(
         stub=(..., ...), right=[(1, 0), (1.0, 0.0), (torch.tensor(1.0), 0)],
         wrong=[((0, 1), "other way round"), ((1, 1), "recall asks something else"),
@@ -115,7 +122,8 @@ ANSWERS = {
                (lambda a, b, p: iou(a, b, p, area="judged"), "area of the first"),
                (lambda a, b, p: iou(a, b, p, area="witness"), "area of the second"),
                (lambda a, b, p: float((a == b).float().mean()), "then the mean"),
-               (lambda a, b, p: iou(a, b, 2), "another part number")]),
+               (lambda a, b, p: iou(a, b, 2), "another part number"),
+               (divided_by_nothing, "0 by 0")]),
     "leak": dict(
         stub=leak_stub, right=[leak],
         wrong=[(lambda b, a, r: 1 / leak(b, a, r), "upside down"),
@@ -124,7 +132,8 @@ ANSWERS = {
                (lambda b, a, r: leak(b, a, r, lambda b, a: (a - b).square().mean(0)), "squared"),
                (lambda b, a, r: leak(b, a, r, whole=True), "the whole picture"),
                (lambda b, a, r: leak(b, a, r).mean(), "not their mean"),
-               (lambda b, a, r: leak(b, a, ~r.roll(1, 2)), "colours are averaged first"),
+               (lambda b, a, r: leak(b, a, r, lambda b, a: (a - b).mean(0).abs()), "before the mean over the colors"),
+               (lambda b, a, r: leak(b, a, ~r.roll(1, 2)), "mean over the pixels outside"),
                (lambda b, a, r: leak(b, a, r)[:, None], "has the shape")]),
 }
 

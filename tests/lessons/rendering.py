@@ -126,6 +126,15 @@ def chain_before_enlarging(outputs, coarse_mask, upsample):
     return total
 
 
+def chain_from_the_second_on(outputs, coarse_mask, upsample):
+    total = outputs[0]
+    for output in outputs[1:]:
+        total = output + upsample(total)
+        if total.shape == coarse_mask.shape:
+            total = total + coarse_mask
+    return total
+
+
 def chain_repeated(outputs, coarse_mask, upsample):
     return chain_without(outputs, coarse_mask, upsample) + F.interpolate(coarse_mask, size=outputs[-1].shape[-1])
 
@@ -196,6 +205,9 @@ ANSWERS = {
                (chain_of_outputs, "sum so far"), (chain_from_its_size_on, "more than once"),
                (chain_repeated, "repeating its pixels"), (chain_in_place, "changes the tensors"),
                (chain_before_enlarging, "size of the *last* output"),
+               (chain_from_the_second_on, "size of the *first* output"),
+               (lambda outputs, c, up: chain(outputs, c, lambda x: F.interpolate(x, scale_factor=2)),
+                "with the `up` that your function is given"),
                (lambda outputs, c, up: [chain(outputs, c, up)], "should be a tensor"),
                (lambda outputs, c, up: chain(outputs, -c, up), "not subtracted"),
                (lambda outputs, c, up: chain(outputs, (c + 1) / 2, up), "where the sizes agree"),

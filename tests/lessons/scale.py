@@ -68,7 +68,7 @@ ANSWERS = {
                (lambda s, e, b: lost(s, e, b) or b, "loses nothing"),
                (lambda s, e, b: lost(s, e, 32), "seen=16000")]),
     "next_bfloat16": dict(
-        stub=..., right=[1.0078125, 1.0078, 1 + 2**-7, torch.tensor(1.0078125)],
+        stub=..., right=[1.0078125, 1.0078, 1.008, 1 + 2**-7, torch.tensor(1.0078125)],
         wrong=[(2**-7, "that is the distance"), (1 + 2**-8, "seven stand behind"), (1 + 2**-10, "float16"),
                (1 + 2**-23, "float32"), (1 + 2**-16, "take nine of them"), (1.1, "2^-b apart"),
                ("1.0078", "one number")]),

@@ -79,7 +79,8 @@ ANSWERS = {
                (lambda before, after, names: torch.equal(before.depths, after.depths), "a list of names"),
                (lambda before, after, names: names if torch.equal(before.depths, after.depths) else [], "every part"),
                (until_the_first, "you stop at the first"),
-               (same(lambda a, b: torch.allclose(a.sum(), b.sum(), rtol=1e-4)), "sums and means"),
+               (same(lambda a, b: (a == b).any()), "one pixel"),
+               (same(lambda a, b: torch.equal(a.mean(), b.mean())), "sums and means are not enough"),
                (same(torch.allclose), "a millionth"),
                (same(lambda a, b: torch.equal(a[0], b[0])), "first face of the batch"),
                (lambda before, after, names: [n for p, n in enumerate(names)

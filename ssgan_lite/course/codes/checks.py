@@ -64,6 +64,9 @@ def pixel_norm(answer):
     expect_close(out, normalize_second_moment(z), "each row should have root mean square 1 and its old direction")
     zeros = answer(torch.zeros(2, s))
     expect(torch.isfinite(zeros).all() and not zeros.any(), "a row of zeros should stay zeros; add 1e-8 under the root")
+    half = torch.full((1, s), 1e-5)
+    expect(close(answer(half), normalize_second_moment(half), atol=0.02), "your 1e-8 stands outside of the root; under "
+           "it, it counts for rows as small as 1e-4, and the gradient of a row of zeros is a number")
     expect_same_gradients(answer, normalize_second_moment, [z], "the values are right, their gradients are not")
 
 
@@ -147,6 +150,8 @@ def code_of_layer(answer):
                                                "the base codes")
             expect(base != [0] * b or b == 1, "there is one base code *per layer*: layer 0 takes code 0, layer 1 code 1")
             shape, texture = answer(part, d - 1, b, d), answer(part, d, b, d)
+            expect(shape != texture or answer(part, config.local_layers - 1, b, d) != shape, "a part has two codes, one "
+                   "for its shape and one for its texture; you give it one")
             expect(shape != texture, f"the depth is read after {d} layers, so layers 0 to {d - 1} belong to the shape "
                                      f"and layer {d} is the first of the texture")
             expect((shape, texture) != (2 * part, 2 * part + 1), "you forgot that the base codes come first: the part "

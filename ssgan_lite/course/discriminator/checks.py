@@ -94,7 +94,13 @@ def with_deviation(answer):
     for shape, group in (((12, 2, 3, 3), 4), ((6, 2, 2, 2), 3), ((2, 1, 4, 4), 4), ((1, 3, 2, 2), 4)):
         h = torch.randn(shape)
         few = "a batch smaller than the group is one group" if shape[0] < group else "look at your reshape"
-        expect_close(answer(h, group), minibatch_stddev(h, group),
+        try:
+            out = answer(h, group)
+        except RuntimeError:
+            expect(shape[0] >= group, f"with {shape[0]} samples it stops with an error: a batch smaller than the group is one "
+                   "group of min(N, group)")
+            raise
+        expect_close(out, minibatch_stddev(h, group),
                      f"with {shape[0]} samples in groups of {group} the result is wrong; {few}")
     expect_same_gradients(answer, minibatch_stddev, [torch.randn(8, 2, 3, 3)],
                           "the values are right, but the gradients are not: is something detached?")

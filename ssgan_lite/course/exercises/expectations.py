@@ -14,6 +14,7 @@ import torch
 from torch import Tensor
 
 from ssgan_lite.course.exercises.answers import WrongAnswer, answer_of
+from ssgan_lite.course.exercises.shapes import difference
 
 
 def expect(condition: object, hint: str) -> None:
@@ -59,7 +60,9 @@ def expect_tensor(out: object, what: str = "your result") -> None:
 def expect_shape(out: object, shape: Sequence[int], what: str = "your result") -> None:
     """Stop unless `out` is a tensor of this shape."""
     expect_tensor(out, what)
-    expect(list(out.shape) == list(shape), f"{what} has the shape {list(out.shape)}; it should have {list(shape)}")
+    told = difference(out.shape, shape)
+    expect(list(out.shape) == list(shape), f"{what} has the shape {list(out.shape)}; it should have {list(shape)}"
+           + (f": {told}" if told else ""))
 
 
 def expect_number(out: object, what: str = "your answer") -> None:

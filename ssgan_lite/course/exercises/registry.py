@@ -20,12 +20,13 @@ import zlib
 from collections.abc import Callable
 from dataclasses import dataclass, field
 
-from ssgan_lite.course.exercises import progress
+from ssgan_lite.course.exercises import progress, shapes
 from ssgan_lite.course.exercises.answers import (
     NotStarted,
     WrongAnswer,
     guard,
     is_place_holder_error,
+    is_readers,
     is_unfinished,
     own_lines,
     undisturbed,
@@ -113,7 +114,9 @@ class Exercise:
         message = "\n".join(str(error).strip().splitlines()[:3])
         what = f"{type(error).__name__}: {message}" if message else type(error).__name__
         if lines:
-            return Result("wrong", "\n".join(["Your code stopped with an error:", *lines, f"  {what}"]), error)
+            told = shapes.operands(error, is_readers) if type(error) in (RuntimeError, ValueError) else ""
+            lines += [f"  {what}", *([f"  ({_sentence(told)})"] if told else [])]
+            return Result("wrong", "\n".join(["Your code stopped with an error:", *lines]), error)
         if message.endswith("is not callable"):
             return Result("wrong", f"A function is wanted here, not its result: check.{self.name}(f), not "
                                    f"check.{self.name}(f(x)).", error)

@@ -42,12 +42,15 @@ def signed_masks(answer):
     expect(list(out.shape) != [n, h, w, parts], "the channels come second, [N, n_parts, H, W]; yours come last")
     expect(list(out.shape) != [parts, n, h, w], "the faces come first, [N, n_parts, H, W]; yours are second")
     expect(list(out.shape) != [n, parts - 1, h, w], "make n_parts channels, also where the last part is on no face")
-    expect_shape(out, [n, parts, h, w], "the masks")
+    expect_shape(out, [n, parts, h, w])
     expect(out.is_floating_point(), "networks want floating-point numbers; yours are whole ones")
     wanted = signed_one_hot(mask, parts)
     expect(not close(out, one_hot.movedim(3, 1)), "those are 0 and 1; stretch them to -1 and +1")
     expect(not close(out, -wanted), "the sign is the wrong way round: +1 where the part is, -1 elsewhere")
     expect(not close(out, one_hot.movedim(3, 1) - 1), "that is -1 and 0; twice the one-hot form, minus 1")
+    for mixed in (one_hot.reshape(n, parts, h, w), one_hot.transpose(1, 3)):
+        expect(mixed.shape != out.shape or not close(out, 2 * mixed - 1), "the numbers went to other pixels: `reshape` and "
+               "`view` do not exchange axes, `permute(0, 3, 1, 2)` does")
     expect_close(out, wanted, "+1 in channel mask[n, h, w] of every pixel, -1 in all others")
     expect_close(answer(mask[:1, :1, :2], parts), wanted[:1, :, :1, :2], "it should work for any number and size of "
                                                                        "masks")

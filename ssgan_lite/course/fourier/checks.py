@@ -118,7 +118,8 @@ def aliased_frequencies(answer):
            "your limit is twice too high: the grid from -1 to 1 has the length 2, not 1, and from one position to "
            "the next a wave may make half a turn, not a whole one")
     expect(published != _too_fast(math.pi * 63 / 2, 9, math.pi),
-           "there is a factor pi too many: the waves are sin(2**k x), without pi")
+           "your limit is pi times too low, (size - 1) / 2: half a turn is pi, so a wave is too fast when 2**k times the "
+           "step 2 / (size - 1) is more than pi; the waves are sin(2**k x), without another pi")
     expect(published != _too_fast(32, 9), "you compare with half the number of positions; the limit is half a turn, "
                                           "pi, divided by the step of the grid")
     expect(published == [128, 256], "on a grid of 64 your list is not right; the step is 2 / (size - 1), and a wave "

@@ -185,6 +185,8 @@ def compose_at_once(answer):
                      atol=1e-4),
            "the wide matrix is mixed up: a reshape of [P, O, C] does not put the heads side by side; the O axis has to "
            "come first, [O, P, C], before P and C are joined")
+    expect(not close(out, composed(heads / c**0.5, biases, hidden, weights), atol=1e-4), "the heads that your function is "
+           "given are used as they are: leave 1 / sqrt(C) out")
     expect_close(out, wanted, "the sum over parts of a_p (F_p x_p + b_p) is not right", atol=1e-4)
     heads, biases = torch.randn(1, 2, 3), torch.randn(1, 2)
     hidden, weights = torch.randn(3, 1, 3, 2, 2), torch.rand(3, 1, 2, 2)

@@ -78,7 +78,14 @@ def r1_of_images(answer):
     expect(not close(out, wanted / 2), "the factor of one half belongs to the weight, gamma / 2, not to R1 itself")
     expect(not close(out, (slope / 6).square().flatten(1).sum(1).mean(), 1e-9), "you take the gradient of the mean "
            "score, which makes every sample's slope smaller by the size of the batch; take that of the sum")
-    expect(not close(out, slope.abs().flatten(1).sum(1).mean()), "square the slopes; you have summed their sizes")
+    expect(not close(out, slope.abs().flatten(1).sum(1).mean()), "square the gradient; you have summed its absolute values")
+    expect(not close(out, slope.flatten(1).sum(1).square().mean()), "you add up the gradient before you square it, so that "
+           "pixels cancel: square first")
+    leaf = image.clone().requires_grad_(True)
+    for sign in (-1, 1):
+        of_loss, = torch.autograd.grad(F.softplus(sign * critic(leaf)).sum(), leaf)
+        expect(not close(out, of_loss.square().flatten(1).sum(1).mean()), "this is the gradient of a loss; R1 takes that of "
+               "the score itself")
     expect(out.ndim == 0, f"the penalty is one number; yours has the shape {list(out.shape)}")
     expect_close(out, wanted, "the value is not the mean over samples of the sum of squared slopes")
     expect(out.requires_grad, "the critic's weights cannot be trained through your result: the gradient is to be "
@@ -128,6 +135,8 @@ def hold_together(answer):
            "mask instead: then a sharp outline within a block would be punished; shrink the final mask")
     expect(not close(out, (coarse - pooled).abs().mean()), "these are absolute differences; square them")
     expect(not close(out, (coarse - pooled).square().sum()), "a sum would depend on the size of the masks; take the mean")
+    expect(not close(out, 3 * wanted), "you sum over the parts; take the mean over the parts as well")
+    expect(not close(out, wanted / 2), "without the factor of one half: the mean of the squares is the loss")
     expect(not close(out, (coarse - pooled).square().mean().sqrt()), "no root: the mean of the squares is the loss")
     expect(not close(out, (2 * coarse - 1 - pooled).square().mean()) and
            not close(out, ((coarse + 1) / 2 - pooled).square().mean()),

@@ -54,6 +54,8 @@ def kernel_estimate(answer):
     expect(not close(out, variant(within=lambda k: (k.sum() - k.trace()) / k.size)), "the diagonal is left out, but "
            "you "
            "still divide by n^2; there are n (n - 1) pairs")
+    expect(not close(out, variant(within=lambda k: (k.sum() - k.trace()) / (2 * len(k) * (len(k) - 1)))), "you count each "
+           "pair once but divide by n (n - 1), which counts each of them twice")
     expect(not close(out, variant(within=lambda k: k.sum() / (len(k) * (len(k) - 1)))), "you divide by n (n - 1), but "
            "the "
            "diagonal is still in the sum")
@@ -61,6 +63,8 @@ def kernel_estimate(answer):
     expect(not close(out, variant(power=2)), "the kernel is the third power, not the second")
     expect(not close(out, variant(factor=1)), "the mixed pairs count twice: -2 times their mean")
     expect(not close(out, -wanted), "the sign is turned round: likeness within minus likeness between")
+    expect(wanted > 0 or not close(out, 0), "you cut off at 0: an unbiased estimate may well be below 0, or the mean over "
+           "many samples would be too large")
     expect(close(out, wanted), "mean of k over all pairs within x, plus the same within y, minus twice the mean over "
            "the "
            "pairs between them")
@@ -102,6 +106,9 @@ def iou_where_present(answer):
     witness[2, 0, 0] = 2                                 # only the witness sees it
     out = answer(judged, witness, 2)                     # and image 3 has none at all
     ious = [3 / 4, 4 / 12]
+    if isinstance(out, float | torch.Tensor) and math.isnan(out):
+        expect(False, "the result is NaN: where neither mask has the part you divide 0 by 0; choose the images that have "
+               "the part before you take the mean")
     expect_number(out)
     expect(not close(out, 7 / 16), "you sum over all images before dividing: that is the pooled IoU, in which a large "
            "part "
@@ -146,6 +153,8 @@ def leak(answer):
     expect(not close(out, ratio(change, mean=False), 1e-4), "you divide sums; the outside has many more pixels, so "
            "take the "
            "*mean* of a pixel on each side")
+    expect(not close(out, ratio(signed.abs()), 1e-4), "red that rises and blue that falls cancel in your mean: take the "
+           "absolute change of each color before the mean over the colors")
     expect(not close(out, ratio(signed, mean=True), 1e-4), "brighter here and darker there would cancel: take the "
            "absolute "
            "change before any mean")
@@ -157,6 +166,5 @@ def leak(answer):
            "is the mean over the whole picture; leave the region out of it")
     expect(not close(out, wanted.mean(), 1e-4), "one number for each face is wanted, not their mean: a median is taken "
            "later")
-    expect_close(out, wanted, "for each face: mean over the pixels outside of the region, divided by the mean over "
-                 "those "
-                 "inside; the colours are averaged first", atol=1e-4)
+    expect_close(out, wanted, "for each face: the absolute change, its mean over the colors; of that the mean over the "
+                 "pixels outside of the region, divided by the mean over those inside", atol=1e-4)

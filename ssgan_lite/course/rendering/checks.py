@@ -93,7 +93,9 @@ def skip_chain(answer):
         bare, part = _chain(outputs, None, up), coarse
         while part.shape[-1] < sizes[-1]:
             part = up(part)
-        expect(not close(out, bare), "the coarse mask is missing from the sum" if coarse_at < 2 else
+        expect(not close(out, bare), "the coarse mask is missing when it has the size of the *first* output: compare "
+               "the sizes at the first stage as well" if coarse_at == 0 else
+               "the coarse mask is missing from the sum" if coarse_at == 1 else
                "the coarse mask is missing when it has the size of the *last* output: add it after the head's output, "
                "at each stage, not only before enlarging")
         expect(not close(out, outputs[-1]), "only the last head's output is there; those before it are to be enlarged "
@@ -106,6 +108,10 @@ def skip_chain(answer):
         near = F.interpolate(coarse, size=sizes[-1])
         expect(coarse_at == 2 or not close(out, bare + near), "add the coarse mask at its own size and let it ride "
                "through the same filter as everything else, instead of repeating its pixels")
+        def larger(y):
+            return F.interpolate(y, scale_factor=2)
+        expect(not close(out, _chain(outputs, coarse, larger)), "pixels are repeated; enlarge the sum with the `up` that "
+               "your function is given")
         expect(not close(out, bare - part), "the coarse mask is added, not subtracted")
         expect_shape(out, [2, 5, sizes[-1], sizes[-1]])
         expect_close(out, wanted, "at each stage: the head's output plus the enlarged sum so far; plus the coarse mask "

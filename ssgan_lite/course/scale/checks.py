@@ -71,7 +71,7 @@ def next_bfloat16(answer):
            "instead")
     expect(not close(value, 1 + 2**-23, 1e-9), "that is float32, with 23 bits behind the point")
     expect(not close(value, 1 + 2**-16, 1e-7), "sixteen bits in all, but sign and exponent take nine of them")
-    expect(close(value, 1 + 2**-7, 5e-5), "between 1 and 2 the numbers stand 2^-b apart, where b is the number of bits "
+    expect(close(value, 1 + 2**-7, 2.5e-4), "between 1 and 2 the numbers stand 2^-b apart, where b is the number of bits "
            "behind the point")
 
 

@@ -112,6 +112,10 @@ def unmoved_parts(answer):
     mirrored[:, 3] = mirrored[:, 3].flip(-1)
     expect("hat" not in ask(depths=mirrored), "a part whose depths were mirrored passes for unmoved: sums and means "
                                               "are not enough, compare every value")
+    pixel = before.depths.clone()
+    pixel[:, 4, 0, 0] += 1.0
+    expect("neck" not in ask(depths=pixel), "in this test one pixel of a part was moved, and you call it unmoved: all "
+                                            "values have to be equal, not any of them")
     tiny = before.depths.clone()
     tiny[0, 4, 0, 0] += 1e-6
     expect("neck" not in ask(depths=tiny), "a change of a millionth counts as none; \"identical\" means `torch.equal` "
@@ -147,6 +151,7 @@ def _untrained() -> SemanticGenerator:
 
 def _made_up_output(n_samples: int) -> GeneratorOutput:
     """The output of no generator: five parts of random depths."""
-    depths, mask = torch.randn(n_samples, 5, 4, 4), torch.randn(n_samples, 5, 8, 8)
+    depths = (8 * torch.randn(n_samples, 5, 4, 4)).round() / 8         # sums of these are exact, in whatever order
+    mask = torch.randn(n_samples, 5, 8, 8)
     image, codes = torch.randn(n_samples, 3, 8, 8), torch.randn(n_samples, 5, 3)
     return GeneratorOutput(image, mask, depths.softmax(1) * 2 - 1, depths, codes)

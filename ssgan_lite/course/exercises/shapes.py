@@ -1,0 +1,105 @@
+"""Shape mistakes in words: what the operands of a failed operation look like, and what is probably missing."""
+
+from __future__ import annotations
+
+import ast
+import linecache
+import textwrap
+from collections.abc import Callable, Sequence
+from types import TracebackType
+
+from torch import Tensor
+
+KEEPDIM = "`keepdim=True` keeps the axis over which a sum or a mean is taken"
+# Parts of an expression that can be computed again without harm; calls are limited to those that change nothing.
+HARMLESS = (ast.Name, ast.Attribute, ast.Constant, ast.Call, ast.keyword, ast.Subscript, ast.Slice, ast.Tuple, ast.List,
+            ast.UnaryOp, ast.BinOp, ast.operator, ast.unaryop, ast.expr_context)
+
+
+def difference(found: Sequence[int], wanted: Sequence[int]) -> str:
+    """What probably went wrong when a result has the shape `found` instead of `wanted`; empty if there is no telling."""
+    found, wanted = list(found), list(wanted)
+    if found == wanted:
+        return ""
+    if len(found) < len(wanted) and [n for n in wanted if n != 1] == [n for n in found if n != 1]:
+        return f"{KEEPDIM}, `[:, None]` puts one in"
+    if len(found) > len(wanted) and [n for n in wanted if n != 1] == [n for n in found if n != 1]:
+        return "squeeze or index away the axes of length 1"
+    if len(found) == len(wanted) and sorted(found) == sorted(wanted):
+        return "the axes are in another order; `permute` or `movedim` exchanges them"
+    return ""
+
+
+def operands(error: BaseException, is_readers: Callable[[str], bool]) -> str:
+    """One sentence with the shapes at the reader's operation that failed; empty if they cannot be found."""
+    trace = error.__traceback__
+    last: TracebackType | None = None
+    while trace is not None:
+        if is_readers(trace.tb_frame.f_code.co_filename):
+            last = trace
+        trace = trace.tb_next
+    node = None if last is None else _expression(last)
+    if node is None:
+        return ""
+    names = {**last.tb_frame.f_globals, **last.tb_frame.f_locals}
+    if isinstance(node, ast.BinOp):
+        left, right = (_value(side, names) for side in (node.left, node.right))
+        if isinstance(left, Tensor) and isinstance(right, Tensor):
+            return (f"the left side has the shape {list(left.shape)}, the right side {list(right.shape)}"
+                    + (_matrices(left, right) if isinstance(node.op, ast.MatMult) else _broadcast(left, right)))
+    if isinstance(node, ast.Call):
+        shapes = [list(value.shape) for value in (_value(item, names) for item in node.args)
+                  if isinstance(value, Tensor)]
+        if shapes:
+            return "the shapes given to it are " + ", ".join(map(str, shapes))
+    return ""
+
+
+def _broadcast(left: Tensor, right: Tensor) -> str:
+    """Advice for two tensors that do not broadcast."""
+    short, long = sorted((list(left.shape), list(right.shape)), key=len)
+    if len(short) < len(long):
+        # Would it fit with axes of length 1 put in somewhere? Then a sum or mean has most likely taken one away.
+        position = 0
+        for length in long:
+            position += position < len(short) and short[position] in (length, 1)
+        if position == len(short):
+            return f". {KEEPDIM}, `[:, None]` puts one in"
+    return ". Counted from the last axis, lengths must be equal, or one of them 1"
+
+
+def _matrices(left: Tensor, right: Tensor) -> str:
+    return ". In A @ B the last axis of A must be as long as the last but one of B; `.mT` exchanges these two"
+
+
+def _expression(trace: TracebackType) -> ast.expr | None:
+    """The syntax tree of the very operation at which a frame stopped."""
+    code = trace.tb_frame.f_code
+    positions = list(code.co_positions())
+    if trace.tb_lasti // 2 >= len(positions):
+        return None
+    line, last_line, column, last_column = positions[trace.tb_lasti // 2]
+    if None in (line, last_line, column, last_column):
+        return None
+    lines = [linecache.getline(code.co_filename, n).encode() for n in range(line, last_line + 1)]
+    lines[-1] = lines[-1][:last_column]                     # columns count bytes; the end first, it may be one line
+    lines[0] = lines[0][column:]
+    try:
+        return ast.parse("(" + textwrap.dedent(b"".join(lines).decode()) + ")", mode="eval").body
+    except (SyntaxError, UnicodeDecodeError):
+        return None
+
+
+def _value(node: ast.expr, names: dict) -> object:
+    """The value of an expression, computed again; None for one that might change something."""
+    for inner in ast.walk(node):
+        if not isinstance(inner, HARMLESS):
+            return None
+        called = getattr(inner, "func", None)
+        name = getattr(called, "attr", getattr(called, "id", ""))
+        if isinstance(inner, ast.Call) and (name.endswith("_") or name in ("print", "pop", "append", "backward", "step")):
+            return None
+    try:
+        return eval(compile(ast.Expression(node), "<shapes>", "eval"), names)
+    except Exception:
+        return None
