@@ -38,7 +38,7 @@ def test_every_part_occurs(all_heads: Dataset) -> None:
     assert (present > 0).all()
 
 
-def test_attributes_are_plain_and_say_what_the_mask_shows(all_heads: Dataset) -> None:
+def test_attributes_agree_with_masks(all_heads: Dataset) -> None:
     for values in all_heads.attributes.values():
         assert values.dtype == np.float32 or values.dtype.kind == "U"
     for attribute, part in (("glasses", "glasses"), ("hat", "hat")):
@@ -69,12 +69,12 @@ def test_thin_parts_survive_at_32() -> None:
     (("heads", 64, "valid"), 'no split called "valid". Did you mean "val"'),
     (("heads", 48), "128, 64, 32 pixels, not 48"),
 ])
-def test_wrong_words(arguments: tuple, message: str) -> None:
+def test_unknown_names_raise(arguments: tuple, message: str) -> None:
     with pytest.raises(UserError, match=message):
         open_dataset(*arguments)
 
 
-def test_range_of_seeds_stays_the_same_while_the_pack_grows(all_heads: Dataset) -> None:
+def test_range_of_seeds_selects_its_heads(all_heads: Dataset) -> None:
     few = open_dataset("heads:400:700", 64, "all")
     assert few.seeds.tolist() == list(range(400, 700)) and few.source == "heads:400:700"
     assert torch.equal(few.images, all_heads.images[400:700]) and torch.equal(few.masks, all_heads.masks[400:700])
@@ -86,7 +86,7 @@ def test_range_of_seeds_stays_the_same_while_the_pack_grows(all_heads: Dataset) 
 
 
 @pytest.mark.parametrize("stop", [10, 1_000_000_000])
-def test_seeds_that_are_not_all_there_are_refused(stop: int, pack) -> None:
+def test_missing_seeds_raise(stop: int, pack) -> None:
     pack()                                                                   # the seeds 100 to 111
     with pytest.raises(UserError, match=f"has the seeds 100 to 111 here, not all of 5 to {stop - 1}"):
         open_dataset(f"heads:5:{stop}")
@@ -96,7 +96,7 @@ def test_seeds_that_are_not_all_there_are_refused(stop: int, pack) -> None:
 
 # ------------------------------------------------------------------------------------------ batches and subsets
 
-def test_batch(all_heads: Dataset) -> None:
+def test_batch_is_scaled_and_signed_one_hot(all_heads: Dataset) -> None:
     image, mask = all_heads.batch([3, 5])
     assert image.shape == (2, 3, 64, 64) and mask.shape == (2, len(PARTS), 64, 64)
     assert torch.equal(((image + 1) * 127.5).round().to(torch.uint8), all_heads.images[[3, 5]])
@@ -106,7 +106,7 @@ def test_batch(all_heads: Dataset) -> None:
     assert ((mask + 1).sum(1) == 2).all()                  # exactly one part a pixel
 
 
-def test_flip_takes_the_mask_along(all_heads: Dataset) -> None:
+def test_flip_mirrors_image_and_mask(all_heads: Dataset) -> None:
     rows = torch.tensor([0, 1, 2])
     image, mask = all_heads.batch(rows)
     some_image, some_mask = all_heads.batch(rows, torch.tensor([True, False, True]))
@@ -117,7 +117,7 @@ def test_flip_takes_the_mask_along(all_heads: Dataset) -> None:
     assert torch.equal(every_image, image.flip(-1)) and torch.equal(every_mask, mask.flip(-1))
 
 
-def test_subset(all_heads: Dataset) -> None:
+def test_subset_keeps_fields_aligned(all_heads: Dataset) -> None:
     wanted = all_heads.attributes["hat"] == "cap"
     capped = all_heads.subset(wanted)
     assert len(capped) == wanted.sum() and set(capped.attributes["hat"]) == {"cap"}
@@ -128,7 +128,7 @@ def test_subset(all_heads: Dataset) -> None:
         all_heads.subset(wanted[:-1])
 
 
-def test_dataset_refuses_what_does_not_fit() -> None:
+def test_mismatched_fields_raise() -> None:
     images, masks = torch.zeros(2, 3, 8, 8, dtype=torch.uint8), torch.zeros(2, 8, 8, dtype=torch.uint8)
     names = np.array(["a.png", "b.png"])
     faces = Dataset(images, masks, {}, names)
@@ -166,7 +166,7 @@ def block(*pixels: str) -> np.ndarray:
     (("earrings",) * 4 + ("hair",) * 12, "hair"),
     (("nose",) * 7 + ("face",) * 9, "face"),
 ])
-def test_vote(pixels: tuple[str, ...], winner: str) -> None:
+def test_thin_parts_win_ties(pixels: tuple[str, ...], winner: str) -> None:
     mask = block(*pixels)
     assert reduce_masks(mask, mask.shape[-1]).item() == PARTS[winner].id
 
@@ -196,7 +196,7 @@ def pack(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
     return write
 
 
-def test_a_pack_survives_the_round_trip(pack) -> None:
+def test_shard_reads_back_as_written(pack) -> None:
     path = pack()
     faces = open_dataset("heads", 128, "all")
     rng = np.random.default_rng(0)
@@ -208,7 +208,7 @@ def test_a_pack_survives_the_round_trip(pack) -> None:
     assert not list(path.parent.glob("*.tmp"))
 
 
-def test_a_pack_that_may_only_be_read(pack) -> None:
+def test_read_only_pack_opens(pack) -> None:
     folder = pack().parent
     before = sorted(p.name for p in folder.parent.rglob("*"))
     folder.chmod(0o555)
@@ -219,14 +219,14 @@ def test_a_pack_that_may_only_be_read(pack) -> None:
     assert sorted(p.name for p in folder.parent.rglob("*")) == before
 
 
-def test_truncated(pack) -> None:
+def test_truncated_shard_raises(pack) -> None:
     path = pack()
     path.write_bytes(path.read_bytes()[:-1000])
     with pytest.raises(UserError, match="heads-00000.npz.*cut short"):
         open_dataset("heads")
 
 
-def test_changed_byte(pack) -> None:
+def test_changed_byte_raises(pack) -> None:
     path = pack()
     content = bytearray(path.read_bytes())
     content[len(content) // 2] ^= 255
@@ -235,13 +235,13 @@ def test_changed_byte(pack) -> None:
         open_dataset("heads")
 
 
-def test_missing_shard(pack) -> None:
+def test_missing_shard_raises(pack) -> None:
     pack().unlink()
     with pytest.raises(UserError, match="heads-00000.npz.*not found"):
         open_dataset("heads")
 
 
-def test_class_outside_the_vocabulary(pack) -> None:
+def test_class_out_of_range_raises(pack) -> None:
     masks = np.zeros((12, 128, 128), np.uint8)
     masks[4, 3, 3] = 19
     pack(masks=masks)
@@ -249,21 +249,21 @@ def test_class_outside_the_vocabulary(pack) -> None:
         open_dataset("heads", split="all")
 
 
-def test_image_that_does_not_decode(pack) -> None:
+def test_damaged_image_raises(pack) -> None:
     rng = np.random.default_rng(0)
     pack(images=[webp(rng) for _ in range(11)] + [b"not a picture"])
     with pytest.raises(UserError, match="heads-00000.npz.*image of seed 111 does not decode"):
         open_dataset("heads", split="all")
 
 
-def test_image_of_another_size(pack) -> None:
+def test_image_of_other_size_raises(pack) -> None:
     rng = np.random.default_rng(0)
     pack(images=[webp(rng, 64) for _ in range(12)])
     with pytest.raises(UserError, match="heads-00000.npz.*64 x 64 pixels, but its mask is 128 x 128"):
         open_dataset("heads")
 
 
-def test_not_a_shard(pack) -> None:
+def test_file_that_is_no_shard_raises(pack) -> None:
     path = pack()
     np.savez(path, seed=np.arange(3))
     assets.write_manifest(path.parent.parent)
@@ -275,7 +275,7 @@ def test_not_a_shard(pack) -> None:
         open_dataset("heads")
 
 
-def test_shards_of_different_packs(pack) -> None:
+def test_shards_with_other_attributes_raise(pack) -> None:
     path = pack()
     (path.parent / "heads-00001.npz").write_bytes(path.read_bytes())
     pack(attributes={"cap": np.zeros(12, np.float32)})

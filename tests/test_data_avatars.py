@@ -30,7 +30,7 @@ def pack() -> Dataset:
 
 # ------------------------------------------------------------------------------------------------- the shipped pack
 
-def test_the_pack(pack: Dataset) -> None:
+def test_pack_has_four_styles_and_both_splits(pack: Dataset) -> None:
     assert len(pack) == 2_000 and pack.source == "avatars"
     styles, counts = np.unique(pack.attributes["style"], return_counts=True)
     assert set(styles) == {style.name for style in STYLES} and set(counts) == {500}
@@ -40,7 +40,7 @@ def test_the_pack(pack: Dataset) -> None:
     assert set(val.attributes["style"]) == set(styles)
 
 
-def test_parts_of_each_style(pack: Dataset) -> None:
+def test_each_style_has_its_documented_parts(pack: Dataset) -> None:
     """What the table in data/avatars/README.md says of each style is what its masks show."""
     never = {"avataaars": set(), "personas": {"eyebrows", "earrings"},
              "big-ears": {"neck", "cloth", "glasses", "hat", "earrings"},
@@ -51,7 +51,7 @@ def test_parts_of_each_style(pack: Dataset) -> None:
         assert shown == set(PARTS.names) - missing, style
 
 
-def test_masks_show_what_attributes_say(pack: Dataset) -> None:
+def test_attributes_agree_with_masks(pack: Dataset) -> None:
     for name in ("glasses", "hat"):
         shown = (pack.masks == PARTS[name].id).flatten(1).any(1).numpy()
         assert np.array_equal(pack.which(name), shown), name
@@ -61,15 +61,15 @@ def test_masks_show_what_attributes_say(pack: Dataset) -> None:
         assert shown[pack.which(where)].mean() >= least, part                # dark glasses hide eyes
 
 
-def test_background_is_one_colour(pack: Dataset) -> None:
-    """The corner that the mask calls background has the colour that was drawn for it."""
+def test_background_is_one_color(pack: Dataset) -> None:
+    """The corner that the mask calls background has the color that was drawn for it."""
     corner = (pack.masks[:, 0, 0] == 0).numpy()
     wanted = np.array([list(bytes.fromhex(color[1:])) for color in pack.attributes["background"]])
     found = pack.images[:, :, 0, 0].numpy().astype(int)
     assert corner.mean() > 0.8 and np.abs(found - wanted)[corner].max() <= 12          # lossy compression
 
 
-def test_no_two_are_alike(pack: Dataset) -> None:
+def test_avatars_differ(pack: Dataset) -> None:
     assert len(torch.unique(open_dataset("avatars", 32, "all").images.flatten(1), dim=0)) >= 0.99 * len(pack)
 
 
@@ -77,7 +77,7 @@ def test_no_two_are_alike(pack: Dataset) -> None:
 
 @needs_packages
 @pytest.mark.parametrize("number", range(len(STYLES)))
-def test_the_same_seed_draws_the_same_avatar(pack: Dataset, number: int) -> None:
+def test_same_seed_draws_same_avatar(pack: Dataset, number: int) -> None:
     painter = avatars.Painter(STYLES[number])
     for seed in (500 * number, 500 * number + 123):
         image, mask, record = painter.draw(seed)
@@ -89,7 +89,7 @@ def test_the_same_seed_draws_the_same_avatar(pack: Dataset, number: int) -> None
 
 
 @needs_packages
-def test_every_layer_of_every_style_is_explained() -> None:
+def test_every_layer_matches_a_rule() -> None:
     """Each shape of each variant, also rare ones, meets a rule; a style's next version may bring others."""
     import json
     from importlib.resources import files
@@ -116,7 +116,7 @@ def test_rules_name_parts() -> None:
             assert parts <= {*PARTS.names, BELOW, BROWS_OR_EYES}, (style.name, layer, paint)
 
 
-def test_brows_are_what_lies_above_a_gap() -> None:
+def test_shapes_above_a_gap_are_brows() -> None:
     figure = np.zeros((8, 4), bool)
     figure[2], figure[5:7] = True, True
     assert avatars.upper_group(figure)[:, 0].tolist() == [True] * 3 + [False] * 5
@@ -126,7 +126,7 @@ def test_brows_are_what_lies_above_a_gap() -> None:
 
 
 @needs_packages
-def test_making_a_pack(tmp_path: Path, capsys: pytest.CaptureFixture) -> None:
+def test_shards_are_drawn_once(tmp_path: Path, capsys: pytest.CaptureFixture) -> None:
     out = tmp_path / "mine"
     assert main(["prepare", "avatars", "--out", str(out), "--each", "2", "--quiet"]) == 0
     assert "8 avatars" in capsys.readouterr().out
@@ -139,7 +139,7 @@ def test_making_a_pack(tmp_path: Path, capsys: pytest.CaptureFixture) -> None:
         avatars.make(out, 0)
 
 
-def test_without_the_packages(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture) -> None:
+def test_missing_packages_are_named(tmp_path: Path, monkeypatch, capsys) -> None:
     monkeypatch.setitem(__import__("sys").modules, "dicebear", None)
     assert main(["prepare", "avatars", "--out", str(tmp_path / "mine")]) == 2
     assert '[avatars]' in capsys.readouterr().err

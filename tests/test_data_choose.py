@@ -40,11 +40,11 @@ def faces() -> Dataset:
     ("background_blue", lambda a: a["blue"]),
     (" (blue) ", lambda a: a["blue"]),
 ])
-def test_expressions(faces: Dataset, expression: str, expected) -> None:
+def test_expressions_select_faces(faces: Dataset, expression: str, expected) -> None:
     assert np.array_equal(faces.which(expression), expected(faces.attributes))
 
 
-def test_a_background_s_name_asks_for_the_hue_even_where_its_number_is_an_attribute(faces: Dataset) -> None:
+def test_background_name_alone_asks_for_the_hue(faces: Dataset) -> None:
     numbers = np.where(faces.attributes["blue"], 0.6, 0.3).astype(np.float32)
     attributes = {**faces.attributes, "background_blue": numbers}
     named = Dataset(faces.images, faces.masks, attributes, faces.seeds, "test faces")
@@ -54,7 +54,7 @@ def test_a_background_s_name_asks_for_the_hue_even_where_its_number_is_an_attrib
     assert named.which("background_blue > 0.2").all()
 
 
-def test_parts_arrays_and_functions(faces: Dataset) -> None:
+def test_parts_arrays_and_functions_select_faces(faces: Dataset) -> None:
     assert faces.which("hair").tolist() == [True, False] * 2_000
     assert np.array_equal(faces.which("hat"), faces.attributes["hat"] == "cap")    # attributes come before parts
     chosen = faces.attributes["blue"]
@@ -79,7 +79,7 @@ def test_parts_arrays_and_functions(faces: Dataset) -> None:
     (np.zeros(3, bool), "gives 4000 truth values.*not bool .3."),
     (lambda faces: faces.attributes["age"], "not float32"),
 ])
-def test_what_cannot_be_asked(faces: Dataset, expression, message: str) -> None:
+def test_invalid_predicates_raise(faces: Dataset, expression, message: str) -> None:
     with pytest.raises(UserError, match=message):
         faces.which(expression)
 
@@ -87,7 +87,7 @@ def test_what_cannot_be_asked(faces: Dataset, expression, message: str) -> None:
 @pytest.mark.parametrize("agreement, n, share", [(0.95, 500, 0.5), (0.95, 900, None), (0.5, 800, 0.5),
                                                  (0.0, 600, 0.5), (1.0, 2_000, None), (0.625, 800, 0.25),
                                                  (0.95, 501, 0.3)])
-def test_planting(faces: Dataset, agreement: float, n: int, share: float | None) -> None:
+def test_planted_subset_has_the_agreement(faces: Dataset, agreement: float, n: int, share: float | None) -> None:
     planted = faces.plant("hat", "blue", agreement, n, share=share)
     a, b = planted.which("hat"), planted.which("blue")
     assert len(planted) == len(set(planted.seeds.tolist())) == n                     # without replacement
@@ -101,14 +101,14 @@ def test_planting(faces: Dataset, agreement: float, n: int, share: float | None)
     assert np.array_equal(again.seeds, planted.seeds) and not np.array_equal(other.seeds, planted.seeds)
 
 
-def test_an_open_share_goes_as_near_to_a_half_as_there_are_faces(faces: Dataset) -> None:
+def test_open_share_is_nearest_to_a_half(faces: Dataset) -> None:
     both = int((faces.which("hat") & faces.which("blue")).sum())
     planted = faces.plant("hat", "blue", 1.0, 1_800)
     assert int((planted.which("hat") & planted.which("blue")).sum()) == both < 900
     assert faces.plant("hat", "blue", 0.9, 400).which("hat").mean() == 0.5
 
 
-def test_the_same_formula_gives_independence(faces: Dataset) -> None:
+def test_independent_agreement_gives_no_correlation(faces: Dataset) -> None:
     s = 0.3
     planted = faces.plant("hat", "blue", 1 - 2 * s * (1 - s), 1_000, share=s)
     assert abs(np.corrcoef(planted.which("hat"), planted.which("blue"))[0, 1]) < 0.01
@@ -121,12 +121,12 @@ def test_the_same_formula_gives_independence(faces: Dataset) -> None:
     (("hat", "blue", 0.5, 100, 0, 0.1), "the share must lie between 0.25 and 0.75"),
     (("hat", "hat", 0.5, 100), 'needs 25 with "hat" only and has 0; 25 with "hat" only and has 0.*Choose other'),
 ])
-def test_what_cannot_be_planted(faces: Dataset, arguments: tuple, message: str) -> None:
+def test_impossible_planting_raises(faces: Dataset, arguments: tuple, message: str) -> None:
     with pytest.raises(UserError, match=message):
         faces.plant(*arguments)
 
 
-def test_the_number_said_to_be_possible_is(faces: Dataset) -> None:
+def test_number_in_the_error_is_possible(faces: Dataset) -> None:
     with pytest.raises(UserError) as caught:
         faces.plant("hat", "blue", 0.9, 4_000)
     most = int(str(caught.value).split("Up to ")[1].split()[0])

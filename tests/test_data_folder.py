@@ -1,4 +1,4 @@
-"""The user's own pictures: every kind of file, masks by number and by colour, and what is wrong with them."""
+"""The user's own pictures: every kind of file, masks by number and by color, and what is wrong with them."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ def save(path: Path, image: Image.Image, **options) -> Path:
 
 # ------------------------------------------------------------------------------------------------ kinds of pictures
 
-def test_the_central_square_is_kept(tmp_path: Path) -> None:
+def test_central_square_is_kept(tmp_path: Path) -> None:
     wide = Image.new("RGB", (192, 64), "blue")
     wide.paste(RED, (64, 0, 128, 64))
     assert (read(save(tmp_path / "a.png", wide)) == np.array(RED)[:, None, None]).all()
@@ -47,7 +47,7 @@ def test_transparency_lies_on_white(tmp_path: Path) -> None:
     assert (read(save(tmp_path / "q.png", palette)) == np.array(RED)[:, None, None]).all()
 
 
-def test_exif_rotation(tmp_path: Path) -> None:
+def test_exif_rotation_is_applied(tmp_path: Path) -> None:
     image = Image.new("RGB", (64, 64), "white")
     image.paste(RED, (0, 0, 64, 32))                                     # red above
     exif = Image.Exif()
@@ -56,7 +56,7 @@ def test_exif_rotation(tmp_path: Path) -> None:
     assert pixels[1, 16, 28] < 60 and pixels[1, 16, 4] > 200
 
 
-def test_grey_sixteen_bits_one_bit_and_cmyk(tmp_path: Path) -> None:
+def test_every_mode_becomes_rgb(tmp_path: Path) -> None:
     assert (read(save(tmp_path / "l.png", Image.new("L", (64, 64), 77))) == 77).all()
     deep = Image.fromarray(np.full((64, 64), 77 * 257, np.uint16))
     assert (read(save(tmp_path / "deep.png", deep)) == 77).all()
@@ -95,7 +95,7 @@ def test_backdrops_are_decoded_as_prepare_does(tmp_path: Path, name: str) -> Non
         assert np.abs((pixels.numpy() + 1) * 127.5 - wanted).max() < 1, type(source)
 
 
-def test_arrays_are_backdrops_too() -> None:
+def test_arrays_become_backdrops() -> None:
     deep = image_backdrop(np.full((8, 8), 77 * 257, np.uint16), 4).pixels
     assert np.allclose(deep, 77 / 127.5 - 1, atol=1e-6)
     with pytest.raises(UserError, match="not an image"):
@@ -103,7 +103,7 @@ def test_arrays_are_backdrops_too() -> None:
 
 
 @pytest.mark.filterwarnings("ignore:Image size")
-def test_huge_and_tiny(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_huge_and_tiny_pictures_raise(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     assert read(save(tmp_path / "small.png", Image.new("RGB", (20, 17), RED))).shape == (3, 32, 32)      # enlarged
     with pytest.raises(UserError, match='"tiny.png" is 200 x 15 pixels: too small for 32 x 32 .* at least 16'):
         read(save(tmp_path / "tiny.png", Image.new("RGB", (200, 15))))
@@ -115,7 +115,7 @@ def test_huge_and_tiny(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
         read(huge)
 
 
-def test_files_that_do_not_decode(tmp_path: Path) -> None:
+def test_damaged_files_raise(tmp_path: Path) -> None:
     (tmp_path / "text.png").write_text("not a picture")
     with pytest.raises(UserError, match='"text.png" is not an image.*unknown kind'):
         read(tmp_path / "text.png")
@@ -164,14 +164,14 @@ def prepared_masks(images: Path, masks: Path, colors: str = "") -> np.ndarray:
 
 
 @pytest.mark.parametrize("kind", ["P", "L", "RGB", "RGBA", "I;16"])
-def test_masks_by_number_and_by_colour(pairs, ids: np.ndarray, kind: str) -> None:
+def test_masks_are_read_by_id_or_color(pairs, ids: np.ndarray, kind: str) -> None:
     mask = {"L": Image.fromarray(ids), "I;16": Image.fromarray(ids.astype(np.uint16))}.get(kind)
     found = prepared_masks(*pairs(mask or palette_mask(ids).convert(kind)))
     assert (found == ids[16:80:2, ::2]).all()                            # [3, 32, 32]: the middle, half as large
 
 
-def test_a_table_of_colours(pairs, tmp_path: Path, ids: np.ndarray) -> None:
-    table = tmp_path / "colours.json"
+def test_color_table_is_read_or_refused(pairs, tmp_path: Path, ids: np.ndarray) -> None:
+    table = tmp_path / "colors.json"
     table.write_text(json.dumps({"background": ["#000000", [1, 1, 1]], "hair": [0, 0, 255], "face": "#ff0000",
                                  "hat": [0, 255, 0]}))
     colors = np.zeros((len(PARTS), 3), np.uint8)
@@ -192,7 +192,7 @@ def test_a_table_of_colours(pairs, tmp_path: Path, ids: np.ndarray) -> None:
         folder.plan(images, masks, 32, "nowhere.json")
 
 
-def test_a_palette_that_an_editor_has_renumbered(pairs, ids: np.ndarray) -> None:
+def test_renumbered_palette_raises(pairs, ids: np.ndarray) -> None:
     renumbered = palette_mask(ids).convert("RGB").quantize(8)
     assert {id_ for _, id_ in renumbered.getcolors()} != set(np.unique(ids))
     images, masks = pairs(renumbered)
@@ -201,13 +201,13 @@ def test_a_palette_that_an_editor_has_renumbered(pairs, ids: np.ndarray) -> None
     assert (prepared_masks(images, masks, "parts") == ids[16:80:2, ::2]).all()
 
 
-def test_a_class_out_of_range(pairs, ids: np.ndarray) -> None:
+def test_class_out_of_range_raises(pairs, ids: np.ndarray) -> None:
     ids[5, 7] = 19
     with pytest.raises(UserError, match=r'"a.png" has class 19 \(at column 7, row 5\); the vocabulary ends at 12'):
         prepared_masks(*pairs(Image.fromarray(ids)))
 
 
-def test_another_aspect(pairs, ids: np.ndarray) -> None:
+def test_other_proportions_raise(pairs, ids: np.ndarray) -> None:
     with pytest.raises(UserError, match='"a.jpg" is 128 x 192 pixels, but its mask "a.png" is 64 x 80'):
         prepared_masks(*pairs(palette_mask(ids[:80])))
 
@@ -220,7 +220,7 @@ def test_thin_parts_survive() -> None:
 
 # --------------------------------------------------------------------------------------------------- the whole way
 
-def test_pictures_without_masks(pairs, tmp_path: Path, capsys: pytest.CaptureFixture) -> None:
+def test_pictures_without_masks_open(pairs, tmp_path: Path, capsys: pytest.CaptureFixture) -> None:
     images, _ = pairs()
     (images / ".hidden.jpg").write_text("left by the system")
     (images / "notes.txt").write_text("not an image")
@@ -237,7 +237,7 @@ def test_pictures_without_masks(pairs, tmp_path: Path, capsys: pytest.CaptureFix
         faces.which("hat")
 
 
-def test_names_that_do_not_match(pairs, tmp_path: Path, capsys: pytest.CaptureFixture) -> None:
+def test_unmatched_names_are_reported(pairs, tmp_path: Path, capsys: pytest.CaptureFixture) -> None:
     images, masks = pairs()
     (masks / "b.png").rename(masks / "bb.png")
     Image.new("RGB", (128, 192)).save(images / "a.png")
@@ -252,7 +252,7 @@ def test_names_that_do_not_match(pairs, tmp_path: Path, capsys: pytest.CaptureFi
     assert open_dataset(f"folder:{tmp_path / 'out'}", 32, "all").names.tolist() == ["c/d.jpg"]
 
 
-def test_nothing_usable(tmp_path: Path) -> None:
+def test_nothing_usable_raises(tmp_path: Path) -> None:
     with pytest.raises(UserError, match="has no images"):
         folder.plan(tmp_path)
     with pytest.raises(UserError, match="no folder"):
@@ -264,7 +264,7 @@ def test_nothing_usable(tmp_path: Path) -> None:
         folder.plan(tmp_path, mask_colors="parts")
 
 
-def test_the_split_depends_on_names_alone() -> None:
+def test_split_is_a_tenth_of_the_names() -> None:
     names = [f"{number}.jpg" for number in range(5_000)]
     chosen = [folder.is_for_validation(name) for name in names]
     assert 0.08 < np.mean(chosen) < 0.12

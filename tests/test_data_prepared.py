@@ -57,7 +57,7 @@ def prepare_celebamask(root: Path, out: Path, *more: object) -> int:
 
 # --------------------------------------------------------------------------------------------------- CelebAMask-HQ
 
-def test_celebamask(original: Path, tmp_path: Path, capsys: pytest.CaptureFixture) -> None:
+def test_celebamask_is_read_and_split(original: Path, tmp_path: Path, capsys: pytest.CaptureFixture) -> None:
     out = tmp_path / "out"
     assert prepare_celebamask(original.parent, out) == 0                 # the folder above is understood too
     assert "7 faces of 64 x 64 pixels: 5 for training, 2 for validation" in capsys.readouterr().out
@@ -85,7 +85,7 @@ def test_later_masks_cover_earlier_ones(original: Path) -> None:
     assert set(celebamask.PART_IDS.values()) == set(range(1, len(PARTS)))
 
 
-def test_attributes_of_celebamask(copy: Path, tmp_path: Path) -> None:
+def test_attribute_table_is_read(copy: Path, tmp_path: Path) -> None:
     table = copy / celebamask.ATTRIBUTES
     table.write_text("7\nSmiling Wearing_Hat\n" + "".join(f"{face}.jpg  {1 if face else -1} -1\n" for face in FACES))
     assert prepare_celebamask(copy, tmp_path / "out") == 0
@@ -134,7 +134,7 @@ def spoil_mask_values(root: Path) -> None:
     (spoil_name_of_part, '"02000_hiar.png" is of no known part. Did you mean "hair"'),
     (spoil_mask_values, '"02000_hair.png" has values up to 1'),
 ])
-def test_bad_faces_stop_or_are_left_out(copy: Path, tmp_path: Path, capsys, spoil, message: str) -> None:
+def test_bad_face_stops_or_is_left_out(copy: Path, tmp_path: Path, capsys, spoil, message: str) -> None:
     spoil(copy)
     out = tmp_path / "out"
     assert prepare_celebamask(copy, out) == 2
@@ -151,7 +151,7 @@ def test_bad_faces_stop_or_are_left_out(copy: Path, tmp_path: Path, capsys, spoi
 
 @pytest.mark.parametrize("name", ["CelebA-HQ-img/x.jpg", "CelebAMask-HQ-mask-anno/0/nose.png",
                                   "CelebAMask-HQ-mask-anno/0/x_hat.png"])
-def test_names_that_do_not_match(copy: Path, tmp_path: Path, capsys: pytest.CaptureFixture, name: str) -> None:
+def test_unmatched_names_are_reported(copy: Path, tmp_path: Path, capsys: pytest.CaptureFixture, name: str) -> None:
     Image.new("L", (512, 512)).save(copy / name)
     assert prepare_celebamask(copy, tmp_path / "out") == 2
     assert f'"{name}" belongs to no face' in capsys.readouterr().err
@@ -159,7 +159,7 @@ def test_names_that_do_not_match(copy: Path, tmp_path: Path, capsys: pytest.Capt
     assert name in capsys.readouterr().out
 
 
-def test_what_is_no_copy_at_all(tmp_path: Path) -> None:
+def test_other_folders_raise(tmp_path: Path) -> None:
     with pytest.raises(UserError, match="no folder"):
         celebamask.plan(tmp_path / "nowhere")
     with pytest.raises(UserError, match="lacks the folder CelebA-HQ-img"):
@@ -170,7 +170,7 @@ def test_what_is_no_copy_at_all(tmp_path: Path) -> None:
         celebamask.plan(tmp_path)
 
 
-def test_it_resumes_after_any_stop(original: Path, tmp_path: Path) -> None:
+def test_resumes_after_any_stop(original: Path, tmp_path: Path) -> None:
     """Stopped after each number of faces, with a torn last line and rows: the result is the same, and read once."""
     whole = tmp_path / "whole"
     prepare.prepare(celebamask.plan(original, 32), whole, quiet=True)
@@ -197,7 +197,7 @@ def test_it_resumes_after_any_stop(original: Path, tmp_path: Path) -> None:
             assert (out / name).read_bytes() == (whole / name).read_bytes()
 
 
-def test_stopped_at_the_very_end(original: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_resumes_after_a_stop_at_the_end(original: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     plan = celebamask.plan(original, 32)
     monkeypatch.setattr(prepare, "report", lambda about: 1 / 0)
     with pytest.raises(ZeroDivisionError):
@@ -207,7 +207,7 @@ def test_stopped_at_the_very_end(original: Path, tmp_path: Path, monkeypatch: py
     assert len(open_dataset(f"celebamask:{tmp_path / 'out'}", 32, "all")) == 7
 
 
-def test_a_folder_is_not_mixed_or_overwritten(original: Path, copy: Path, tmp_path: Path) -> None:
+def test_other_content_is_not_overwritten(original: Path, copy: Path, tmp_path: Path) -> None:
     out = tmp_path / "out"
     (copy / celebamask.IMAGES / "2000.jpg").unlink()
     with pytest.raises(UserError, match="2000.jpg"):
@@ -236,7 +236,7 @@ def made(original: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     return out
 
 
-def test_smaller_sizes(made: Path) -> None:
+def test_smaller_sizes_are_box_filtered(made: Path) -> None:
     large, small = (open_dataset(f"celebamask:{made}", size, "all") for size in (64, 32))
     means = torch.nn.functional.avg_pool2d(large.images.float(), 2)
     assert (means - small.images.float()).abs().max() <= 0.51
@@ -244,7 +244,7 @@ def test_smaller_sizes(made: Path) -> None:
         open_dataset(f"celebamask:{made}", 128)
 
 
-def test_large_sets_are_mapped_and_files_stay_as_they_are(made: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_large_sets_are_memory_mapped_copy_on_write(made: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     loaded = open_dataset(f"celebamask:{made}", 64, "val")
     monkeypatch.setattr(prepared, "MAP_ABOVE", 0)
     monkeypatch.setattr(memory, "available_memory", lambda: 50_000)      # too little to load, enough for two faces
@@ -258,7 +258,7 @@ def test_large_sets_are_mapped_and_files_stay_as_they_are(made: Path, monkeypatc
         open_dataset(f"celebamask:{made}", 64, "all").subset(range(7))
 
 
-def test_refused_where_memory_is_short(made: Path, monkeypatch: pytest.MonkeyPatch, capsys) -> None:
+def test_too_little_memory_raises(made: Path, monkeypatch: pytest.MonkeyPatch, capsys) -> None:
     monkeypatch.setattr(memory, "available_memory", lambda: 10_000)
     with pytest.raises(UserError, match="needs 0 MB of memory, and 0 MB are free. Open it at a smaller size"):
         open_dataset(f"celebamask:{made}", 64)
@@ -269,7 +269,7 @@ def test_refused_where_memory_is_short(made: Path, monkeypatch: pytest.MonkeyPat
     assert memory.size_in_words(7.34e9) == "7.3 GB" and memory.size_in_words(12.6e6) == "13 MB"
 
 
-def test_damage_is_noticed(made: Path, tmp_path: Path) -> None:
+def test_damage_raises(made: Path, tmp_path: Path) -> None:
     def damaged(change) -> Path:
         target = shutil.copytree(made, tmp_path / str(len(list(tmp_path.iterdir()))))
         change(target)
@@ -298,23 +298,23 @@ def test_damage_is_noticed(made: Path, tmp_path: Path) -> None:
     ("heads:x", "needs no folder"), ("heads:5:5", "heads:FIRST:STOP"), ("heads:0:2500:1", "heads:FIRST:STOP"),
     ("folder:nowhere", 'no folder "nowhere"'), ("folder:tests", "not a prepared data set"),
 ])
-def test_wrong_addresses(name: str, message: str, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_invalid_names_raise(name: str, message: str, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(Path(__file__).resolve().parent.parent)
     with pytest.raises(UserError, match=message):
         open_dataset(name)
 
 
-def test_another_kind(made: Path) -> None:
+def test_other_source_raises(made: Path) -> None:
     with pytest.raises(UserError, match="was prepared from celebamask, not folder"):
         open_dataset(f"folder:{made}")
 
 
-def test_sizes_out_of_range(original: Path, tmp_path: Path, capsys) -> None:
+def test_sizes_out_of_range_raise(original: Path, tmp_path: Path, capsys) -> None:
     assert run("celebamask", original, "--size", 5_000, "--out", tmp_path / "out") == 2
     assert "--size 5000 is not between 16 and 1024" in capsys.readouterr().err
 
 
-def test_no_space_on_the_disk(original: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_full_disk_raises(original: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(shutil, "disk_usage", lambda path: shutil._ntuple_diskusage(10, 9, 1))
     with pytest.raises(UserError, match="needs 0 MB of disk space"):
         prepare.prepare(celebamask.plan(original, 32), tmp_path / "out", quiet=True)

@@ -19,7 +19,7 @@ import pytest
 from PIL import Image
 
 from ssgan_lite.cli import build_parser, main
-from ssgan_lite.data import avatars, celebamask, data_sum, folder, open_dataset, prepare, prepared
+from ssgan_lite.data import avatars, celebamask, data_sum, folder, masks, open_dataset, prepare, prepared
 from ssgan_lite.parts import PARTS
 from ssgan_lite.storage import claim_folder
 
@@ -411,6 +411,17 @@ def test_label_maps_of_celebamask_are_read_with_a_table(photos: Sample, out: Pat
     shutil.rmtree(out)
     assert photos.run(out, "--mask-colors", table) == 0
     assert prepared.describe(out)["part_counts"]["hair"] == FACES
+
+
+def test_documented_table_maps_the_19_classes(tmp_path: Path) -> None:
+    text = (Path(__file__).parents[1] / "data" / "README.md").read_text(encoding="utf-8")
+    (tmp_path / "table.json").write_text(text.partition("```json")[2].partition("```")[0])
+    table = masks.read_table(tmp_path / "table.json")
+    # In the order in which the script of the data set numbers them, from 1.
+    classes = ("skin nose eye_g l_eye r_eye l_brow r_brow l_ear r_ear mouth u_lip l_lip hair hat ear_r neck_l neck "
+               "cloth").split()
+    expected = {(i, i, i): celebamask.PART_IDS[name] for i, name in enumerate(classes, start=1)}
+    assert table == {(0, 0, 0): 0} | expected
 
 
 def test_transparent_pixels_of_a_mask_are_background(photos: Sample, out: Path) -> None:

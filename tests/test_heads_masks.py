@@ -1,6 +1,6 @@
 """The maker of the heads: are its masks right, and does a seed give the same head again?
 
-The checks do not come from the mask code: heads are rendered flat, every piece in the colour of its part,
+The checks do not come from the mask code: heads are rendered flat, every piece in the color of its part,
 frontal heads are compared with their mirror image, and things are put on and taken off. Where the renderer is
 not installed the tests say so and are skipped; what can be checked without it is in test_heads_pack.py.
 HEADS_TEST_COUNT sets how many heads are looked at (3; 50 for the full check).
@@ -25,7 +25,7 @@ COUNT = int(os.environ.get("HEADS_TEST_COUNT", "3"))
 SEEDS = range(100, 100 + COUNT)
 
 
-def test_vocabulary_is_the_library_s():
+def test_vocabulary_equals_parts():
     sg = pytest.importorskip("ssgan_lite")
     from tools.heads.vocabulary import PART_NAMES
     assert [sg.PARTS[name].id for name in PART_NAMES] == list(range(len(PART_NAMES)))
@@ -65,7 +65,7 @@ def test_attributes_are_independent():
 @needs_renderer
 @pytest.mark.parametrize("seed", SEEDS)
 def test_masks_agree_with_the_head_rendered_flat(seed):
-    """The mask against `tools/heads/flat.py`, which paints every piece in the colour of its part and renders that."""
+    """The mask against `tools/heads/flat.py`, which paints every piece in the color of its part and renders that."""
     from tools.heads import mask, render
     from tools.heads.attributes import draw_attributes
     from tools.heads.flat import flat_pass
@@ -84,7 +84,7 @@ def test_masks_agree_with_the_head_rendered_flat(seed):
 
 
 @needs_renderer
-def test_the_stored_flat_pass_is_made_again():
+def test_stored_flat_pass_is_reproduced():
     import lzma
 
     from tools.heads import MAKER_VERSION
@@ -118,7 +118,7 @@ def test_frontal_masks_are_nearly_symmetric():
 
 @needs_renderer
 @pytest.mark.parametrize("seed", SEEDS)
-def test_thin_and_transparent_things_keep_the_rules(seed):
+def test_thin_and_transparent_parts_follow_the_rules(seed):
     from tools.heads.portrait import make_portrait
     from tools.heads.vocabulary import EARRINGS, EYEBROWS, EYES, FACE, GLASSES, MOUTH, NECK
     plain = dict(samples=1,
@@ -144,7 +144,7 @@ def test_thin_and_transparent_things_keep_the_rules(seed):
 
 
 @needs_renderer
-def test_seeds_0_to_3_make_the_shipped_heads_again():
+def test_shipped_heads_are_reproduced():
     """Within rendering noise: on the machine that made them the difference is 0 to 0.2 of 255 on average; with other
     random light paths it is 3 to 4.6 and the masks stay equal; another head differs by 50 to 100."""
     from tools.heads import MAKER_VERSION

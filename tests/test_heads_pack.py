@@ -65,7 +65,7 @@ def test_shards_are_whole_and_of_one_version(full: Dataset) -> None:
 
 
 def test_attributes_are_in_range(full: Dataset) -> None:
-    measured = {f"{what}_{colour}" for what in ("background", "cloth") for colour in ("red", "green", "blue")}
+    measured = {f"{what}_{color}" for what in ("background", "cloth") for color in ("red", "green", "blue")}
     assert set(full.attributes) == set(RANGES) | set(WORDS) | measured
     for name, (low, high) in RANGES.items():
         values = full.attributes[name]
@@ -78,15 +78,15 @@ def test_attributes_are_in_range(full: Dataset) -> None:
         assert 0 <= full.attributes[name].min() and full.attributes[name].max() <= 1
 
 
-def test_measured_colours_are_those_of_the_pictures(full: Dataset, masks: np.ndarray) -> None:
+def test_measured_colors_agree_with_pictures(full: Dataset, masks: np.ndarray) -> None:
     pictures = full.images.numpy()
     for what in ("background", "cloth"):
-        for channel, colour in enumerate(("red", "green", "blue")):
+        for channel, color in enumerate(("red", "green", "blue")):
             for head in range(0, len(full), 97):
                 here = masks[head] == ID[what]
-                if here.sum() >= 50:     # the pictures are compressed, the colours were measured before
+                if here.sum() >= 50:     # the pictures are compressed, the colors were measured before
                     assert abs(pictures[head, channel][here].mean() / 255 -
-                               full.attributes[f"{what}_{colour}"][head]) < .02
+                               full.attributes[f"{what}_{color}"][head]) < .02
 
 
 def test_parts_are_as_frequent_as_promised(full: Dataset, masks: np.ndarray) -> None:
@@ -99,7 +99,7 @@ def test_parts_are_as_frequent_as_promised(full: Dataset, masks: np.ndarray) -> 
     assert np.abs(tones / len(full) - .1).max() < 4 * np.sqrt(.1 * .9 / len(full))
 
 
-def test_no_head_occurs_twice_and_attributes_are_independent(full: Dataset) -> None:
+def test_heads_differ_and_attributes_are_independent(full: Dataset) -> None:
     pytest.importorskip("matplotlib")
     from tools.heads.statistics import correlations, nearest_neighbours
     small = open_dataset("heads", 32, "all")
@@ -108,7 +108,7 @@ def test_no_head_occurs_twice_and_attributes_are_independent(full: Dataset) -> N
     assert ties["largest"] < 1.3 * ties["chance_95"] and ties["typical"] < 1.1 * ties["chance_typical"]
 
 
-def test_a_planted_tie_would_be_found(full: Dataset) -> None:
+def test_planted_correlation_is_found(full: Dataset) -> None:
     pytest.importorskip("matplotlib")
     from tools.heads.statistics import correlations
     tied = full.attributes["age"] + 30 * (full.attributes["hair_colour"] == "grey")
@@ -116,7 +116,7 @@ def test_a_planted_tie_would_be_found(full: Dataset) -> None:
     assert ties["largest"] > 1.3 * ties["chance_95"] and set(ties["between"]) == {"age", "hair_colour"}
 
 
-def test_statistics_are_of_this_pack(full: Dataset, masks: np.ndarray) -> None:
+def test_statistics_agree_with_pack(full: Dataset, masks: np.ndarray) -> None:
     numbers = json.loads((HEADS / "statistics.json").read_text(encoding="utf-8"))
     assert numbers["heads"] == len(full) and numbers["seeds"] == [full.seeds.min(), full.seeds.max()]
     assert [numbers[split] for split in ("train", "val")] == [len(open_dataset("heads", 32, split))
@@ -163,7 +163,7 @@ def test_shards_are_added_once_and_without_a_gap(tmp_path: Path) -> None:
 # ------------------------------------------------------------------------------------------------------- the masks
 
 def test_masks_agree_with_heads_rendered_flat(full: Dataset, masks: np.ndarray) -> None:
-    """Every piece in the colour of its part, rendered by the renderer itself: see `tools/heads/flat.py`."""
+    """Every piece in the color of its part, rendered by the renderer itself: see `tools/heads/flat.py`."""
     pytest.importorskip("matplotlib")
     from tools.heads.statistics import flat_agreement
     found = flat_agreement(HEADS / "checks" / "flat_pass.npz", masks, full.seeds)
@@ -178,15 +178,15 @@ def test_masks_agree_with_heads_rendered_flat(full: Dataset, masks: np.ndarray) 
         assert row["overlap"] > overlap[name], f"{name}: {row}"
 
 
-def test_a_mask_moved_by_a_pixel_would_be_found(full: Dataset, masks: np.ndarray) -> None:
+def test_mask_moved_by_a_pixel_is_found(full: Dataset, masks: np.ndarray) -> None:
     pytest.importorskip("matplotlib")
     from tools.heads.statistics import flat_agreement
     found = flat_agreement(HEADS / "checks" / "flat_pass.npz", np.roll(masks[:50], 1, axis=2), full.seeds[:50])
     assert found["all"] < .985 and found["inside"] < .998
 
 
-def test_masks_lie_on_the_pictures(full: Dataset, masks: np.ndarray) -> None:
-    """Colours vary least within the parts of the mask where the mask lies on the picture, not a pixel beside it."""
+def test_masks_are_aligned_with_pictures(full: Dataset, masks: np.ndarray) -> None:
+    """Colors vary least within the parts of the mask where the mask lies on the picture, not a pixel beside it."""
     rows = range(0, len(full), max(1, len(full) // 60))
     spread = {}
     for down in (-1, 0, 1):
@@ -222,7 +222,7 @@ def test_frontal_heads_are_symmetric(full: Dataset, masks: np.ndarray) -> None:
         assert abs(columns.mean() - 63.5) < .7, part
 
 
-def test_what_is_worn_is_seen(full: Dataset, masks: np.ndarray) -> None:
+def test_worn_things_are_in_the_mask(full: Dataset, masks: np.ndarray) -> None:
     worn = {name: full.attributes[name] != "none" for name in ("glasses", "hat", "earrings")}
     for name in ("glasses", "hat"):
         assert np.array_equal(pixels(masks, name) > 0, worn[name]), name
@@ -236,7 +236,7 @@ def test_what_is_worn_is_seen(full: Dataset, masks: np.ndarray) -> None:
     assert (pixels(masks, "hair")[bald] == 0).all() and (pixels(masks, "hair")[~bald & ~worn["hat"]] > 0).all()
 
 
-def test_lenses_dark_and_clear(full: Dataset, masks: np.ndarray) -> None:
+def test_dark_lenses_hide_eyes_and_clear_ones_do_not(full: Dataset, masks: np.ndarray) -> None:
     glasses, eyes = full.attributes["glasses"], pixels(masks, "eyes")
     clear = ~np.isin(glasses, ["none", "sun"])
     assert (eyes[glasses == "sun"] <= 8).mean() > .95 and np.median(pixels(masks, "glasses")[glasses == "sun"]) > 600
@@ -269,7 +269,7 @@ def test_small_parts_survive(full: Dataset, masks: np.ndarray, size: int, kept: 
         assert (pixels(small, part)[had] > 0).mean() >= share, part
 
 
-def test_eyes_are_large_enough_and_in_their_place(full: Dataset, masks: np.ndarray) -> None:
+def test_eyes_are_large_and_centered(full: Dataset, masks: np.ndarray) -> None:
     open_eyes = full.attributes["glasses"] != "sun"
     small = reduce_masks(masks[open_eyes], 2) == ID["eyes"]
     each = np.concatenate([small[:, :, :32].sum((1, 2)), small[:, :, 32:].sum((1, 2))])

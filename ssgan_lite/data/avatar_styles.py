@@ -1,7 +1,7 @@
 """Four artists' styles of avatars, and which part of a face each of their layers is.
 
 A drawing is a stack of layers; a layer is `canvas`, what is always there, or `<component>-<variant>`, such as
-`top-winterHat02`. Each shape in a layer has a paint: the role of its colour (`skin`, `hair`, ...) or the colour
+`top-winterHat02`. Each shape in a layer has a paint: the role of its color (`skin`, `hair`, ...) or the color
 itself, `line ` before it if it is a stroke, `@` and its opacity behind it if it is translucent, and `!` if it is
 masked or blended in another way than by covering. `Style.rules` says what the shapes are, the first rule that fits a
 layer and a paint (patterns as for file names):
@@ -85,7 +85,7 @@ PERSONAS = Style(
         ("canvas", "*!", "face"),
         ("clothes-*", "*@*", BELOW),
         ("clothes-*", "*", "cloth"),
-        # The pupils have the colour of the frame.
+        # The pupils have the color of the frame.
         ("eyes-glasses", "#1B0640", Zones((("eyes", (24.4, 26.9, 27.6, 30.1)), ("eyes", (36.4, 26.9, 39.6, 30.1))),
                                           elsewhere="glasses")),
         ("eyes-glasses", "white@.3", BELOW),

@@ -1,11 +1,11 @@
-"""Drawn faces: artists' avatars, made by dicebear-core from the definitions in dicebear-styles, with masks.
+"""Drawing avatars with masks: dicebear-core stacks artists' layers from the definitions in dicebear-styles.
 
     pip install -c constraints.txt -e ".[avatars]"
     ssgan-lite prepare avatars --out my-avatars
 
-A mask is drawn from the same stack of layers as the picture: every shape gets one flat colour that names what it is
-(`avatar_styles.py`), shading is taken away, and the result is rendered without smoothing. The pack is laid out like
-the heads, one shard for each style. Readers need none of this: `open_dataset("avatars")` opens the pack that ships.
+A mask is drawn from the same stack of layers as the picture: every shape gets one flat color that stands for its
+part (`avatar_styles.py`), shading is removed, and the result is rendered without antialiasing. The pack is laid out
+like the heads, one shard per style. Readers need none of this: `open_dataset("avatars")` opens the pack that ships.
 """
 
 from __future__ import annotations
@@ -80,7 +80,7 @@ def _make_shard(style: Style, path: Path, seeds: range, quiet: bool) -> Path:
 
 
 def encode(image: Image.Image) -> bytes:
-    """WebP, lossless or at quality 80, whichever is smaller: flat colours often compress better without loss."""
+    """WebP, lossless or at quality 80, whichever is smaller: flat colors often compress better without loss."""
     files = []
     for options in ({"lossless": True, "quality": 50, "method": 4}, {"quality": 80, "method": 6}):
         target = io.BytesIO()
@@ -90,7 +90,7 @@ def encode(image: Image.Image) -> bytes:
 
 
 class Painter:
-    """Draws one style: `painter.draw(seed)`."""
+    """Draws avatars of one style with their masks: `painter.draw(seed)`."""
 
     def __init__(self, style: Style):
         from importlib.resources import files
@@ -105,7 +105,7 @@ class Painter:
         for component, variants in style.leave_out.items():
             kept = [name for name in definition["components"][component]["variants"] if name not in variants]
             self.options[f"{component}Variant"] = kept
-        # For masks every role has a colour that occurs nowhere else.
+        # For masks every role has a color that occurs nowhere else.
         self.roles = {f"#{number:02x}fe01": role for number, role in enumerate(definition["colors"], start=1)}
 
     def draw(self, seed: int) -> tuple[Image.Image, np.ndarray, dict[str, str]]:
@@ -120,7 +120,7 @@ class Painter:
         return image, mask, self._attributes(shown.to_json()["options"], background)
 
     def mask(self, drawing: ElementTree.Element) -> np.ndarray:
-        """Part ids uint8 [128, 128] of a drawing whose colours name roles."""
+        """Part ids uint8 [128, 128] of a drawing whose colors name roles."""
         meanings: list[str | Zones] = ["background"]
         self._repaint(drawing, "canvas", meanings)
         self._set_view(drawing)
@@ -128,7 +128,7 @@ class Painter:
         side = FULL_SIZE * OVERSAMPLING
         pixels = np.asarray(render(drawing, side, "#000000"))                              # [512, 512, 3]
         if (pixels[..., :2] != 0).any() or pixels[..., 2].max() >= len(meanings):
-            raise AssertionError("the mask has colours that were not painted")
+            raise AssertionError("the mask has colors that were not painted")
         labels = pixels[..., 2]
         left, top, extent = self.style.view
         steps = (np.arange(side) + 0.5) / side * extent
@@ -154,7 +154,7 @@ class Painter:
 
     def _repaint(self, element: ElementTree.Element, layer: str, meanings: list[str | Zones], opacity: str = "",
                  paint: str = "", blended: bool = False) -> None:
-        """Give every shape below `element` the colour (0, 0, k) of what it is, `meanings[k]`; take shading away."""
+        """Give every shape below `element` the color (0, 0, k) of what it is, `meanings[k]`; take shading away."""
         blended = element.attrib.pop("mask", None) is not None or blended
         for child in list(element):
             kind = child.tag.removeprefix(f"{{{SVG}}}")
@@ -231,7 +231,7 @@ def render(drawing: ElementTree.Element, side: int, background: str) -> Image.Im
 
 
 def versions() -> str:
-    """Who drew a pack, for its record."""
+    """The versions of the packages that draw, for the record in a shard."""
     return ", ".join(f"{name} {metadata.version(name)}" for name in ("dicebear-core", "dicebear-styles", "resvg-py"))
 
 

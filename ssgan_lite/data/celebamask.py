@@ -1,4 +1,4 @@
-"""CelebAMask-HQ, from the user's own copy: it may be used for research, but not handed on.
+"""Reading the user's own copy of CelebAMask-HQ, which may be used for research but not passed on.
 
     CelebA-HQ-img/<i>.jpg                                            30,000 images, 1024 x 1024
     CelebAMask-HQ-mask-anno/<i // 2000>/<i, five digits>_<suffix>.png   masks of parts, 512 x 512, white where it is

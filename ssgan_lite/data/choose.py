@@ -1,4 +1,4 @@
-"""Which faces: predicates over attributes, and subsets in which two attributes are made to go together.
+"""Choosing faces: predicates over attributes, and subsets in which two attributes are correlated on purpose.
 
 A predicate is one of
 
@@ -10,8 +10,8 @@ A predicate is one of
 A name alone asks whether there is any: text other than "none", a number other than 0. Names that are no attributes
 may be parts ("glasses": does the mask show any?) or `background_red`, `_green`, `_blue` (is that the strongest
 channel of the background, on average and clearly?), so that sources without attributes can be asked too. The heads
-have attributes of these three names, the mean colour in 0 .. 1: in a comparison ("background_blue > 0.5") the number
-counts, alone the question is still which channel is strongest. Expressions are read, never executed as Python.
+have attributes of these three names, the mean color in 0 .. 1: a comparison ("background_blue > 0.5") uses the
+number, the name alone still asks which channel is strongest. Expressions are parsed, never executed as Python.
 """
 
 from __future__ import annotations
@@ -43,7 +43,7 @@ class Faces(Protocol):
 Predicate = str | np.ndarray | Tensor | Callable[[Faces], np.ndarray | Tensor]
 
 BACKGROUND_HUES = {"background_red": 0, "background_green": 1, "background_blue": 2}
-CLEARLY = 12.0          # of 255: how much a channel must exceed both others to name a background's colour
+CLEARLY = 12.0          # of 255: how much a channel must exceed both others to name a background's color
 
 _COMPARE = {ast.Eq: operator.eq, ast.NotEq: operator.ne, ast.Lt: operator.lt, ast.LtE: operator.le,
             ast.Gt: operator.gt, ast.GtE: operator.ge}
@@ -66,7 +66,7 @@ def which(faces: Faces, predicate: Predicate) -> np.ndarray:
 
 def plant(faces: Faces, first: Predicate, second: Predicate, agreement: float, n: int, seed: int = 0,
           share: float | None = None) -> np.ndarray:
-    """Positions of n faces, int64 [n], drawn without replacement so that two predicates go together.
+    """Positions of n faces, int64 [n], drawn without replacement so that two predicates are correlated.
 
     With g = agreement and s = share, the four kinds of faces are drawn in these numbers, rounded:
 
@@ -75,8 +75,8 @@ def plant(faces: Faces, first: Predicate, second: Predicate, agreement: float, n
 
     so each predicate is true in s of the faces, they agree in g of them, and their correlation is
     1 - (1 - g) / (2 s (1 - s)): none at g = 1 - 2 s (1 - s), which is the fair comparison for a planted subset.
-    `share` None takes the share nearest to a half that the faces allow. Too few faces of a kind are a `UserError`
-    that says how many there are and what would be possible.
+    `share` None takes the share nearest to a half that the faces allow. Too few faces of a kind raise `UserError`,
+    which says how many there are and what would be possible.
     """
     if not 0 <= agreement <= 1:
         raise UserError(f"agreement is a share between 0 and 1, not {agreement}.")
@@ -162,7 +162,7 @@ def _compare(op: ast.cmpop, left, right, text: str) -> np.ndarray:
 
 
 def _is_true(node: ast.expr, faces: Faces, text: str) -> np.ndarray:
-    """A node as truth values, bool [N]; the name of a background's colour asks for the hue, never for a number."""
+    """A node as truth values, bool [N]; the name of a background's color asks for the hue, never for a number."""
     if isinstance(node, ast.Name) and node.id in BACKGROUND_HUES and faces.has_masks:
         return _by_chunks(faces, lambda images, masks: _strongest(images, masks, BACKGROUND_HUES[node.id]))
     return _truth(_evaluate(node, faces, text))
@@ -188,7 +188,7 @@ def _column(faces: Faces, name: str) -> np.ndarray:
 
 
 def _strongest(images: np.ndarray, masks: np.ndarray, channel: int) -> np.ndarray:
-    """Where one channel of the background's mean colour clearly exceeds the others: bool [n]."""
+    """Where one channel of the background's mean color clearly exceeds the others: bool [n]."""
     behind = (masks == PARTS["background"].id)[:, None]                                       # [n, 1, S, S]
     mean = (images * behind).sum((2, 3), dtype=np.int64) / np.maximum(behind.sum((2, 3)), 1)  # [n, 3]
     others = np.delete(mean, channel, axis=1).max(1)

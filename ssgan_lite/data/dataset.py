@@ -1,8 +1,8 @@
-"""What every data set looks like from outside, whatever it was read from: images, masks and attributes, in memory.
+"""The `Dataset` class: images, masks and attributes of N faces, in memory.
 
-Faces at 64 px are 16 kB each, so ten thousand of them are a tensor of 160 MB: no files are opened while training,
-no worker processes are needed, and a batch is an indexing operation. Above 4 GB the tensors are windows on files
-(`prepared.py`): indexing them looks the same, and the system reads the pages that are asked for.
+Faces at 64 px take 16 kB each, so ten thousand of them are a tensor of 160 MB: no files are opened while training,
+no worker processes are needed, and a batch is an indexing operation. Above 4 GB the tensors are memory-mapped files
+(`prepared.py`): indexing looks the same, and the operating system reads the pages that are needed.
 """
 
 from __future__ import annotations
@@ -24,15 +24,15 @@ from ssgan_lite.parts import PARTS
 
 @dataclass(frozen=True, eq=False, repr=False)
 class Dataset:
-    """N faces with the same order in every field."""
+    """N faces, in the same order in every field."""
 
     images: Tensor                       # uint8 [N, 3, S, S]
     masks: Tensor | None                 # uint8 [N, S, S], the part id of every pixel; None: images without masks
-    attributes: dict[str, np.ndarray]    # each of length N: what was drawn, or what is known of the picture
-    names: np.ndarray                    # [N] what the source calls each face: a seed or a file name
+    attributes: dict[str, np.ndarray]    # each [N]: what a face was made from, or what is known about the picture
+    names: np.ndarray                    # [N], one for each face: a seed or a file name
     source: str = "faces"                # where they come from, for messages
     parts: tuple[str, ...] = PARTS.names
-    checked: bool = False                # the masks are known to be in range: large ones are not read through again
+    checked: bool = False                # masks are known to be in range: memory-mapped ones are not scanned again
 
     def __post_init__(self) -> None:
         n, size = len(self.images), self.images.shape[-1]
@@ -70,11 +70,11 @@ class Dataset:
 
     @property
     def nbytes(self) -> int:
-        """What images and masks weigh, in memory or in the files they are windows on."""
+        """Size of images and masks in bytes, in memory or memory-mapped."""
         return self.images.nbytes + (self.masks.nbytes if self.has_masks else 0)
 
     def require_masks(self, purpose: str = "This") -> Tensor:
-        """The masks [N, S, S]; a `UserError` where there are none."""
+        """The masks uint8 [N, S, S]; raises `UserError` if there are none. `purpose` begins the message."""
         if self.masks is None:
             raise UserError(f"{purpose} needs masks, and {self.source} has none. Prepare it again with --masks; "
                             f"without them its images serve for inversion and adaptation.")
@@ -82,7 +82,7 @@ class Dataset:
 
     @property
     def seeds(self) -> np.ndarray:
-        """The seeds the faces were made from, int64 [N], where the source has seeds."""
+        """The seeds that the faces were made from, int64 [N]; raises `UserError` if the source has no seeds."""
         if self.names.dtype.kind not in "iu":
             raise UserError(f"{self.source} were not made from seeds; they have `names`.")
         return self.names
@@ -108,19 +108,19 @@ class Dataset:
             attributes={name: values[index] for name, values in self.attributes.items()}, names=self.names[index])
 
     def which(self, predicate: Predicate) -> np.ndarray:
-        """True where a face fulfils the predicate, bool [N]: see `choose.py` for what can be said.
+        """True where a face fulfills the predicate, bool [N]; `choose.py` lists what a predicate can be.
 
         >>> heads.which("hat and not glasses"), heads.which("age > 0.8 and hair_style == 'long'")
         """
         return which(self, predicate)
 
     def where(self, predicate: Predicate) -> Dataset:
-        """The faces that fulfil the predicate: `heads.where("hat == 'cap'")`."""
+        """The faces that fulfill the predicate: `heads.where("hat == 'cap'")`."""
         return self.subset(self.which(predicate))
 
     def plant(self, first: Predicate, second: Predicate, agreement: float, n: int, seed: int = 0,
               share: float | None = None) -> Dataset:
-        """n faces among which two independent attributes go together: in a share `agreement` of them both are true
+        """n faces in which two independent attributes are correlated: in a share `agreement` of them both are true
         or both are false, and each is true in `share` of them.
 
         >>> biased = heads.plant("hat", "background_blue", agreement=0.95, n=500)
@@ -130,7 +130,7 @@ class Dataset:
         return self.subset(plant(self, first, second, agreement, n, seed, share))
 
     def to(self, device: torch.device | str) -> Dataset:
-        """The same data with its tensors on `device`: a GPU that holds them all is never kept waiting."""
+        """The same data with its tensors on `device`. A GPU that holds them all never waits for data."""
         return dataclasses.replace(self, images=self.images.to(device),
                                    masks=self.masks.to(device) if self.has_masks else None)
 
@@ -140,7 +140,7 @@ class Dataset:
 
         The mask is 2 * one_hot - 1, the range that the discriminator's mask branch expects. `flip` mirrors image and
         mask together, all of them or those where a boolean tensor [n] is true: left and right parts share a class,
-        so a mirrored mask is still right. The bytes travel to `device`; the floats are made there.
+        so a mirrored mask is still valid. Bytes are copied to `device` and converted to floats there.
         """
         rows = torch.as_tensor(indices, dtype=torch.long)
         mask = _mirror(self.require_masks("A batch for training")[rows].to(device), flip)

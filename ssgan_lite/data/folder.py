@@ -1,4 +1,4 @@
-"""The user's own pictures, with or without masks.
+"""Reading a folder of the user's own pictures, with or without masks.
 
 Each picture is turned upright, put on white where it is transparent, cropped to its central square and made small.
 Every tenth or so is for validation: which ones is decided by a hash of the name, so it stays when pictures are added.

@@ -1,4 +1,4 @@
-"""How much memory a data set will take, said before it is taken."""
+"""Memory checks before a large data set is loaded."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ import sys
 
 from ssgan_lite.errors import UserError
 
-WORTH_SAYING = 500_000_000        # below this nobody wants to read about it
+WORTH_SAYING = 500_000_000        # bytes: smaller amounts are not reported
 
 
 def available_memory() -> int | None:
@@ -22,7 +22,7 @@ def available_memory() -> int | None:
 
 
 def check_fits(needed: int, what: str, advice: str) -> None:
-    """A `UserError` if `needed` bytes for `what` are more than there are; large amounts that fit are stated."""
+    """Raise `UserError` if `what` needs more bytes than are free; report large amounts that fit on standard error."""
     free = available_memory()
     if free is not None and needed > free:
         raise UserError(f"{what} needs {size_in_words(needed)} of memory, and {size_in_words(free)} are free. "

@@ -32,7 +32,7 @@ REPORT = "report.txt"
 
 @dataclass(frozen=True)
 class Plan:
-    """What is to be prepared. Names are unique; those for training come first in the result."""
+    """What to prepare. Names are unique; faces for training come first in the result."""
 
     source: str                                   # the word before the colon: open_dataset("folder:...")
     size: int                                     # S
@@ -40,7 +40,7 @@ class Plan:
     val: list[str]
     read: Callable[[str], tuple[np.ndarray, np.ndarray | None]]    # name -> image uint8 [3, S, S], mask uint8 [S, S]
     masks: bool = True
-    options: dict = field(default_factory=dict)   # what else decides the result; a resumed run must have the same
+    options: dict = field(default_factory=dict)   # what else decides the result: must be the same on resuming
     attributes: dict[str, np.ndarray] = field(default_factory=dict)  # each in the order train + val
     ignored: list[str] = field(default_factory=list)               # images and masks that belong to no face
     skipped: list[tuple[str, str]] = field(default_factory=list)   # other files that are not read, and why
@@ -97,7 +97,7 @@ def _read_faces(plan: Plan, out: Path, decided: dict[str, dict], skip_bad: bool,
 
 
 def _read_all(read: Callable, names: list[str]) -> Iterator[tuple[str, tuple | UserError]]:
-    """Names with what was read or what was wrong, in order. Pillow decodes outside the interpreter lock."""
+    """Names with what was read or the error, in order. Threads suffice: Pillow releases the interpreter lock."""
     def attempt(name: str) -> tuple | UserError:
         try:
             return read(name)
@@ -192,7 +192,7 @@ def _finish(plan: Plan, out: Path, decided: dict[str, dict]) -> dict:
 
 
 def report(about: dict) -> str:
-    """What became of every file, for people."""
+    """What became of every file, as text for `report.txt`."""
     n, train, size = len(about["names"]), about["train"], about["size"]
     lines = [f"{n:,} faces of {size} x {size} pixels{'' if about['masks'] else ', without masks'}: {train:,} for "
              f"training, {n - train:,} for validation.",
@@ -216,7 +216,7 @@ def report(about: dict) -> str:
 
 
 class _Rows:
-    """Rows of bytes added to `<path>.part`, an array file whose header is made right when it is closed."""
+    """Appends rows to the array file `<path>.part`; its header, which holds their number, is written on closing."""
 
     def __init__(self, path: Path, shape: tuple[int, ...]):
         self.path, self.shape, self.count = path.with_name(path.name + ".part"), shape, 0
@@ -262,7 +262,7 @@ class _Rows:
 
 
 class _Nothing:
-    """Takes the place of the masks where there are none."""
+    """In place of the `_Rows` of masks where there are no masks."""
 
     def __enter__(self) -> _Nothing:
         return self

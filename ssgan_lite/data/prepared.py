@@ -1,4 +1,4 @@
-"""A prepared data set: a folder that `ssgan-lite prepare` has made from the user's own files, ready to open.
+"""Opening prepared data sets: folders that `ssgan-lite prepare` has made from the user's own files.
 
     images.npy        uint8 [N, 3, S, S]
     masks.npy         uint8 [N, S, S], the part id of every pixel; absent if the images came without masks
@@ -7,8 +7,8 @@
     report.txt        the same for people
 
 Faces for training come first, those for validation after them, so both are slices. `dataset.json` is written last:
-a folder without it is unfinished. Large arrays are mapped into memory instead of read: a face that is asked for is
-fetched by the operating system, and what is asked for often stays in memory as long as there is room.
+a folder without it is unfinished. Large arrays are memory-mapped instead of read: the operating system fetches a face
+when it is needed and keeps it as long as there is memory.
 """
 
 from __future__ import annotations
@@ -29,15 +29,16 @@ from ssgan_lite.storage import sha256
 FORMAT = 2
 DESCRIPTION = "dataset.json"
 JOURNAL = "journal.jsonl"          # there while a folder is being prepared
-MAP_ABOVE = 4_000_000_000          # bytes: what is larger is mapped
+MAP_ABOVE = 4_000_000_000          # bytes: larger arrays are memory-mapped
 
-_verified: dict[Path, tuple[int, int]] = {}       # path -> size and time of change when its sum was right
+_verified: dict[Path, tuple[int, int]] = {}       # path -> size and time of change when its sum was checked
 
 
 def load(kind: str, folder: str, size: int, split: str) -> Dataset:
     """One split of the prepared `folder`, which must have been made from a source of this `kind`.
 
-    A smaller size that divides the prepared one is made on the way: images by box filter, masks by `reduce_masks`.
+    A smaller size that divides the prepared one is computed while loading: images by box filter, masks by
+    `reduce_masks`.
     """
     path = Path(folder).expanduser()
     about = describe(path)
@@ -69,7 +70,7 @@ def load(kind: str, folder: str, size: int, split: str) -> Dataset:
 
 
 def describe(path: Path) -> dict:
-    """`dataset.json` of a prepared folder, checked; every way in which it is not one is a `UserError`."""
+    """The content of `dataset.json` of a prepared folder; raises `UserError` if it is none, unfinished or damaged."""
     if not path.is_dir():
         raise UserError(f'There is no folder "{path}".')
     if not (path / DESCRIPTION).is_file():
@@ -111,10 +112,10 @@ def _bytes_a_face(about: dict, size: int) -> int:
 
 def _array(path: Path, about: dict, name: str, shape: tuple[int, ...], rows: slice, factor: int,
            mapped: bool) -> np.ndarray:
-    """Rows of an array file, made smaller by `factor`; a window on the file if `mapped`."""
+    """Rows of an array file, made smaller by `factor`; memory-mapped if `mapped`."""
     file = _sound(path, about, name, large_too=not mapped)
     try:
-        # "c": what a program writes into the tensor by mistake stays in memory and never reaches the file.
+        # "c", copy on write: what is written into the tensor by mistake stays in memory and never reaches the file.
         whole = np.load(file, mmap_mode="c", allow_pickle=False)
         if whole.dtype != np.uint8 or whole.shape != shape:
             raise ValueError(f"{whole.dtype} {list(whole.shape)} instead of uint8 {list(shape)}")

@@ -5,7 +5,7 @@ one `.npz` of plain arrays without pickles:
 
     image_bytes    uint8 [*]      WebP files of 128 x 128 RGB, one after the other
     image_offsets  int64 [N + 1]  where each of them begins; the last entry is the length of image_bytes
-    mask_bytes     uint8 [*]      all masks, uint8 [N, 128, 128], compressed together with LZMA (neighbours resemble)
+    mask_bytes     uint8 [*]      all masks, uint8 [N, 128, 128], compressed together with LZMA (neighbors resemble)
     seed           int64 [N]      what each face was made from
     attr_<name>    [N]            float32 or text of fixed width
     maker_version  text           which program made them
