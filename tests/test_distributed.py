@@ -28,7 +28,8 @@ from ssgan_lite.train.launch import _meet, join, launched, restarted
 from ssgan_lite.train.log import read_log
 from ssgan_lite.train.shared import open_shared
 
-pytestmark = [pytest.mark.skipif(os.name == "nt", reason="processes are forked, and killed with signals"),
+pytestmark = [pytest.mark.slow,
+              pytest.mark.skipif(os.name == "nt", reason="processes are forked, and killed with signals"),
               pytest.mark.usefixtures("one_thread", "use_tiny_data")]
 
 NANO = preset("nano32")

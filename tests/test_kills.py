@@ -1,7 +1,7 @@
 """`kill -9` at any moment: the run goes on from its last checkpoint and ends as if nothing had happened, to the bit.
 
-Twenty kills of one small run. Ten come from outside at random moments. Ten come from inside, at chosen points of the
-writing of a file: before the first byte, in the middle, before the data are on the disk, before and after the new file
+Twenty kills of one small run (four in `make test`). Half come from outside at random moments, half from inside, at
+chosen points of the writing of a file: before the first byte, in the middle, before the data are on the disk, before and after the new file
 takes the place of the old one. Which file it is, checkpoint, log, samples, snapshot or weights, is left to chance.
 """
 
@@ -24,7 +24,7 @@ from ssgan_lite.train import RunOptions, TrainConfig, train
 from ssgan_lite.train.checkpoint import read_checkpoint
 from ssgan_lite.train.log import read_log
 
-pytestmark = pytest.mark.skipif(os.name == "nt", reason="Windows has no SIGKILL")
+pytestmark = [pytest.mark.slow, pytest.mark.skipif(os.name == "nt", reason="Windows has no SIGKILL")]
 
 SEED = int(os.environ.get("KILL_SEED", "1"))
 # As small as a model can be that has every part: the time goes into kills, not into steps.
@@ -111,23 +111,26 @@ def assert_same(ours, theirs, where: str = "checkpoint") -> None:
         assert ours == theirs, where
 
 
-def test_twenty_kills_change_nothing(tmp_path: Path, tiny_data: Path) -> None:
+# How many kills from outside, how many of these at any moment from the very start, how many from inside.
+@pytest.mark.parametrize("outside, early, inside", [(1, 1, 2), pytest.param(8, 2, 10, marks=pytest.mark.long)])
+def test_kills_change_nothing(outside: int, early: int, inside: int, tmp_path: Path, tiny_data: Path) -> None:
     chance = random.Random(SEED)
     untouched, out = tmp_path / "untouched", tmp_path / "killed"
     assert finish(start(go_on, str(untouched), data=tiny_data, words=tmp_path / "untouched.txt")) == [0]
 
     # From outside: somewhere after a certain step has been logged, or (0) anywhere from the very start.
-    outside = chance.sample(range(4, STEPS - 20, 2), 8) + [0, 0]
-    inside = [(point, chance.randint(1, 4000 if point in ("begun", "half") else 8)) for point in 2 * POINTS]
+    from_outside = chance.sample(range(4, STEPS - 20, 2), outside) + [0] * early
+    from_inside = [(point, chance.randint(1, 4000 if point in ("begun", "half") else 8))
+                   for point in (2 * POINTS)[:inside]]
     # The ones from inside come at any time, but while enough of the run is left for them to happen.
-    moments = sorted(outside + inside, key=lambda moment: moment if isinstance(moment, int) and moment
+    moments = sorted(from_outside + from_inside, key=lambda moment: moment if isinstance(moment, int) and moment
                      else chance.randint(0, STEPS // 2))
     kills = 0
     for number, moment in enumerate(moments):
         words = tmp_path / f"words-{number}"
-        inside = not isinstance(moment, int)
-        process, = start(go_on, str(out), *(moment if inside else ()), data=tiny_data, words=words)
-        if not inside:
+        by_itself = not isinstance(moment, int)
+        process, = start(go_on, str(out), *(moment if by_itself else ()), data=tiny_data, words=words)
+        if not by_itself:
             while progress(out) < moment and process.is_alive():
                 time.sleep(0.002)
             time.sleep(chance.uniform(0, 0.4 if moment == 0 else 0.05))
@@ -137,7 +140,7 @@ def test_twenty_kills_change_nothing(tmp_path: Path, tiny_data: Path) -> None:
         kills += code == -signal.SIGKILL
         if (out / "checkpoint.pt").exists():
             read_checkpoint(out / "checkpoint.pt")                       # whole, whenever it was
-    assert kills == len(moments) == 20, f"{kills} kills"
+    assert kills == len(moments) == outside + early + inside, f"{kills} kills"
 
     assert finish(start(go_on, str(out), data=tiny_data, words=tmp_path / "last.txt")) == [0], \
         (tmp_path / "last.txt.0").read_text()
