@@ -11,6 +11,7 @@ import numpy as np
 import pytest
 import torch
 from PIL import Image
+from safetensors.torch import load_file
 
 from ssgan_lite import assets, load_pretrained, preset
 from ssgan_lite.cli import main
@@ -20,6 +21,7 @@ from ssgan_lite.train import (RunOptions, Trainer, find_snapshots, load_networks
                               save_networks, timelapse, train)
 from ssgan_lite.train.networks import is_networks
 from ssgan_lite.train.snapshots import Schedule
+from ssgan_lite.weights import load_encoder
 
 pytestmark = pytest.mark.usefixtures("one_thread", "use_tiny_data")
 
@@ -225,6 +227,32 @@ def test_what_ships_of_a_run(ship, run: Path, tmp_path: Path, monkeypatch, capsy
         load_networks("tiny-eraly")
     assert main(["sample", "--weights", "tiny-early", "--out", str(tmp_path / "x.png")]) == 2      # no generator alone
     assert 'No weights called "tiny-early"' in capsys.readouterr().err
+
+
+def test_state_and_encoder_ship_and_go_on(ship, tmp_path: Path, monkeypatch) -> None:
+    """Average and encoder are not in the state: they lie beside it."""
+    config = recipe("nano32").replace(images=24, batch=4, reconstruct_images=8)
+    done = train(RunOptions(tmp_path / "run", quiet=True, device="cpu", snapshots="none"), config)
+    folder = tmp_path / "data" / "weights"
+    folder.mkdir(parents=True)
+    assert "recipe" not in ship.recipe_changes(json.loads((tmp_path / "run" / "run.json").read_text()), 24)[0]
+    print(ship.ship(tmp_path / "run", "tiny", folder), ship.ship_state(tmp_path / "run", "tiny", folder))
+    record = load_pretrained(folder / "tiny.safetensors").record
+    assert "--batch 4" in record["command"] and "--reconstruct-images 8" in record["command"]
+    assert load_encoder(folder / "tiny.safetensors").record["images"] == 24
+    assert not {key for key in load_file(folder / "training" / "tiny.safetensors") if key.startswith(("G_ema", "encoder"))}
+    networks = load_networks(folder / "training" / "tiny.safetensors")
+    for name, network in done.networks.items():
+        for key, value in network.state_dict().items():
+            torch.testing.assert_close(networks.states[name][key], value, rtol=1e-2, atol=1e-2, equal_nan=True)
+    on = train(RunOptions(tmp_path / "on", quiet=True, device="cpu", snapshots="none",
+                          start_from=str(folder / "training" / "tiny.safetensors")), config.replace(images=28))
+    assert on.steps == 7 and on.phase == "game"
+    for path in (folder / "encoders").iterdir():
+        path.unlink()
+    with pytest.raises(UserError, match="no encoder"):
+        train(RunOptions(tmp_path / "off", quiet=True, start_from=str(folder / "training" / "tiny.safetensors")),
+              config.replace(images=28))
 
 
 def test_weights_of_a_snapshot_ship_as_themselves(ship, run: Path, tmp_path: Path) -> None:

@@ -7,6 +7,8 @@ curve of the losses) and NAME.png (sixteen faces, no truncation), and brings REA
 With --at IMAGES these are the weights of the snapshot next to so many images, instead of the last ones. Besides, from
 the snapshots of the run:
 
+    --state            training/NAME.safetensors, .json: generator and discriminators of the last checkpoint, to train on
+                       from with `ssgan-lite train --start-from NAME`
     --early IMAGES     training/NAME-early.safetensors, .json: generator, discriminator and average at the snapshot next
                        to so many images, to train on from (the run must have been given --snapshot-networks)
     --snapshots N      snapshots/NAME/000000512.safetensors, ...: the averaged generators at N of them
@@ -31,21 +33,24 @@ import weights_page
 from curve import draw, kid_curve
 from ssgan_lite import assets
 from ssgan_lite.cli import ABLATIONS
-from ssgan_lite.config import ModelConfig, preset
+from ssgan_lite.config import RECIPES, ModelConfig, preset, recipe
 from ssgan_lite.errors import UserError
 from ssgan_lite.measure.report import measured_models
 from ssgan_lite.model import build_generator
+from ssgan_lite.model.encoder import Encoder
 from ssgan_lite.pictures import sample_sheet
 from ssgan_lite.storage import atomic_write
 from ssgan_lite.train import find_snapshots, timelapse
 from ssgan_lite.train.checkpoint import read_checkpoint
 from ssgan_lite.train.log import read_log
-from ssgan_lite.train.networks import describe_networks
+from ssgan_lite.train.networks import BESIDE, describe_networks, read_source, save_networks
 from ssgan_lite.train.snapshots import SAMPLE_SEEDS
-from ssgan_lite.weights import load_pretrained, save_weights
+from ssgan_lite.weights import load_pretrained, save_encoder, save_weights
 
 DATA = Path(__file__).parent.parent / "data"
-CURVE = ("images", "seconds", "d_loss", "g_loss", "mask_loss", "real_score", "fake_score", "r1_image", "r1_mask")
+CURVE = ("images", "seconds", "d_loss", "g_loss", "mask_loss", "real_score", "fake_score", "r1_image", "r1_mask",
+         "frozen_d_loss", "frozen_g_loss", "pixel_loss", "feature_loss", "score_loss", "kl")
+STATE_BYTES = 8_000_000
 
 
 def thinned(lines: list[dict], keep: int = 60) -> dict[str, list]:
@@ -61,6 +66,7 @@ def main() -> int:
     parser.add_argument("name")
     parser.add_argument("--note", default="")
     parser.add_argument("--at", type=int, metavar="IMAGES")
+    parser.add_argument("--state", action="store_true")
     parser.add_argument("--early", type=int, metavar="IMAGES")
     parser.add_argument("--snapshots", type=int, default=0, metavar="N")
     parser.add_argument("--lapse", type=int, default=0, metavar="N")
@@ -73,6 +79,8 @@ def main() -> int:
     try:
         if str(run) != "-" or not options.measured:
             print(ship(run, name, folder, options.note, options.at))
+        if options.state:
+            print(ship_state(run, name, folder))
         if options.early is not None:
             print(ship_early(run, f"{name}-early", folder, options.early))
         if options.snapshots:
@@ -92,6 +100,16 @@ def main() -> int:
     return 0
 
 
+def recipe_changes(described: dict, images: int) -> tuple[str, dict]:
+    """How a run's recipe differs from its preset's: the kind of recipe to name, if not the preset's own, and fields."""
+    used = {**described["recipe"], "images": images}          # how far it got, whatever was planned
+    found = {kind: {field: value for field, value in used.items()
+                    if value != getattr(recipe(described["preset"], kind), field) or field == "images"}
+             for kind in ("", *RECIPES)}
+    kind = min(found, key=lambda kind: len(found[kind]))
+    return kind, found[kind]
+
+
 def ship(run: Path, name: str, folder: Path, note: str = "", at: int | None = None) -> str:
     """Write NAME.safetensors, .json and .png from the last checkpoint of a run, which may be going on, or from the
     snapshot next to `at` images; returns a line that says what was written."""
@@ -109,12 +127,13 @@ def ship(run: Path, name: str, folder: Path, note: str = "", at: int | None = No
         seconds = max((line["seconds"] for line in lines if line["images"] <= images), default=0)
     model = generator.config
     described = json.loads((run / "run.json").read_text())
-    changes = {k: v for k, v in described["recipe"].items() if k in ("batch", "r1_image", "r1_mask", "images")}
-    changes["images"] = images                     # how far it got, whatever was planned
+    kind, changes = recipe_changes(described, images)
     changes |= {field: getattr(model, field) for field in ABLATIONS
                 if getattr(model, field) != getattr(preset(described["preset"]), field)}
     flags = " ".join(f"--no-{field.replace('_', '-')}" if value is False else f"--{field.replace('_', '-')} {value}"
                      for field, value in changes.items())
+    flags = f"--recipe {kind} {flags}" if kind else flags
+    flags += f" --data {described['data']}" if described["data"] != "heads" else ""
     flags += f" --precision {described['precision']}" if described.get("precision", "fp32") != "fp32" else ""
     flags += f" --start-from {described['start_from']}" if described.get("start_from") else ""
     record = {**described, "images": images, "seconds": round(seconds), "note": note,
@@ -124,10 +143,28 @@ def ship(run: Path, name: str, folder: Path, note: str = "", at: int | None = No
     for end in ("-lapse.png", "-kid.png", ".measure.txt", ".measure.json"):      # of the weights that these replace
         (folder / f"{name}{end}").unlink(missing_ok=True)
     save_weights(generator, path, record, torch.float16)
+    for end in ("safetensors", "json"):            # of the weights that these replace
+        (folder / "encoders" / f"{name}.{end}").unlink(missing_ok=True)
+    if at is None and "encoder" in state["networks"]:
+        encoder = Encoder(model)
+        encoder.load_state_dict(state["networks"]["encoder"])
+        save_encoder(encoder, folder / "encoders" / name, {**described, "images": images}, torch.float16)
     with atomic_write(path.with_suffix(".png")) as temporary:
         sample_sheet(load_pretrained(path), SAMPLE_SEEDS, scale=max(1, 128 // generator.config.size)).save(
             temporary, "PNG", optimize=True)
     return f"{path.name}: {path.stat().st_size / 1e6:.1f} MB, {record['images']:,} images"
+
+
+def ship_state(run: Path, name: str, folder: Path) -> str:
+    """Write training/NAME.safetensors and .json from the last checkpoint: with NAME's weights and encoder, which ship
+    too, all that it takes to train on."""
+    networks, described = read_source(str(run)), json.loads((run / "run.json").read_text())
+    record = {key: described[key] for key in ("preset", "data", "faces", "device", "torch", "start_from")}
+    target = folder / "training" / f"{name}.safetensors"
+    save_networks(networks, target, record, without=BESIDE)
+    if (size := target.stat().st_size) > STATE_BYTES:
+        raise UserError(f'"{target}" has {size / 1e6:.1f} MB; the repository takes {STATE_BYTES / 1e6:.0f}.')
+    return f"training/{target.name}: {size / 1e6:.1f} MB, after {networks.images:,} images"
 
 
 def ship_early(run: Path, name: str, folder: Path, images: int) -> str:

@@ -1,17 +1,17 @@
-"""Train everything that ships, or some of it, within a given time: the flagship, the baseline and the ablations.
+"""Train everything that ships, or some of it, within a given time: the models, the baseline and the ablations.
 
-    python tools/train_all.py --out runs/shipped --minutes 60 --parallel 3          on one good GPU
+    python tools/train_all.py --out runs/shipped --minutes 600 --parallel 2         a night on two cores
     python tools/train_all.py --out runs/shipped --minutes 1 --rehearse             the same in small, on anything
 
-Needs torch, numpy, pillow, safetensors and tqdm; the package need not be installed. Each run has its own folder
-below --out and goes on from its last checkpoint when the command is given again, until it has had its share of
-the time; what was interrupted is lost only back to that checkpoint. `results/` is laid out like data/weights and holds,
-for every run begun, weights in half precision, their description with the record of the run, the log, a sheet of
-samples and a time-lapse, and of some the snapshots and the networks to train on from; --pack puts these into zip files
-of at most 15 MB. A run that fails does not stop the others; the exit code is then 1.
+Needs what `ssgan-lite train` needs; the package need not be installed. Each run has its own folder below --out and
+goes on from its last checkpoint when the command is given again, until it has had its images or its share of the time; what
+was interrupted is lost only back to that checkpoint. A model that grows from another begins when that one has stopped.
+`results/` is laid out like data/weights and holds, for every run begun, weights and encoder in half precision, their
+description with the record of the run, the log, a sheet of samples and a time-lapse, and of some the snapshots and the
+networks to train on from; --pack puts these into zip files of at most 15 MB. A run that fails does not stop the others;
+the exit code is then 1.
 
-Small models leave most of a large GPU idle, because starting its work takes the CPU longer than doing it takes the
-GPU: --parallel 3 trains three runs side by side.
+On a GPU add --options "--batch 64". Small models leave most of a large one idle: --parallel 3 trains three at a time.
 """
 
 from __future__ import annotations
@@ -50,25 +50,31 @@ class Run:
     options: str             # of `ssgan-lite train`; what is not said is the preset's recipe
     snapshots: int = 0       # so many snapshots of the weights ship
     early: tuple[int, ...] = ()      # the networks after about so many images ship, to train on from
+    grows: str = ""          # the run that it begins with, a smaller model
 
 
 LAPSE = 12                   # rows of a time-lapse
-# Time decides the length, so more images are asked for than anyone will see; large batches, because GPUs want them.
-LITE64 = "--preset lite64 --batch 64 --images 50000000"
+ABLATION = "--preset nano32 --images 20000"
 RUNS = {
-    "lite128": Run(10, "--preset lite128 --batch 64 --images 50000000 --snapshot-every 200000"),
-    "lite64": Run(4, LITE64),
-    "lite64-monolithic": Run(4, f"{LITE64} --architecture monolithic"),
-    "lite64-no-mask-branch": Run(4, f"{LITE64} --no-mask-branch"),
-    "lite64-no-fourier": Run(4, f"{LITE64} --fourier-bands 0"),
-    "lite64-no-base": Run(4, f"{LITE64} --base-layers 0"),
-    "lite64-hard-fusion": Run(4, f"{LITE64} --fusion hard"),
-    "nano32": Run(2, "--preset nano32 --batch 64 --images 50000000", snapshots=6),
-    # The beginning of a run as a laptop would make it: the lesson that trains live goes on from the first of these.
-    "nano32-early": Run(0.5, "--preset nano32 --images 33000 --snapshot-networks", early=(8_000, 4_000, 16_000, 32_000)),
+    "lite64": Run(8, "--preset lite64"),
+    "lite64-monolithic": Run(8, "--preset lite64 --architecture monolithic"),
+    "nano32": Run(3, "--preset nano32", snapshots=6),
+    "nano32-no-reconstruction": Run(1, f"{ABLATION} --reconstruct-images 0 --reconstruct-every 0"),
+    "nano32-no-frozen-discriminator": Run(1, f"{ABLATION} --frozen-weight 0"),
+    "nano32-no-dual-discriminator": Run(1, f"{ABLATION} --dual-weight 0"),
+    "nano32-no-fourier": Run(1, f"{ABLATION} --fourier-bands 0"),
+    "nano32-no-base": Run(1, f"{ABLATION} --base-layers 0"),
+    "nano32-hard-fusion": Run(1, f"{ABLATION} --fusion hard"),
+    "nano32-no-mask-branch": Run(1, f"{ABLATION} --no-mask-branch"),
+    # The beginning of a run of the published recipe: the lesson that trains live goes on from the first of these.
+    "nano32-early": Run(1, "--preset nano32 --recipe paper --images 33000 --snapshot-networks",
+                        early=(8_000, 4_000, 16_000, 32_000)),
+    "lite128": Run(6, "--preset lite128", grows="lite64"),
+    "lite128-monolithic": Run(6, "--preset lite128 --architecture monolithic", grows="lite64-monolithic"),
 }
-OFTEN = "--log-every 5000 --sample-every 100000 --checkpoint-every 50000"
-REHEARSAL = "--preset nano32 --batch 4 --log-every 8 --sample-every 64 --checkpoint-every 32 --snapshot-every 0"
+OFTEN = "--log-every 1000 --sample-every 10000 --checkpoint-every 5000"
+REHEARSAL = ("--preset nano32 --batch 4 --images 64 --reconstruct-images 32 --log-every 8 --sample-every 64 "
+             "--checkpoint-every 32 --snapshot-every 0")
 
 
 class Progress:
@@ -95,7 +101,7 @@ def train_one(name: str, options: argparse.Namespace, progress: Progress, target
                "--device", options.device, "--minutes", f"{left / 60:.3f}", "--quiet",
                *shlex.split(RUNS[name].options), *shlex.split(OFTEN),
                *shlex.split(REHEARSAL if options.rehearse else ""), *shlex.split(options.options),
-               *(["--resume"] if (folder / "checkpoint.pt").exists() else [])]
+               *_beginning(options.out, name, options.rehearse)]
     print(f"{name}: {left:.0f} s", flush=True)
     began = time.monotonic()
     paths = os.pathsep.join(filter(None, [str(ROOT), os.environ.get("PYTHONPATH")]))
@@ -112,6 +118,16 @@ def train_one(name: str, options: argparse.Namespace, progress: Progress, target
         last = (options.out / f"{name}.txt").read_text(errors="replace").strip().splitlines()[-1:]
         raise UserError(f"{name}: failed with exit code {code}: {' '.join(last)}")
     return collect(name, options.out, options.kid, options.device)
+
+
+def _beginning(out: Path, name: str, rehearse: bool) -> list[str]:
+    """Go on with a run; or begin with the smaller model that it grows from (a rehearsal's models are all small)."""
+    if (out / name / "checkpoint.pt").exists():
+        return ["--resume"]
+    smaller = "" if rehearse else RUNS[name].grows
+    if smaller and not (out / smaller / "checkpoint.pt").exists():
+        raise UserError(f"{name}: grows from {smaller}, which has not begun: train that first, or leave this one out (--only).")
+    return ["--start-from", str(out / smaller)] if smaller else []
 
 
 def collect(name: str, out: Path, kid: int = 0, device: str = "cpu") -> str:
@@ -176,15 +192,16 @@ def main() -> int:
     total = 60 * (options.total or options.minutes * options.parallel) - AROUND_SECONDS * len(names)
     per_share = total / sum(RUNS[name].share for name in names)
     failed = False
-    with ThreadPoolExecutor(options.parallel) as pool:
-        tasks = [pool.submit(train_one, name, options, progress, per_share * RUNS[name].share, deadline)
-                 for name in names]
-        for name, task in zip(names, tasks):
-            try:
-                print(task.result(), flush=True)
-            except Exception as error:                 # whatever it was, the other runs go on
-                failed = True
-                print(error if isinstance(error, UserError) else f"{name}: {error!r}", flush=True)
+    for turn in ([name for name in names if not RUNS[name].grows], [name for name in names if RUNS[name].grows]):
+        with ThreadPoolExecutor(options.parallel) as pool:
+            tasks = {name: pool.submit(train_one, name, options, progress, per_share * RUNS[name].share, deadline)
+                     for name in turn}
+            for name, task in tasks.items():
+                try:
+                    print(task.result(), flush=True)
+                except Exception as error:             # whatever it was, the other runs go on
+                    failed = True
+                    print(error if isinstance(error, UserError) else f"{name}: {error!r}", flush=True)
     if options.pack:
         for path in pack(options.out / "results", options.pack):
             print(f"{path}: {path.stat().st_size / 1e6:.1f} MB")

@@ -4,6 +4,9 @@
                          encoder, named "G/local.weight", ...
     name.json            model, recipe, images seen, and the sum of the tensor file
 
+Networks that ship leave out G_ema and the encoder, which lie beside them anyway: weights/training/lite64.safetensors is
+completed by weights/lite64.safetensors and weights/encoders/lite64.safetensors.
+
 A checkpoint holds the optimizers too, in full precision, and is many times as large: it goes on bit for bit. From
 networks one goes on nearly as well, because Adam without momentum finds its step sizes within a hundred steps.
 """
@@ -12,6 +15,7 @@ from __future__ import annotations
 
 import dataclasses
 import os
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -21,7 +25,7 @@ from torch import Tensor
 from ssgan_lite import assets
 from ssgan_lite.config import ModelConfig, TrainConfig
 from ssgan_lite.errors import UserError, suggest
-from ssgan_lite.storage import load_tensors, read_description, save_tensors
+from ssgan_lite.storage import load_tensors, read_description, save_tensors, user_path
 from ssgan_lite.train.checkpoint import read_checkpoint
 from ssgan_lite.train.state import ALWAYS, OPTIONAL, TrainingState
 from ssgan_lite.weights import encoder_of, load_pretrained
@@ -29,6 +33,7 @@ from ssgan_lite.weights import encoder_of, load_pretrained
 FORMAT = "ssgan-lite networks 1"
 NEEDS = {"model": dict, "recipe": dict, "images": int}
 FOLDER = "weights/training"          # of the data tree: where networks that ship lie
+BESIDE = ("G_ema", "encoder")        # networks that ship as weights of their own
 MANY = 1e15                          # images; JSON has no infinity
 
 
@@ -59,14 +64,23 @@ class Networks:
         return self.images >= self.config.reconstruct_images
 
 
-def save_networks(trainer: TrainingState, path: str | os.PathLike, record: dict | None = None,
-                  dtype: torch.dtype = torch.float16) -> None:
-    """Write `path` (.safetensors) and the .json beside it."""
-    state = {f"{name}/{key}": tensor.to(dtype)
-             for name, network in trainer.networks.items() for key, tensor in network.state_dict().items()}
-    save_tensors(path, state, FORMAT, dict(model=trainer.model_config.to_dict(),
-                                           recipe=dataclasses.asdict(trainer.config), images=trainer.images_seen,
-                                           averaged_before=min(trainer.averaged_before, MANY), record=record or {}))
+def networks_of(trainer: TrainingState) -> Networks:
+    """The networks of a run as they are now; nothing is copied."""
+    return Networks(trainer.model_config, trainer.config, trainer.images_seen,
+                    {name: network.state_dict() for name, network in trainer.networks.items()}, {}, "this run",
+                    trainer.averaged_before)
+
+
+def save_networks(networks: Networks | TrainingState, path: str | os.PathLike, record: dict | None = None,
+                  dtype: torch.dtype = torch.float16, without: Sequence[str] = ()) -> None:
+    """Write `path` (.safetensors) and the .json beside it; without: networks to leave out (`BESIDE`)."""
+    if isinstance(networks, TrainingState):
+        networks = networks_of(networks)
+    state = {f"{name}/{key}": tensor.to(dtype) for name, tensors in networks.states.items() if name not in without
+             for key, tensor in tensors.items()}
+    save_tensors(path, state, FORMAT, dict(model=networks.model.to_dict(), recipe=dataclasses.asdict(networks.config),
+                                           images=networks.images,
+                                           averaged_before=min(networks.averaged_before, MANY), record=record or {}))
 
 
 def load_networks(name_or_path: str | os.PathLike) -> Networks:
@@ -78,20 +92,36 @@ def load_networks(name_or_path: str | os.PathLike) -> Networks:
         path = assets.find(f"{FOLDER}/{name_or_path}.safetensors")
         assets.verify(path), assets.verify(path.with_suffix(".json"))
     state, description = load_tensors(path, FORMAT, NEEDS)
-    states: dict[str, dict[str, Tensor]] = {name: {} for name in ALWAYS}
+    states: dict[str, dict[str, Tensor]] = {}
     for key, tensor in state.items():
         network, _, name = key.partition("/")
         if network not in (*ALWAYS, *OPTIONAL):
             raise UserError(f'"{path}" holds "{key}", which belongs to none of {", ".join((*ALWAYS, *OPTIONAL))}.')
         states.setdefault(network, {})[name] = tensor.float()
+    _complete(states, ModelConfig.from_dict(description["model"]), path)
     return Networks(ModelConfig.from_dict(description["model"]), TrainConfig(**description["recipe"]),
                     int(description["images"]), states, description.get("record", {}), str(name_or_path),
                     float(description.get("averaged_before", 0.0)))
 
 
+def _complete(states: dict[str, dict[str, Tensor]], model: ModelConfig, path: Path) -> None:
+    """Add the average and the encoder that were left out; without a file of them the average begins as G is."""
+    if missing := [name for name in ALWAYS if name not in states and name != "G_ema"]:
+        raise UserError(f'"{path}" holds no {missing[0]}.')
+    weights = path.parent.parent / path.name
+    if "G_ema" not in states and path.parent.name == "training" and weights.is_file():
+        generator, encoder = load_pretrained(weights), encoder_of(weights)
+        if generator.config != model:
+            raise UserError(f'"{weights}" is of another model than "{path}": ship both from the same run.')
+        states["G_ema"] = generator.state_dict()
+        if encoder is not None:
+            states.setdefault("encoder", encoder.state_dict())
+    states.setdefault("G_ema", states["G"])
+
+
 def read_source(source: str) -> Networks:
     """What --start-from names: a run's folder or checkpoint, networks, or the weights of a generator."""
-    path = Path(source)
+    path = user_path(source)
     if path.is_dir():
         path = path / "checkpoint.pt"
     if path.suffix == ".pt":
