@@ -19,22 +19,15 @@ This page is written by `tools/weights_page.py` from the records in the `.json` 
 the versions, the curve of the losses. A name is what `ssgan_lite.load_pretrained` takes. The data are told apart by
 twelve digits of a sum over the pack (`ssgan_lite.data.data_sum`), where the record has one.
 """
-MEASURED = """As `ssgan-lite measure` found them, against the heads that are in the pack now, with so many faces. Distances are kernel
-distances times 1000; behind them those between two halves of the heads. They compare only with the same extractor and
-number. Agreement is that of the masks with the parser's, in mIoU over large and over small parts; leak the change
-outside an edited part over the change inside it, in the median over the parts, for texture and for shape.
+MEASURED = """As `ssgan-lite measure` found them, against the heads that are in the pack now, with so many faces. Distances are
+kernel distances times 1000; behind them those between two halves of the heads. They compare only with the same
+extractor and number. Agreement is that of the masks with the parser's, in mIoU over large and over small parts; leak the
+change outside an edited part over the change inside it, in the median over the parts, for texture and for shape.
 """
-TAIL = """## Not there yet
+TAIL = """## Making them again
 
-All models were stopped long before they had learnt what they could: eyes look two ways, glasses are half drawn, and the
-mask has small eyes if any. `lite128`, the model that this course is meant for, needs a GPU, and none was at hand. Until it ships, `lite64` takes its
-place everywhere. The first command below makes it, with everything else at the size that it should have; the ablations
-are at 32 pixels for the same reason.
-
-## Making them again
-
-    python tools/train_all.py --out runs/shipped --minutes 60 --parallel 3      # everything, on one good GPU
-    python tools/ship.py runs/shipped/lite128 lite128 --lapse 12 --kid 512      # one of them into this folder
+    python tools/train_all.py --out runs/shipped --minutes 600 --parallel 2             # everything, on two cores
+    python tools/ship.py runs/shipped/lite64 lite64 --lapse 12 --kid 512 --state        # one of them into this folder
 
 Each command in the list above makes one of them alone. On the same machine with the same versions a run gives the same
 weights bit for bit; elsewhere it gives others that are as good. How long it takes is told by "time": seconds of the
@@ -54,8 +47,13 @@ def page(folder: Path) -> str:
     networks = {path.stem: json.loads(path.read_text(encoding="utf-8"))
                 for path in sorted((folder / "training").glob("*.json"))}
     if networks:
-        parts += ["## To train on from\n", "`training/` holds generator, discriminator and average in half precision, for "
-                  "`ssgan_lite.train.load_networks`\nand `ssgan-lite train --start-from`.\n", _networks(networks)]
+        parts += ["## To train on from\n", "`training/` holds generator and discriminators in half precision, for "
+                  "`ssgan_lite.train.load_networks`\nand `ssgan-lite train --start-from`. Average and encoder, where they "
+                  "are not inside, are the ones that ship.\n", _networks(networks)]
+    encoders = sorted(path.stem for path in (folder / "encoders").glob("*.safetensors"))
+    if encoders:
+        parts += ["## Encoders\n", "`encoders/` holds, for `ssgan_lite.weights.load_encoder`, those of "
+                  f"{', '.join(f'`{name}`' for name in encoders)}: from a face to its code.\n"]
     series = sorted(path for path in (folder / "snapshots").glob("*") if path.is_dir())
     if series:
         parts += ["## Along the way\n", "`snapshots/` holds averaged generators of one run, for "
@@ -64,10 +62,11 @@ def page(folder: Path) -> str:
 
 
 def _table(generators: dict[str, dict]) -> str:
-    lines = ["| name | size | model | images seen | time | device | trained on |", "|---|---|---|---|---|---|---|"]
+    lines = ["| name | size | model | recipe | images seen | time | device | trained on |",
+             "|---|---|---|---|---|---|---|---|"]
     for name, description in generators.items():
         record = description["record"]
-        lines.append(f"| `{name}` | {description['config']['size']} px | {_kind(description['config'])} | "
+        lines.append(f"| `{name}` | {description['config']['size']} px | {_kind(description['config'])} | {_recipe(record)} | "
                      f"{record['images']:,} | {_time(record['seconds'])} | {record['device']} | {_data(record)} |")
     return "\n".join(lines) + "\n"
 
@@ -112,6 +111,21 @@ def _kind(config: dict) -> str:
     if config.get("fourier_bands") == 0:
         found.append("no Fourier features")
     return ", ".join(found) or "the paper's model"
+
+
+def _recipe(record: dict) -> str:
+    """What the run did, phase by phase, and what of it was switched off."""
+    used = record.get("recipe", {})
+    first = used.get("reconstruct_images", 0)
+    found = [f"{first:,} images of reconstruct"] if first else []
+    if record.get("start_from"):
+        found.append(f"from `{Path(record['start_from']).stem}`")
+    if not (first or used.get("frozen_weight") or used.get("reconstruct_every")):
+        return ", ".join([*found, "the paper's"])
+    found += [text for field, text in (("reconstruct_every", "no reconstruction in the game"),
+                                       ("frozen_weight", "no frozen-feature discriminator"),
+                                       ("dual_weight", "no dual discriminator")) if not used.get(field, 1)]
+    return ", ".join(["two-core", *found])
 
 
 def _time(seconds: float) -> str:

@@ -74,7 +74,8 @@ def recorded_model(out: str | os.PathLike, preset: str) -> ModelConfig | None:
 
 def describe(options, config: TrainConfig, trainer: TrainingState) -> dict:
     """What a reader needs to repeat the run."""
-    device, start_from = trainer.device, Path(options.start_from).name or None
+    device, start = trainer.device, Path(options.start_from)
+    start_from = (start.parent if start.name == "checkpoint.pt" else start).name or None
     if options.resume:                            # what a resumed run began with is known from its first start only
         try:
             start_from = json.loads((Path(options.out) / "run.json").read_text(encoding="utf-8")).get("start_from")
