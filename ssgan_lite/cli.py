@@ -1,4 +1,4 @@
-"""The command line: `ssgan-lite doctor | train | sample | measure | prepare`; each has `--help` with an example.
+"""The command line: `ssgan-lite doctor | train | sample | measure | invert | prepare`; --help shows examples.
 
 Plain argparse: training must start on a machine that has the core packages and nothing else. The options of a command
 are the fields of dataclasses, each explained by the comment behind it (`add_fields`). Whatever a user can mend is a
@@ -20,6 +20,7 @@ from ssgan_lite.config import ModelConfig, TrainConfig, preset, recipe
 from ssgan_lite.data import avatars, celebamask, folder, prepared
 from ssgan_lite.data.prepare import Plan, prepare, report
 from ssgan_lite.errors import UserError
+from ssgan_lite.invert.command import InvertOptions, invert
 from ssgan_lite.measure import MeasureOptions, ReportOptions, measure, table
 from ssgan_lite.measure import report as measure_report
 from ssgan_lite.options import add_fields, given
@@ -142,6 +143,10 @@ def build_parser() -> argparse.ArgumentParser:
     add_fields(command, MeasureOptions, "what is measured", positional=("weights",))
     add_fields(command, ReportOptions, "the report")
 
+    command = _add(commands, "invert", run_invert, "make a face of a picture of your own, to be edited",
+                   "ssgan-lite invert photo.jpg --weights lite64 --out mine.safetensors --tune")
+    add_fields(command, InvertOptions, positional=("photos",))
+
     kinds = commands.add_parser("prepare", help="make a data set from your own images, or draw avatars",
                                 description="Make a data set that open_dataset can open.")
     kinds = kinds.add_subparsers(required=True, metavar="SOURCE")
@@ -215,6 +220,10 @@ def run_measure(options: argparse.Namespace) -> int:
     if place.out is not None:
         print("\nWritten: " + ", ".join(map(str, measure_report.write(result, place.out))))
     return 0
+
+
+def run_invert(options: argparse.Namespace) -> int:
+    return invert(InvertOptions(**given(options, InvertOptions)))
 
 
 def run_prepare_celebamask(options: argparse.Namespace) -> int:
