@@ -31,7 +31,8 @@ def add_fields(parser: argparse.ArgumentParser, cls: type, title: str = "", posi
             continue
         text = next(line for line in source if line.strip().startswith(f"{field.name}:")).partition("  # ")[2]
         text = text.strip().rstrip(". ;,").replace("%", "%%")
-        if show_defaults and field.default not in (dataclasses.MISSING, None, "", ()) and kinds[field.name] is not bool:
+        nothing = (dataclasses.MISSING, None, "", ())
+        if show_defaults and field.default not in nothing and kinds[field.name] is not bool:
             shown = " ".join(field.default) if isinstance(field.default, tuple) else field.default
             text += f" (default: {shown})"
         settings: dict = dict(help=text, default=argparse.SUPPRESS)

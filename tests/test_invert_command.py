@@ -128,7 +128,7 @@ def test_zeroed_encoder_is_clearly_worse(parts):
 
     def levels(encoder):
         with torch.no_grad():
-            return float((G(first_guess(G, image, ids, parts=encoder)).image - image).abs().mean() * 127.5)
+            return float((G(first_guess(G, image, ids, parts=encoder, rounds=1)).image - image).abs().mean() * 127.5)
 
     assert levels(parts) < 0.8 * levels(zeroed)
     assert levels(zeroed) == pytest.approx(levels(None))

@@ -40,14 +40,14 @@ class InvertOptions:
     weights: str = "lite64"         # a shipped name, a .safetensors file or a published checkpoint
     space: str = "parts"            # which codes may move: w, w+ or parts
     tune: bool = False              # then tune the generator around the codes; the difference lies beside the face
-    mask: Path | None = None        # your own mask, as large as the photo or as the aligned picture; else the parser's
+    mask: Path | None = None        # your own mask, of the size of the photo or of the aligned picture; else a parser's
     eyes: str = ""                  # X,Y,X,Y: where the eyes are, in pixels of the upright photo; else looked for
     mouth: str = ""                 # X,Y: where the mouth is
     framed: bool = False            # the pictures are in the model's frame already, as rendered heads are
     steps: int = 200                # of the descent
     tune_steps: int = 100           # of tuning
     prior: float = ProjectOptions.prior     # how strongly codes are kept near those of the model's own faces
-    start: str = "auto"             # where the descent begins: encoder, mean (of W), or auto (encoder if there is one)
+    start: str = "auto"             # where the descent begins: encoder, mean, or auto (encoder if there is one)
     seed: int = 0                   # of the exploration noise
     only: bool = False              # fit the chosen space alone; the sheet then shows no other
     force: bool = False             # replace files that exist
@@ -56,8 +56,9 @@ class InvertOptions:
 
     def __post_init__(self) -> None:
         for name, known in (("space", SPACES), ("start", STARTS)):
-            if getattr(self, name) not in known:
-                raise UserError(f'--{name} "{getattr(self, name)}" is not known. {suggest(getattr(self, name), known)}')
+            value = getattr(self, name)
+            if value not in known:
+                raise UserError(f'--{name} "{value}" is not known. {suggest(value, known)}')
         for name in ("steps", "tune_steps"):
             if getattr(self, name) < 1:
                 raise UserError(f"--{name.replace('_', '-')} must be at least 1, not {getattr(self, name)}.")
