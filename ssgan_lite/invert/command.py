@@ -40,7 +40,7 @@ class InvertOptions:
     weights: str = "lite64"         # a shipped name, a .safetensors file or a published checkpoint
     space: str = "parts"            # which codes may move: w, w+ or parts
     tune: bool = False              # then tune the generator around the codes; the difference lies beside the face
-    mask: Path | None = None        # your own mask, of the size of the photo or of the aligned picture; else a parser's
+    mask: Path | None = None        # your own mask, as large as the photo or the aligned picture; else the parser's
     eyes: str = ""                  # X,Y,X,Y: where the eyes are, in pixels of the upright photo; else looked for
     mouth: str = ""                 # X,Y: where the mouth is
     framed: bool = False            # the pictures are in the model's frame already, as rendered heads are
