@@ -19,10 +19,11 @@ from __future__ import annotations
 import json
 import os
 import sys
+import tempfile
 from pathlib import Path
 
 from ssgan_lite.errors import UserError
-from ssgan_lite.storage import sha256
+from ssgan_lite.storage import explain_reading, refuse_stand_in, sha256, user_path, write_text
 
 MANIFEST = "manifest.json"
 
@@ -32,28 +33,50 @@ _verified: dict[Path, tuple[int, int, str]] = {}
 
 
 def cache_folder() -> Path:
-    """The user's cache folder for this package, by the custom of the platform; it need not exist."""
-    if sys.platform == "win32":
-        base = Path(os.environ.get("LOCALAPPDATA") or Path.home() / "AppData" / "Local")
-    elif sys.platform == "darwin":
-        base = Path.home() / "Library" / "Caches"
-    else:
-        base = Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache")
+    """Where this package keeps what it can make again, by the custom of the platform; it need not exist.
+
+    Where there is no home folder (a user without an entry, as in many containers), or none that can be written to, it
+    is in the folder for temporary files.
+    """
+    folder = _cache_at_home()
+    if folder is not None and (folder.is_dir() or os.access(_nearest(folder), os.W_OK)):
+        return folder
+    user = f"-{os.getuid()}" if hasattr(os, "getuid") else ""
+    return Path(tempfile.gettempdir()) / f"ssgan-lite{user}"
+
+
+def _cache_at_home() -> Path | None:
+    try:
+        if sys.platform == "win32":
+            base = Path(os.environ.get("LOCALAPPDATA") or Path.home() / "AppData" / "Local")
+        elif sys.platform == "darwin":
+            base = Path.home() / "Library" / "Caches"
+        else:
+            base = Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache")
+        (base / "ssgan-lite").exists()
+    except (RuntimeError, OSError):         # no home folder, or one that we may not look into
+        return None
     return base / "ssgan-lite"
+
+
+def _nearest(folder: Path) -> Path:
+    """The folder itself or the first above it that exists."""
+    return next(place for place in (folder, *folder.parents) if place.exists() or place == place.parent)
 
 
 def roots() -> list[Path]:
     """The folders in which data is looked for, best first; those that do not exist are left in."""
     named = os.environ.get("SSGAN_DATA")
     if named:
-        folder = Path(named).expanduser()
+        folder = user_path(named)
         if not folder.is_dir():
             raise UserError(f'SSGAN_DATA names "{named}", which is not a folder. Point it to the data folder of a '
                             f"clone of ssgan-lite, or unset it.")
         # Whoever names the clone instead of its data folder means the same.
         inside = folder / "data"
         return [inside if not (folder / MANIFEST).exists() and (inside / MANIFEST).exists() else folder]
-    return [Path(__file__).resolve().parent.parent / "data", cache_folder()]
+    at_home = _cache_at_home()
+    return [Path(__file__).resolve().parent.parent / "data", *([at_home] if at_home else [])]
 
 
 def find(relative_path: str | Path) -> Path:
@@ -100,7 +123,7 @@ def read_manifest(root: Path) -> dict[str, dict]:
         raise UserError(f'There is no {MANIFEST} in "{root}", so nothing in it can be verified. '
                         f"{_how_to_get()}") from None
     except OSError as error:
-        raise UserError(f'"{path}" cannot be read: {error.strerror}.') from None
+        raise UserError(explain_reading(error, path)) from None
     except (ValueError, KeyError, TypeError, AttributeError):
         raise UserError(f'"{path}" is damaged: it is not a list of files with sizes and sums. '
                         f"{_how_to_get()}") from None
@@ -108,7 +131,7 @@ def read_manifest(root: Path) -> dict[str, dict]:
 
 def verify(path: str | Path) -> Path:
     """Compare a file with the manifest above it and return its path; a difference is a `UserError` that names it."""
-    path = Path(path)
+    path = user_path(path)
     if not path.is_file():
         raise UserError(f'The file "{path}" is not there. {_how_to_get()}')
     root = next((folder for folder in path.absolute().parents if (folder / MANIFEST).is_file()), None)
@@ -123,12 +146,14 @@ def verify(path: str | Path) -> Path:
     stamp = (status.st_size, status.st_mtime_ns, entry["sha256"])
     if _verified.get(path) == stamp:
         return path
+    if status.st_size != entry["bytes"]:
+        refuse_stand_in(path)
     if status.st_size < entry["bytes"]:
         raise UserError(f'"{path}" was cut short: it has {status.st_size:,} of {entry["bytes"]:,} bytes. {_again()}')
     try:
         same = status.st_size == entry["bytes"] and sha256(path) == entry["sha256"]
     except OSError as error:
-        raise UserError(f'"{path}" cannot be read: {error.strerror}.') from None
+        raise UserError(explain_reading(error, path)) from None
     if not same:
         raise UserError(f'"{path}" was changed: its content is not what the manifest says. {_again()}')
     _verified[path] = stamp
@@ -164,15 +189,14 @@ def write_manifest(root: Path) -> dict[str, dict]:
     entries = {path.relative_to(root).as_posix(): {"bytes": path.stat().st_size, "sha256": sha256(path)}
                for path in files}
     entries = dict(sorted(entries.items()))
-    unfinished = root / (MANIFEST + ".tmp")
-    unfinished.write_text(json.dumps(entries, indent=1) + "\n", encoding="utf-8", newline="\n")
-    os.replace(unfinished, root / MANIFEST)
+    write_text(root / MANIFEST, json.dumps(entries, indent=1) + "\n")
     return entries
 
 
 def _how_to_get() -> str:
-    return (f'Clone ssgan-lite and set SSGAN_DATA to the data folder of the clone, or copy that folder to '
-            f'"{cache_folder()}".')
+    at_home = _cache_at_home()
+    copy = f', or copy that folder to "{at_home}"' if at_home else ""
+    return f"Clone ssgan-lite and set SSGAN_DATA to the data folder of the clone{copy}."
 
 
 def _again() -> str:

@@ -9,9 +9,11 @@ from __future__ import annotations
 import importlib.metadata
 import os
 import platform
+import re
 import shutil
 import sys
 import time
+import tomllib
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import NamedTuple
@@ -38,7 +40,7 @@ def examine() -> int:
     """Print the report; 0 if all is fine or only worth a note, 1 if there is trouble."""
     examinations: list[Callable[[], Iterator[Finding]]] = [
         examine_python, examine_torch, examine_device, examine_threads, examine_memory, examine_packages,
-        examine_data, examine_disk, examine_speed]
+        examine_data, examine_disk, examine_cache, examine_speed]
     print(f"ssgan-lite {__version__} on {platform.system()} {platform.machine()}")
     marks = []
     for examination in examinations:
@@ -69,9 +71,7 @@ def examine_torch() -> Iterator[Finding]:
     build = f"CUDA {torch.version.cuda}" if torch.version.cuda else "CPU build"
     if getattr(torch.version, "hip", None):
         build = f"ROCm {torch.version.hip}"
-    good = tuple(int(n) for n in torch.__version__.split("+")[0].split(".")[:2]) >= (2, 6)
-    yield Finding(OK if good else TROUBLE, f"torch {torch.__version__} ({build})",
-                  "" if good else "Version 2.6 or later is needed: python -m pip install -U torch")
+    yield Finding(OK, f"torch {torch.__version__} ({build})")
 
 
 def examine_device() -> Iterator[Finding]:
@@ -114,21 +114,48 @@ def examine_memory() -> Iterator[Finding]:
 
 
 def examine_packages() -> Iterator[Finding]:
-    for names, purpose, mark, remedy in (
-            (("numpy", "pillow", "safetensors", "tqdm"), "needed", TROUBLE,
-             "python -m pip install -c constraints.txt -e ."),
-            (("jupyterlab", "ipywidgets", "matplotlib"), "for the notebooks", NOTE,
-             'For the notebooks: python -m pip install -c constraints.txt -e ".[course]"')):
-        found, missing = [], []
-        for name in names:
+    """What pyproject.toml asks for, and in which version at least."""
+    wanted = requirements()
+    for extra, purpose, mark in (("", "needed", TROUBLE), ("course", "for the notebooks", NOTE),
+                                 ("measure", "for measuring", NOTE)):
+        found, missing, old = [], [], []
+        for name, least in wanted.get(extra, {}).items():
             try:
-                found.append(f"{name} {importlib.metadata.version(name)}")
+                version = importlib.metadata.version(name)
             except importlib.metadata.PackageNotFoundError:
                 missing.append(name)
+                continue
+            if as_numbers(version) < as_numbers(least):
+                old.append(f"{name} {version} ({least} or later is needed)")
+            else:
+                found.append(f"{name} {version}")
+        remedy = f'python -m pip install -c constraints.txt -e ".{f"[{extra}]" if extra else ""}"'
         if found:
             yield Finding(OK, f"packages {purpose}: {', '.join(found)}")
         if missing:
             yield Finding(mark, f"packages {purpose}, not installed: {', '.join(missing)}", remedy)
+        if old:
+            yield Finding(TROUBLE, f"packages {purpose}, too old: {', '.join(old)}", remedy)
+
+
+def requirements() -> dict[str, dict[str, str]]:
+    """Extra ("" for the core) -> {package: the least version that is asked for, "0" where any will do}."""
+    project = Path(__file__).resolve().parent.parent / "pyproject.toml"
+    if project.is_file():                       # a clone: what was recorded when it was installed may be older
+        about = tomllib.loads(project.read_text(encoding="utf-8"))["project"]
+        lines = {"": about["dependencies"], **about["optional-dependencies"]}
+    else:
+        lines = {}
+        for line in importlib.metadata.requires("ssgan-lite") or ():
+            extra = re.search(r"extra\s*==\s*['\"]([\w-]+)", line)
+            lines.setdefault(extra[1] if extra else "", []).append(line)
+    return {extra: {re.match(r"[\w.-]+", line)[0]: least[1] if (least := re.search(r">=\s*([\w.]+)", line)) else "0"
+                    for line in needed} for extra, needed in lines.items()}
+
+
+def as_numbers(version: str) -> tuple[int, ...]:
+    """"2.13.0+cpu" as (2, 13, 0), to be compared; what follows the numbers of a release is left out."""
+    return tuple(int(number) for number in re.match(r"[\d.]*", version)[0].split(".") if number)
 
 
 def examine_data() -> Iterator[Finding]:
@@ -158,6 +185,12 @@ def examine_disk() -> Iterator[Finding]:
         yield Finding(NOTE, what, "A training run with snapshots takes up to 1 GB: free some, or use another --out.")
     else:
         yield Finding(OK, what)
+
+
+def examine_cache() -> Iterator[Finding]:
+    folder = assets.cache_folder()
+    size = sum(path.stat().st_size for path in folder.rglob("*") if path.is_file()) if folder.is_dir() else 0
+    yield Finding(OK, f"cache: {_gb(size)} in {folder}; it can be deleted at any time")
 
 
 def examine_speed() -> Iterator[Finding]:

@@ -70,7 +70,7 @@ def test_without_a_clone_the_cache_is_used(tree: Path, tmp_path_factory, monkeyp
     site_packages = tmp_path_factory.mktemp("site") / "ssgan_lite"
     monkeypatch.setattr(assets, "__file__", str(site_packages / "assets.py"))
     cache = tmp_path_factory.mktemp("cache")
-    monkeypatch.setattr(assets, "cache_folder", lambda: cache)
+    monkeypatch.setattr(assets, "_cache_at_home", lambda: cache)
     with pytest.raises(UserError) as error:
         assets.find("weights/tiny.json")
     assert str(cache) in str(error.value) and "Clone ssgan-lite" in str(error.value)
@@ -89,6 +89,23 @@ def test_cache_folder_by_platform(platform, variable, tail, monkeypatch, tmp_pat
     monkeypatch.setattr(sys, "platform", platform)
     monkeypatch.setenv(variable, str(tmp_path))
     assert assets.cache_folder() == tmp_path / tail
+
+
+def test_without_a_home_folder_the_cache_is_a_temporary_one(monkeypatch, tmp_path) -> None:
+    def no_home():
+        raise RuntimeError("Could not determine home directory.")
+    monkeypatch.delenv("XDG_CACHE_HOME", raising=False)
+    monkeypatch.setattr(assets.Path, "home", no_home)
+    monkeypatch.setattr(assets.tempfile, "gettempdir", lambda: str(tmp_path))
+    assert assets.cache_folder().parent == tmp_path
+    assert tmp_path not in {root.parent for root in assets.roots()}, "what others may write to holds no data of ours"
+
+
+def test_a_git_lfs_pointer_in_place_of_a_file_is_named(tree: Path) -> None:
+    path = tree / "weights" / "tiny.safetensors"
+    path.write_text("version https://git-lfs.github.com/spec/v1\noid sha256:0\nsize 700\n")
+    with pytest.raises(UserError, match="tiny.safetensors.*Git LFS pointer.*git lfs pull"):
+        assets.verify(path)
 
 
 def test_cut_short(tree: Path) -> None:

@@ -387,7 +387,8 @@ def test_doctor_examines_one_by_one(monkeypatch, capsys) -> None:
     assert "unknown" in next(doctor.examine_memory()).what
     monkeypatch.setattr(doctor.importlib.metadata, "version", missing)
     marks = [(f.mark, f.remedy) for f in doctor.examine_packages()]
-    assert [mark for mark, _ in marks] == ["TROUBLE", "note"] and all("pip install" in remedy for _, remedy in marks)
+    assert [mark for mark, _ in marks] == ["TROUBLE", "note", "note"]
+    assert all("pip install" in remedy for _, remedy in marks)
 
     def explode():
         raise ZeroDivisionError("odd")
@@ -396,6 +397,20 @@ def test_doctor_examines_one_by_one(monkeypatch, capsys) -> None:
     assert main(["doctor"]) == 1
     report = capsys.readouterr().out
     assert report.count("could not be examined (ZeroDivisionError: odd)") == 4 and "disk:" in report
+
+
+def test_doctor_compares_versions_with_the_least_that_are_needed(monkeypatch) -> None:
+    assert "anywidget" in doctor.requirements()["course"] and "pillow" in doctor.requirements()[""]
+    monkeypatch.setattr(doctor, "requirements", lambda: {"": {"pillow": "10.1", "tqdm": "0", "torch": "2.6"}})
+    installed = {"pillow": "10.0.1", "tqdm": "4.1", "torch": "2.13.0+cpu"}
+    monkeypatch.setattr(doctor.importlib.metadata, "version", installed.__getitem__)
+    good, old = doctor.examine_packages()
+    assert good.mark == "ok" and "torch 2.13.0+cpu" in good.what
+    assert old.mark == "TROUBLE" and "pillow 10.0.1 (10.1 or later is needed)" in old.what and "pip" in old.remedy
+    installed["pillow"] = "9.5.0"
+    assert [f.mark for f in doctor.examine_packages()] == ["ok", "TROUBLE"]
+    installed["pillow"] = "10.1.0"
+    assert [f.mark for f in doctor.examine_packages()] == ["ok"]
 
 
 def missing(name: str) -> str:

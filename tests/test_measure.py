@@ -416,7 +416,7 @@ def weights(tmp_path_factory) -> Path:
 
 
 @pytest.fixture
-def small_world(monkeypatch) -> None:
+def small_world(monkeypatch, tmp_path) -> None:
     """Random pictures for real faces, pixels for features, an untrained parser: quick, and nothing installed."""
     rng = np.random.default_rng(0)
     images = torch.from_numpy(rng.integers(0, 256, (40, 3, 32, 32), np.uint8))
@@ -428,7 +428,7 @@ def small_world(monkeypatch) -> None:
     monkeypatch.setattr(run, "open_dataset", lambda *_: faces)
     monkeypatch.setattr(run, "extractor", lambda *_: Pixels())
     monkeypatch.setattr(run, "EfficientNetLite0", Pixels)
-    monkeypatch.setattr(run, "cache_folder", lambda: None)
+    monkeypatch.setattr(run, "cache_folder", lambda: tmp_path / "cache")
     monkeypatch.setattr(run, "load_parser", lambda *_: parser)
 
 

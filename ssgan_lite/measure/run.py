@@ -76,10 +76,9 @@ class _Reference:
     def __init__(self, size: int, judges: list[Extractor], options: MeasureOptions):
         data = compared(open_dataset(options.data, size, options.split))
         self.n = min(options.n, len(data) // 2)
-        cache = cache_folder()
         with _bar("real faces", 2 * self.n * len(judges), options) as tick:
             self.faces = [RealFaces(data, judge, options.n, options.seed, options.batch, tick,
-                                    cache and cache / "features") for judge in judges]
+                                    cache_folder() / "measure") for judge in judges]
         self.areas = part_areas(data.masks, len(data.parts)) if data.has_masks else None
 
 
