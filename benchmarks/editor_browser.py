@@ -106,7 +106,7 @@ def _drive(url: str, moves: int, chromium: str, memory: Path) -> dict:
         page.wait_for_function(ready)
         times = []
         for i in range(moves + 4):
-            label = ("Shape 1", "Texture 1", "Shape 2", "Texture 2")[i % 4]
+            label = ("hair: shape 1", "hair: texture 1", "hair: shape 2", "hair: texture 2")[i % 4]
             times.append(page.evaluate(MOVE, [label, str(round(-2.5 + 5 * ((7 * i) % 20) / 20, 2))]))
         browser.close()
     return dict(times=times[4:], loaded=loaded, memory=int(memory.read_text()) / 1024)

@@ -125,23 +125,120 @@ def test_dice_lock_hide_and_place(editor, G):
     assert not (labels(editor) == HAIR).any()
 
 
-def test_gallery_and_whole_face(editor, G):
-    assert editor.gallery == b""
-    ask(editor, {"do": "gallery"})
-    assert len(editor.gallery) == 8 * 64 * 64 * 3
-    first = editor.gallery
-    ask(editor, {"do": "gallery", "more": True}, {"do": "take", "i": 2})
-    assert editor.gallery != first
-    theirs = editor.desk.gallery_faces.state.codes[2:3, G.layout["hair"]]
-    assert torch.equal(editor.face.state.codes[:, G.layout["hair"]], theirs)
+def test_gallery_shows_faces_that_have_the_part(editor, G):
+    assert editor.gallery == b"" and editor.view["gallery"]["wanted"]
+    for part in ("hair", "hat", "glasses"):
+        number = G.config.part_id(part)
+        ask(editor, {"do": "select", "part": number}, {"do": "gallery"})
+        wearers = editor.desk.gallery.shown(number)
+        assert len(wearers) >= 3 and len(editor.gallery) == len(wearers) * 64 * 64 * 3, part
+        assert len(editor.view["gallery"]["names"]) == len(wearers) and not editor.view["gallery"]["wanted"]
+        assert all(part in name for name in editor.view["gallery"]["names"])
+        for wearer in wearers:
+            assert (wearer.face.render().mask[0].argmax(0) == number).sum() == wearer.pixels(number) > 0
+    first, wearers = editor.gallery, editor.desk.gallery.shown(number)
+    ask(editor, {"do": "gallery", "more": True})
+    assert editor.gallery != first and not set(editor.desk.gallery.shown(number)) & set(wearers)
+
+
+def test_whole_face(editor):
     ask(editor, {"do": "psi", "value": 0.0, "stroke": "s9"}, {"do": "new_face"})
     assert editor.view["psi"] == 0
     ask(editor, {"do": "reset"})
     assert editor.pixels == editor.original and not editor.view["can_reset"]
 
 
+def test_part_that_is_put_on_is_seen(editor, G):
+    """Taken from a wearer, every part is there afterwards; it is one step, and a lift is said."""
+    for part in ("hat", "glasses", "hair"):
+        number = G.config.part_id(part)
+        ask(editor, {"do": "reset"}, {"do": "select", "part": number}, {"do": "gallery"})
+        for i, wearer in enumerate(editor.desk.gallery.shown(number)):
+            ask(editor, {"do": "reset"})
+            steps = len(editor.face.history.past)
+            said = ask(editor, {"do": "take", "i": i})
+            assert editor.view["parts"][number]["pixels"] >= 0.25 * wearer.pixels(number), (part, i)
+            assert len(editor.face.history.past) == steps + 1
+            assert ("forward" in said) == (number in editor.face.state.lifts)
+            assert f"face {i + 1}" in editor.view["told"]
+
+
+def test_dice_give_what_can_be_seen(editor, G):
+    from ssgan_lite.editor.desk import can_be_seen
+
+    for number, part in enumerate(G.config.parts):
+        ask(editor, {"do": "reset"}, {"do": "select", "part": number})
+        for _ in range(3):
+            before, steps = editor.face.render(), len(editor.face.history.past)
+            said = ask(editor, {"do": "dice"})
+            changed = can_be_seen(before, editor.face.render())
+            assert changed or "no other" in said or "None of the faces" in said, part
+            assert len(editor.face.history.past) - steps == (0 if "None of" in said else 1), part
+
+
+def test_preview_is_no_step(editor):
+    ask(editor, {"do": "gallery"})
+    before, state = editor.pixels, editor.face.state
+    ask(editor, {"do": "preview", "i": 1})
+    preview = editor.pixels
+    assert preview != before and editor.face.state is state and not editor.view["can_undo"]
+    ask(editor, {"do": "look"})
+    assert editor.pixels == before
+    ask(editor, {"do": "preview", "i": 1}, {"do": "take", "i": 1})
+    assert editor.pixels == preview and len(editor.face.history.past) == 1
+
+
+@pytest.mark.parametrize("part", ["mouth", "eyes", "hair"])
+def test_part_grows_about_its_own_center(editor, G, part):
+    number = G.config.part_id(part)
+    ask(editor, {"do": "select", "part": number})
+    center = lambda: np.argwhere(labels(editor) == number).mean(0)         # noqa: E731
+    before, count = center(), (labels(editor) == number).sum()
+    ask(editor, {"do": "place", "dx": 0, "dy": 0, "zoom": 1.6})
+    assert (labels(editor) == number).sum() > 1.2 * count
+    assert np.abs(center() - before).max() < 2.5, "of 32 pixels"
+    assert editor.view["place"] == pytest.approx(dict(dx=0, dy=0, zoom=1.6), abs=1e-3)
+    ask(editor, {"do": "place", "dx": 0.25, "dy": 0.0, "zoom": 1.0})
+    assert editor.face.state.placement == {number: (0.25, 0.0, 1.0)}
+    ask(editor, {"do": "undo"}, {"do": "undo"})
+    assert editor.pixels == editor.original and editor.view["place"] == dict(dx=0, dy=0, zoom=1)
+
+
+def test_background_that_is_changed_is_the_one_that_is_shown(editor):
+    ask(editor, {"do": "backdrop", "color": "#ff0000"}, {"do": "select", "part": 0})
+    before = pixels(editor)
+    assert "background" in ask(editor, {"do": "dice"})
+    assert editor.view["backdrop"] is None and (pixels(editor) != before).any()
+    ask(editor, {"do": "undo"})
+    assert (pixels(editor) == before).all()
+
+
+def test_screen_reader_hears_what_happened_but_no_slider(editor):
+    ask(editor, {"do": "select", "part": HAIR})
+    assert "Hair" in editor.view["told"]
+    for action in ({"do": "dice"}, {"do": "undo"}, {"do": "lock"}, {"do": "lock"}, {"do": "show"}, {"do": "show"},
+                   {"do": "new_face"}, {"do": "reset"}):
+        ask(editor, action)
+        assert editor.view["told"], action
+    ask(editor, {"do": "slide", "kind": "shape", "axis": 0, "value": 1, "stroke": "a"})
+    assert editor.view["told"] == ""
+
+
+def test_model_with_more_parts_than_the_vocabulary():
+    from ssgan_lite.editor import FaceEditor
+
+    torch.manual_seed(0)
+    many = sg.preset("nano32").replace(parts=(*sg.PARTS.names, "beard", "scarf", "headphones"))
+    editor = FaceEditor(sg.SemanticGenerator(many), folder=None)
+    colors = [tuple(part["color"]) for part in editor.view["parts"]]
+    assert len(set(colors)) == 16
+    for part in (13, 15):
+        ask(editor, {"do": "select", "part": part}, {"do": "dice"}, {"do": "gallery"},
+            {"do": "export", "what": "picture"})
+
+
 def test_backgrounds(editor):
-    ask(editor, {"do": "backdrop", "colour": "#ff0000"})
+    ask(editor, {"do": "backdrop", "color": "#ff0000"})
     assert (pixels(editor) == [255, 0, 0]).all(2).mean() > 0.1 and editor.view["backdrop"] == "#ff0000"
     picture = io.BytesIO()
     Image.new("RGB", (50, 30), (0, 255, 0)).save(picture, "PNG")
@@ -149,9 +246,9 @@ def test_backgrounds(editor):
     green = pixels(editor)
     assert (green == [0, 255, 0]).all(2).mean() > 0.1
     assert "not an image" in ask(editor, {"do": "backdrop", "buffer": 0}, buffers=[b"no picture"])
-    assert "not a colour" in ask(editor, {"do": "backdrop", "colour": "ultrablack"})
+    assert "not a colour" in ask(editor, {"do": "backdrop", "color": "ultrablack"})
     assert (pixels(editor) == green).all()
-    ask(editor, {"do": "backdrop", "colour": None})
+    ask(editor, {"do": "backdrop", "color": None})
     assert editor.pixels == editor.original
 
 
@@ -193,7 +290,7 @@ def test_what_was_on_the_desk_comes_back_after_another_face_was_opened(editor, G
 
 
 @pytest.mark.parametrize("name, words", [
-    ("x" * 300, "too long"), ("a\0b", "no file name"), ("/proc/face", "written"), ("..", "")])
+    ("x" * 300, "long"), ("a\0b", "no file name"), ("/proc/face", "written"), ("..", "")])
 @pytest.mark.parametrize("what", ["picture", "film", "face"])
 def test_names_that_no_file_may_have_are_explained(editor, what, name, words):
     said = ask(editor, {"do": "export", "what": what, "name": name, "to_folder": True})
@@ -295,4 +392,4 @@ def test_the_page_needs_nothing_from_the_network():
     source = module.FaceEditor._esm + module.FaceEditor._css
     assert set(re.findall(r"https?://[^\"'`\s)]+", source)) == {"http://www.w3.org/2000/svg"}
     assert "import " not in re.sub(r"//.*", "", source), "one script, no modules to fetch"
-    assert {path.name for path in Path(module.FRONT).glob("*.js")} == set(module.SCRIPTS)
+    assert {path.name for path in Path(module.FRONT).glob("*.js")} == {*module.SCRIPTS, "demo.js"}

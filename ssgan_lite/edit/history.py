@@ -28,7 +28,10 @@ class History(Generic[State]):
 
     @contextmanager
     def stroke(self) -> Iterator[None]:
-        """All that is entered in the block is one step."""
+        """All that is entered in the block is one step; a stroke within a stroke is part of it."""
+        if self._in_stroke:
+            yield
+            return
         self.begin_stroke()
         try:
             yield

@@ -108,19 +108,21 @@ class Session(CodeEdits):
         lifts = {**self.state.lifts, self._free(part): amount}
         return self._change(lifts={p: lift for p, lift in lifts.items() if lift})
 
-    def wear(self, other: Session, part: str | int, kind: str | None = None) -> Session:
+    def wear(self, other: Session, part: str | int, kind: str | None = None, depths: Tensor | None = None) -> Session:
         """Take a part of another face, as `copy_from` does, and lift it until it is seen where it is seen there.
 
         Another face's hat may lie behind this face's hair. Then its depth is lifted by as little as it takes
         (`lift_to_be_seen`); what is seen anyway is not lifted. All is one step of the history.
+
+        depths: those of the other face, [1, P, H, W], where they are known; else it is rendered.
         """
         number = self._free(part)
         with self.stroke():
             self.lift(number, 0.0).copy_from(other, number, kind)
             # The background lies behind everything else, and colors alone put nothing on.
             if number > 0 and kind != "texture":
-                self.lift(number, lift_to_be_seen(self.render().depths, other.render().depths, number,
-                                                  self.state.hidden))
+                theirs = other.render().depths if depths is None else depths
+                self.lift(number, lift_to_be_seen(self.render().depths, theirs, number, self.state.hidden))
         return self
 
     def set_backdrop(self, what: str | os.PathLike | bytes | object | None) -> Session:

@@ -13,13 +13,19 @@ import torch
 
 from ssgan_lite.edit import Session, between, compare, frames, gif_bytes, save_gif, save_picture
 from ssgan_lite.edit.export import mask_png, picture_png
+from ssgan_lite.edit.history import History
+from ssgan_lite.edit.state import FaceState
 from ssgan_lite.edit.store import face_to_bytes
+from ssgan_lite.editor.gallery import Gallery, describe
 from ssgan_lite.errors import UserError
 from ssgan_lite.model import GeneratorOutput, SemanticGenerator
 from ssgan_lite.parts import vocabulary
 
 AXES = 3                # sliders for each kind; of the codes' axes, the first ones
 REACH = 3.0             # standard deviations to either side
+THROWS = 8              # of the dice, until something can be seen
+KEPT = 0.4              # share of a part's pixels that it must keep when the dice give another version of it
+VISIBLE = 0.1           # change of a channel, of the range -1 to 1, that counts as seen: 13 of 255
 FILM_STEPS = 16         # frames of the film from the original to the face as it is now
 
 
@@ -32,10 +38,14 @@ class Desk:
         self.face, self.folder = Session(generator, seed, psi), None if folder is None else Path(folder)
         self.part = config.part_id("hair" if part is None and "hair" in config.parts else
                                    part if part is not None else config.n_parts - 1)
-        # Twelve faces at 512 pixels would take half a minute: few of them, and only when somebody asks.
-        self.gallery_size = gallery if gallery is not None else 8 if config.size <= 128 else 4
-        self.gallery_seed, self.gallery_faces = 100 * (seed + 1), None
-        self.said, self.offered, self._stroke = "", None, None
+        # At 512 pixels eight faces would take half a minute: there, few of them, and only when somebody asks.
+        self.fills_gallery = config.size <= 128
+        count = gallery if gallery is not None else 8 if self.fills_gallery else 4
+        self.gallery = Gallery(generator, seed, psi, count)
+        self.trial: FaceState | None = None     # shown instead of the face while the pointer is over the gallery
+        self.said = self.told = ""              # for the eye where it matters; for a screen reader after every action
+        self.offered, self._stroke = None, None
+        self._centers: dict[int, tuple[float, float]] = {}     # of moved parts, where they were before
         self._set_mark()
 
     # --- what is seen -------------------------------------------------------------------------------------------------
@@ -48,15 +58,17 @@ class Desk:
         colors = vocabulary(config.parts)
         parts = [dict(name=name, color=list(colors[name].color), pixels=pixels[i],
                       locked=i in face.locked, hidden=i in face.state.hidden) for i, name in enumerate(config.parts)]
-        dx, dy, zoom = face.state.placement.get(self.part, (0.0, 0.0, 1.0))
         change = compare(self.mark, out, self.part)
         backdrop = face.state.backdrop
         return dict(
-            parts=parts, part=self.part, psi=face.state.psi, axes=self._axes(), place=dict(dx=dx, dy=dy, zoom=zoom),
+            parts=parts, part=self.part, psi=face.state.psi, axes=self._axes(), place=self._place(),
             can_undo=face.can_undo, can_redo=face.can_redo, can_reset=face.state is not face.history.first,
-            backdrop=None if backdrop is None else backdrop.name, said=self.said, mark=self.mark_number,
+            backdrop=None if backdrop is None else backdrop.name, said=self.said, told=self.told or self.said,
+            mark=self.mark_number,
             # Images run from -1 to 1: half of the mean change is a share of the whole range.
-            meter=dict(inside=change.inside / 2, outside=change.outside / 2), folder=self.folder is not None)
+            meter=dict(inside=change.inside / 2, outside=change.outside / 2), folder=self.folder is not None,
+            gallery=dict(names=describe(self.gallery.shown(self.part), self.part, config.parts[self.part]),
+                         wanted=self.fills_gallery and not self.gallery.is_filled(self.part)))
 
     @property
     def in_stroke(self) -> bool:
@@ -64,7 +76,12 @@ class Desk:
         return self._stroke is not None
 
     def output(self) -> GeneratorOutput:
-        return self.face.render()
+        """What is on the page: the face, or a trial."""
+        return self.face.render(self.trial)
+
+    def thumbnails(self) -> bytes:
+        """The gallery for the chosen part: n crops of 64 x 64 x 3 bytes, one after the other."""
+        return b"".join(wearer.crop(self.part).tobytes() for wearer in self.gallery.shown(self.part))
 
     def original(self) -> GeneratorOutput:
         """The face that the session began with."""
@@ -97,9 +114,10 @@ class Desk:
 
     def act(self, actions: Sequence[dict], buffers: Sequence[bytes] = ()) -> None:
         """Do what the page asks for, in order. What cannot be done is said, and the rest is done all the same."""
-        self.said, self.offered = "", None
+        self.said, self.told, self.offered = "", "", None
         for action in actions:
             options = dict(action)
+            self.trial = None
             method: Callable | None = getattr(self, f"do_{options.pop('do', '')}", None)
             stroke = options.pop("stroke", None)
             if stroke is None or stroke != self._stroke:
@@ -122,56 +140,119 @@ class Desk:
     def do_select(self, part: int) -> None:
         self.part = self.face.generator.config.part_id(int(part))
         self._set_mark()
+        self.told = f"{self.name} chosen."
+        if not self._pixels():
+            self.told += " It is not in this picture."
 
     def do_slide(self, kind: str, axis: int, value: float) -> None:
+        self._uncover()
         self.face.set_axis(self.part, kind, int(axis), max(-2 * REACH, min(2 * REACH, float(value))))
 
-    def do_place(self, dx: float, dy: float, zoom: float) -> None:
-        self.face.move(self.part, float(dx), float(dy), float(zoom))
+    def do_place(self, dx: float, dy: float, zoom: float, part: int | None = None) -> None:
+        """Move the part by (dx, dy) half picture widths and enlarge it about its own center."""
+        dx, dy, zoom = float(dx), float(dy), float(zoom)
+        if part is not None and part != self.part:
+            self.do_select(part)
+        x, y = self._center()
+        # `Session.move` enlarges about the middle of the picture: what is at x comes to lie at zoom * x + dx.
+        self.face.move(self.part, dx + x * (1 - zoom), dy + y * (1 - zoom), zoom)
 
     def do_dice(self, kind: str | None = None) -> None:
-        self.face.randomize(self.part, kind)
+        """Another version of the part. Throws of which nothing could be seen, or that lose the part, are repeated."""
+        if not self._pixels() and kind != "texture":
+            self._put_on()
+            return
+        before, pixels, seen = self.output(), self._pixels(), None
+        with self.face.stroke():
+            self._uncover()
+            for _ in range(THROWS):
+                self.face.randomize(self.part, kind)
+                if can_be_seen(before, self.output()):
+                    seen = self.face.state
+                    if self._pixels() >= KEPT * pixels:
+                        break
+            else:                               # better a part that has shrunk than nothing
+                if seen is not None:
+                    self.face.history.enter(seen)
+        self.told = f"New {kind or 'version'} of the {self.name.lower()}."
+        if seen is None:
+            self.said = f"This model knows no other {kind or 'version'} of the {self.name.lower()} that can be seen here."
+
+    def _put_on(self) -> None:
+        """A part that this face does not have, from some face that has it."""
+        self.do_gallery()
+        if not self.gallery.shown(self.part):
+            raise UserError(f"None of the faces that were tried has {self.name.lower()}.")
+        self._puts_on = (getattr(self, "_puts_on", -1) + 1) % len(self.gallery.shown(self.part))
+        self.do_take(self._puts_on)
 
     def do_new_face(self) -> None:
         self.face.randomize("all")
         self._set_mark()
+        self.told = "Another face; locked parts stay." if self.face.locked else "Another face."
 
     def do_psi(self, value: float) -> None:
         self.face.set_psi(value)
         self._set_mark()
 
     def do_lock(self) -> None:
-        (self.face.unlock if self.part in self.face.locked else self.face.lock)(self.part)
+        locked = self.part in self.face.locked
+        (self.face.unlock if locked else self.face.lock)(self.part)
+        self.told = f"{self.name} {'unlocked' if locked else 'locked'}."
 
     def do_show(self) -> None:
-        (self.face.show if self.part in self.face.state.hidden else self.face.hide)(self.part)
+        hidden = self.part in self.face.state.hidden
+        (self.face.show if hidden else self.face.hide)(self.part)
+        self.told = f"{self.name} {'shown' if hidden else 'hidden'}."
 
     def do_gallery(self, more: bool = False) -> None:
-        """Faces to copy from, made when they are first wanted."""
-        if more or self.gallery_faces is None:
-            if more:
-                self.gallery_seed += self.gallery_size
-            self.gallery_faces = Session(self.face.generator, range(self.gallery_seed, self.gallery_seed
-                                                                    + self.gallery_size), self.face.state.psi)
+        """Faces that have the chosen part, made when they are first wanted."""
+        (self.gallery.more if more else self.gallery.fill)(self.part)
+        if not self.gallery.shown(self.part):
+            self.said = f"None of the faces that were tried has {self.name.lower()}."
+
+    def do_preview(self, i: int, kind: str | None = None) -> None:
+        """Show what `do_take` would do, until anything else is done."""
+        kept, self.face.history = self.face.history, History(self.face.state)
+        try:
+            self._take(int(i), kind)
+            self.trial = self.face.state
+        finally:
+            self.face.history = kept
 
     def do_take(self, i: int, kind: str | None = None) -> None:
-        if self.gallery_faces is None:
-            raise UserError("There are no faces to copy from yet.")
-        self.face.copy_from(self.gallery_faces.pick(int(i)), self.part, kind)
+        self._take(int(i), kind)
+        self.told = f"{self.name} taken from face {int(i) + 1}."
+        if self.part in self.face.state.lifts:
+            self.said = f"The {self.name.lower()} would be hidden on this face, so it was brought forward. Undo takes it back."
 
-    def do_backdrop(self, colour: str | None = None, content: bytes | None = None) -> None:
-        self.face.set_backdrop(content if content is not None else colour)
+    def _take(self, i: int, kind: str | None) -> None:
+        wearers = self.gallery.shown(self.part)
+        if not 0 <= i < len(wearers):
+            raise UserError("There is no such face to take it from.")
+        with self.face.stroke():
+            self._uncover()
+            if self.part in self.face.state.hidden:
+                self.face.show(self.part)
+            self.face.wear(wearers[i].face, self.part, kind, wearers[i].depths)
+
+    def do_backdrop(self, color: str | None = None, content: bytes | None = None) -> None:
+        self.face.set_backdrop(content if content is not None else color)
         self._set_mark()
+        self.told = "Background changed."
 
     def do_undo(self) -> None:
+        self.told = "Undone." if self.face.can_undo else ""
         self.face.undo()
 
     def do_redo(self) -> None:
+        self.told = "Done again." if self.face.can_redo else ""
         self.face.redo()
 
     def do_reset(self) -> None:
         self.face.reset()
         self._set_mark()
+        self.told = "Back to the original face."
 
     def do_open(self, content: bytes) -> None:
         opened = Session.load(self.face.generator, content)
@@ -201,6 +282,41 @@ class Desk:
                         "film": lambda: [(f"{stem}.gif", gif_bytes(self._film()))],
                         "face": lambda: [(f"{stem}.safetensors", face_to_bytes(self.face))]}[what]()
 
+    # --- inside -------------------------------------------------------------------------------------------------------
+
+    @property
+    def name(self) -> str:
+        """The chosen part's, as the beginning of a sentence."""
+        return self.face.generator.config.parts[self.part].capitalize()
+
+    def _pixels(self) -> int:
+        """How many pixels of the picture belong to the chosen part."""
+        return int((self.output().mask[0].argmax(0) == self.part).sum())
+
+    def _uncover(self) -> None:
+        """The model's own background comes back when it is to be changed: behind a backdrop nobody would see it."""
+        if self.part == 0 and self.face.state.backdrop is not None:
+            self.face.set_backdrop(None)
+            self.said = "The model's own background is back."
+
+    def _center(self) -> tuple[float, float]:
+        """Where the chosen part is when it is not moved, in coordinates from -1 to 1."""
+        dx, dy, zoom = self.face.state.placement.get(self.part, (0.0, 0.0, 1.0))
+        if (dx, dy, zoom) == (0.0, 0.0, 1.0) or self.part not in self._centers:
+            rows, columns = (self.output().mask[0].argmax(0) == self.part).nonzero().float().split(1, dim=1)
+            half = (self.output().image.shape[-1] - 1) / 2
+            x, y = (float(v.mean()) / half - 1 if len(v) else 0.0 for v in (columns, rows))
+            self._centers[self.part] = (x - dx) / zoom, (y - dy) / zoom
+        return self._centers[self.part]
+
+    def _place(self) -> dict[str, float]:
+        """How far the chosen part's center was moved, and how much the part was enlarged."""
+        if self.part not in self.face.state.placement:
+            return dict(dx=0.0, dy=0.0, zoom=1.0)
+        dx, dy, zoom = self.face.state.placement[self.part]
+        x, y = self._center()
+        return dict(dx=round(dx - x * (1 - zoom), 4), dy=round(dy - y * (1 - zoom), 4), zoom=zoom)
+
     def _film(self):
         """From the original to the face as it is now, and back."""
         first, now = Session(self.face.generator), self.face.pick(0)
@@ -210,3 +326,8 @@ class Desk:
         forth = frames(first, way[:-1]) + last
         return [forth[0]] * 5 + forth[1:-1] + last * 5 + forth[-2:0:-1]
 
+
+def can_be_seen(before: GeneratorOutput, after: GeneratorOutput) -> bool:
+    """Do the two pictures differ in so many pixels, by so much, that an eye would notice?"""
+    change = (after.image.clamp(-1, 1) - before.image.clamp(-1, 1)).abs().amax(1)              # [1, R, R]
+    return int((change > VISIBLE).sum()) >= max(5, 0.001 * change[0].numel())

@@ -9,7 +9,6 @@ from __future__ import annotations
 import io
 from collections.abc import Sequence
 
-import numpy as np
 import torch
 from PIL import Image
 
@@ -17,7 +16,6 @@ from ssgan_lite.editor.desk import Desk
 from ssgan_lite.model import GeneratorOutput
 from ssgan_lite.pictures import to_image
 
-THUMBNAIL = 64          # pixels, width and height of the gallery's pictures
 STILL = 256             # pixels, smallest width of the picture that a notebook keeps
 
 
@@ -44,9 +42,9 @@ class Page:
                       original=picture_bytes(desk.original()))
         if not desk.in_stroke:                      # not while a slider is dragged: once, when it rests
             fields["snapshot"] = face_to_bytes(desk.face)
-        if desk.gallery_faces is not None and desk.gallery_faces is not self._shown_gallery:
-            self._shown_gallery = desk.gallery_faces
-            fields["gallery"] = thumbnails(to_image(desk.gallery_faces.render().image))
+        shown = desk.part, desk.gallery.shown(desk.part)
+        if shown != self._shown_gallery:
+            self._shown_gallery, fields["gallery"] = shown, desk.thumbnails()
         fields["answered"] = answered or fields["answered"]
         return fields
 
@@ -86,13 +84,6 @@ def label_bytes(out: GeneratorOutput) -> bytes:
             content += bytes((value,)) + min(length, 65535).to_bytes(2, "little")
             length -= 65535
     return bytes(content)
-
-
-def thumbnails(images: np.ndarray) -> bytes:
-    """uint8 [n, R, R, 3] -> n pictures of 64 x 64, one after the other."""
-    small = [np.asarray(Image.fromarray(image).resize((THUMBNAIL, THUMBNAIL), Image.Resampling.LANCZOS))
-             for image in images]
-    return np.stack(small).tobytes()
 
 
 def still_png(out: GeneratorOutput) -> bytes:

@@ -69,13 +69,13 @@ class BarePage:
         self.page, self.editor = browser.new_context(**context).new_page(), editor
         self.errors, self.answered, self.files, self._last = [], 0, [], {}
         editor.send = lambda content, buffers=None: self.files.append((content["download"], buffers[0]))
-        self.page.set_default_timeout(60_000)
+        self.page.set_default_timeout(30_000)
         self.page.on("pageerror", lambda error: self.errors.append(str(error)))
         self.page.on("console", lambda line: self.errors.append(line.text) if line.type == "error" else None)
         self.page.expose_function("kernel", self._answer)
         self.page.set_content(PAGE % dict(look=look, css=editor._css, esm=editor._esm,
                                           first=json.dumps(self._news()).replace("</", "<\\/")))
-        self.page.locator(".fe .fe-thumb").first.wait_for(state="attached")
+        self.page.locator(".fe .fe-thumb, .fe .fe-chip").first.wait_for(state="attached")
         self.settle()
 
     def _answer(self, content: str, buffers: list[str]) -> str:

@@ -16,7 +16,7 @@ from ssgan_lite.edit import Session
 from ssgan_lite.pictures import to_image
 
 CLICKING = float(os.environ.get("SSGAN_CLICKS", 15))       # seconds of random clicking; a minute for a thorough look
-SLIDERS = ["Shape 1", "Shape 2", "Texture 1", "Texture 3", "Move left or right", "Size",
+SLIDERS = ["hair: shape 1", "hair: shape 2", "hair: texture 1", "hair: texture 3", "hair: left or right", "hair: size",
            "Truncation: 0 is the model's average face, 1 its full variety"]
 # In the page, quick as no hand is: a button, a thumb or a part; a drag of a slider; a key; without ever waiting.
 ACT = """([what, share, value]) => {
@@ -26,7 +26,7 @@ ACT = """([what, share, value]) => {
   if (what === 'part') {
     const over = root.querySelector('.fe-over'), box = over.getBoundingClientRect();
     const at = { bubbles: true, clientX: box.left + share * box.width, clientY: box.top + value * box.height };
-    over.dispatchEvent(new PointerEvent('pointermove', at)); over.dispatchEvent(new MouseEvent('click', at));
+    for (const kind of ['move', 'down', 'up']) over.dispatchEvent(new PointerEvent('pointer' + kind, at));
   }
   if (what === 'drag') {
     const input = pick(seen(root.querySelectorAll('input[type=range]')));
@@ -107,7 +107,7 @@ def test_fast_random_use_leaves_nothing_stuck_and_no_step_lost(page, keep_screen
 
 
 def test_what_was_dragged_last_is_in_the_copy_for_a_kernel_that_goes_away(page, G):
-    slider = page.page.get_by_label("Texture 1", exact=True)
+    slider = page.page.get_by_label("hair: texture 1", exact=True)
     slider.focus()
     page.page.keyboard.press("End")
     page.settle()
@@ -118,7 +118,7 @@ def test_what_was_dragged_last_is_in_the_copy_for_a_kernel_that_goes_away(page, 
 
 
 def test_a_key_held_down_on_a_slider_is_one_step(page):
-    slider = page.page.get_by_label("Shape 1", exact=True)
+    slider = page.page.get_by_label("hair: shape 1", exact=True)
     slider.focus()
     for _ in range(6):
         page.page.keyboard.down("ArrowRight")       # without an "up", playwright sends repeats
@@ -147,7 +147,7 @@ def test_compare_and_where_do_not_get_in_each_others_way(page):
     page.button("where?").click()
     assert page.distance(page.editor.pixels) <= 2
     # The key is let go somewhere else: the picture must not stay the old one.
-    page.page.locator(".fe-face").focus()
+    page.page.locator(".fe-stage").focus()
     page.page.keyboard.down("c")
     assert page.distance(page.editor.original) <= 2
     page.page.evaluate("() => document.activeElement.blur()")
@@ -209,7 +209,7 @@ def test_on_a_phone_the_face_stays_in_sight_while_a_slider_is_moved(browser, G, 
 
     page = BarePage(browser, FaceEditor(G, seed=5, folder=None), viewport={"width": 390, "height": 844},
                     has_touch=True, is_mobile=True)
-    slider = page.page.get_by_label("Texture 3", exact=True)
+    slider = page.page.get_by_label("hair: texture 3", exact=True)
     slider.evaluate("element => element.scrollIntoView({ block: 'end' })")
     face, handle = page.page.locator(".fe-stage").bounding_box(), slider.bounding_box()
     keep_screenshot(page.page, "editor_page_phone_slider")

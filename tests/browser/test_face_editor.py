@@ -176,8 +176,8 @@ def test_click_on_the_hair_drag_a_slider_and_undo(fresh, keep_screenshot):
     fresh.click_part("hair")
     fresh.page.mouse.move(*fresh.point(SIZE // 2, SIZE // 2))
     keep_screenshot(fresh.page, "editor_hair_chosen")
-    fresh.drag("Shape 1", 0.1)
-    shown = float(fresh.root.get_by_label("Shape 1", exact=True).input_value())
+    fresh.drag("hair: shape 1", 0.1)
+    shown = float(fresh.root.get_by_label("hair: shape 1", exact=True).input_value())
     assert shown == pytest.approx(-2.4, abs=0.3), "the handle is where it was dragged"
     after = fresh.pixels()
     region = (names == "hair") | (fresh.names() == "hair")
@@ -200,8 +200,8 @@ def test_click_on_the_hair_drag_a_slider_and_undo(fresh, keep_screenshot):
 def test_texture_moves_nothing_and_the_kernel_agrees(fresh):
     fresh.click_part("hair")
     names = fresh.names()
-    fresh.drag("Texture 1", 0.95)
-    value = float(fresh.root.get_by_label("Texture 1", exact=True).input_value())
+    fresh.drag("hair: texture 1", 0.95)
+    value = float(fresh.root.get_by_label("hair: texture 1", exact=True).input_value())
     assert (fresh.names() == names).mean() > 0.97, "a texture slider leaves the outlines where they are"
     face = Session(sg.load_pretrained("lite64"), SEED, psi=0.7).set_axis("hair", "texture", 0, value)
     picture = Image.fromarray((face.render().image[0].clamp(-1, 1).add(1).mul(127.5).round()).byte()
@@ -217,7 +217,7 @@ def test_dice_lock_gallery_and_whole_face(fresh):
     assert (fresh.pixels() != before).any()
     fresh.press("Lock this part (L)")
     assert not fresh.button("Surprise me").is_enabled()
-    assert not fresh.root.get_by_label("Shape 1", exact=True).is_enabled()
+    assert not fresh.root.get_by_label("hair: shape 1", exact=True).is_enabled()
     locked = fresh.pixels()
     fresh.press("New face")
     assert np.abs(fresh.pixels() - locked).mean() > 1
@@ -226,7 +226,7 @@ def test_dice_lock_gallery_and_whole_face(fresh):
     fresh.root.locator(".fe-thumb").nth(1).click()
     fresh.settle()
     assert (fresh.pixels() != start).any()
-    fresh.press("Show or hide this part (H)")
+    fresh.press("Hide this part (H)")
     assert "hair" not in fresh.names()
     fresh.press("Undo (Z)")
     assert "hair" in fresh.names()
@@ -321,7 +321,7 @@ def test_export_and_open_again(fresh, lab, keep_screenshot):
 
 def test_the_keyboard_alone_is_enough(fresh):
     page, before = fresh.page, fresh.pixels()
-    page.locator(".fe-face").focus()
+    page.locator(".fe-stage").focus()
     chosen = page.locator(".fe-panel h3").text_content()
     page.keyboard.press("ArrowRight")
     page.wait_for_function("old => document.querySelector('.fe-panel h3').textContent !== old", arg=chosen)
@@ -336,10 +336,10 @@ def test_the_keyboard_alone_is_enough(fresh):
     for _ in range(13):         # on to a part that is in the picture
         if "hair" in (chosen := page.locator(".fe-panel h3").text_content()).lower():
             break
-        page.locator(".fe-face").focus()
+        page.locator(".fe-stage").focus()
         page.keyboard.press("ArrowRight")
         page.wait_for_function("old => document.querySelector('.fe-panel h3').textContent !== old", arg=chosen)
-    slider = fresh.root.get_by_label("Texture 1", exact=True)
+    slider = fresh.root.get_by_label("hair: texture 1", exact=True)
     slider.focus()
     page.keyboard.press("End")
     fresh.settle()
@@ -368,7 +368,7 @@ def test_fast_random_clicking_breaks_nothing(fresh, keep_screenshot):
             page.mouse.move(x + draw.uniform(-200, 200), y + draw.uniform(-20, 20), steps=4)
             page.mouse.up()
         else:
-            page.locator(".fe-face").focus()
+            page.locator(".fe-stage").focus()
             page.keyboard.press(draw.choice(["d", "l", "h", "n", "z", "y", "ArrowRight", "ArrowLeft", "Shift+z"]))
     page.wait_for_timeout(300)
     fresh.settle()

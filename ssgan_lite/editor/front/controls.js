@@ -49,24 +49,28 @@ function button(symbol, label, title, onclick, extra = {}) {
 
 function setIcon(element, name) { element.querySelector("svg").replaceWith(icon(name)); }
 
+// Values with the same stroke number belong together: a drag, a turn of the wheel, a key that is held down. They are one
+// step of the history, and of those that wait for the kernel only the last is sent.
 let strokes = 0;
+const newStroke = () => `s${++strokes}`;
 
 // A slider that reports while it is dragged. All values of one drag, or of one key held down, carry the same stroke
 // number. When it comes to rest it says so.
 function slider(label, { min, max, step, title, onmove, onrest, format = v => v.toFixed(2) }) {
   const input = h("input", { type: "range", min, max, step, title, "aria-label": title ?? label });
-  const value = h("output", { class: "fe-value" });
-  const root = h("label", { class: "fe-slider" }, h("span", {}, label), input, value);
+  const value = h("span", { class: "fe-value", "aria-hidden": "true" });     // no <output>: it would be read aloud at every move
+  const root = h("div", { class: "fe-slider" }, h("span", { "aria-hidden": "true" }, label), input, value);
   let stroke = null, keyed = false;
   const paint = () => {
     value.textContent = format(+input.value);
+    input.setAttribute("aria-valuetext", value.textContent);
     // The bar is filled from zero, or from the left end where there is no zero.
     const share = v => 100 * (v - min) / (max - min), zero = share(Math.max(min, Math.min(0, max)));
     input.style.setProperty("--from", `${Math.min(zero, share(input.value))}%`);
     input.style.setProperty("--to", `${Math.max(zero, share(input.value))}%`);
   };
   input.addEventListener("input", () => {
-    stroke ??= `s${++strokes}`;
+    stroke ??= newStroke();
     paint();
     onmove(+input.value, stroke);
   });
@@ -77,6 +81,7 @@ function slider(label, { min, max, step, title, onmove, onrest, format = v => v.
   for (const kind of ["keyup", "pointerup", "blur"]) input.addEventListener(kind, () => { keyed = false; rest(); });
   return {
     root, input,
+    name(text) { input.setAttribute("aria-label", text); input.title = text; },
     set(v) { if (stroke === null) { input.value = v; paint(); } },
     get moving() { return stroke !== null; },
   };

@@ -1,10 +1,12 @@
 // The page: the whole-face row, the picture with its parts and the meter, the panel of the chosen part.
 
-const COLOURS = ["#ffffff", "#c9d6df", "#22577a", "#2f4f3a", "#d1782f", "#1b1b1f"];
+const COLORS = ["#ffffff", "#c9d6df", "#22577a", "#2f4f3a", "#d1782f", "#1b1b1f"];
 
 function render({ model, el }) {
   const ask = (action, buffer) => link.ask(action, buffer);
-  const picture = makePicture({ onPick: part => ask({ do: "select", part }), onKey: walk });
+  const picture = makePicture({
+    onPick: part => ask({ do: "select", part }), onKey: walk, placeOf: () => ({ ...model.get("view").place }),
+    onPlace: action => { picture.quiet(false); ask(action); }, onRest: () => ask({ do: "look" }) });
   const panel = makePanel({ ask, onDrag: value => picture.quiet(value) });
 
   // --- the whole face
@@ -26,18 +28,18 @@ function render({ model, el }) {
   const redo = button("redo", "", "Redo (Y)", () => ask({ do: "redo" }));
   const reset = button("reset", "", "Back to the original face", () => ask({ do: "reset" }));
 
-  const behind = colour => ask({ do: "backdrop", colour });
-  const own = h("input", { type: "color", value: "#7aa6c2", title: "A colour of your own",
-                           "aria-label": "A colour of your own" });
+  const behind = color => ask({ do: "backdrop", color });
+  const own = h("input", { type: "color", value: "#7aa6c2", title: "A color of your own",
+                           "aria-label": "A color of your own" });
   own.addEventListener("change", () => behind(own.value));
   const backdrop = menu("backdrop", "Background", "What is behind the face",
     h("div", { class: "fe-row" },
       button("", "the model's own", "The background that the model makes", () => behind(null)),
       fileButton("open", "a picture …", "An image from your computer", "image/*",
                  content => ask({ do: "backdrop" }, content), text => say(text), smaller)),
-    h("div", { class: "fe-row fe-colours" }, ...COLOURS.map(colour => h("button", {
-      type: "button", class: "fe-colour", style: `background:${colour}`, title: `Background ${colour}`,
-      "aria-label": `Background ${colour}`, onclick: () => behind(colour) })), own),
+    h("div", { class: "fe-row fe-colors" }, ...COLORS.map(color => h("button", {
+      type: "button", class: "fe-color", style: `background:${color}`, title: `Background ${color}`,
+      "aria-label": `Background ${color}`, onclick: () => behind(color) })), own),
     h("p", {}, "Another background of the model's: click the background in the picture and throw its dice."));
 
   const fileName = h("input", { type: "text", value: "face", spellcheck: "false", "aria-label": "File name" });
@@ -54,7 +56,7 @@ function render({ model, el }) {
                           text => say(text));
 
   // --- below the picture
-  const inside = h("i", {}), outside = h("i", {}), insideText = h("output", {}), outsideText = h("output", {});
+  const inside = h("i", {}), outside = h("i", {}), insideText = h("span", { class: "fe-share" }), outsideText = h("span", { class: "fe-share" });
   const insideName = h("span", {}, "inside");
   const changes = button("changes", "where?", "Show where the picture has changed", () => {
     changes.setAttribute("aria-pressed", String(rests() === "now"));
@@ -65,8 +67,12 @@ function render({ model, el }) {
     insideName, h("div", { class: "fe-bar" }, inside), insideText,
     h("span", {}, "elsewhere"), h("div", { class: "fe-bar fe-else" }, outside), outsideText, changes);
   const chips = h("div", { class: "fe-chips", role: "radiogroup", "aria-label": "Parts of the face" });
-  const said = h("p", { class: "fe-said", role: "status", "aria-live": "polite" });
-  const say = text => { said.textContent = text; };
+  // What the eye should read, and, in the only live region, what a screen reader says: also which part was chosen.
+  const said = h("p", { class: "fe-said" }), live = h("p", { class: "fe-unseen", role: "status", "aria-live": "polite" });
+  const say = (text, aloud = text) => {
+    said.textContent = text;
+    if (aloud && live.textContent !== aloud) live.textContent = aloud;
+  };
   const rescue = h("div", { class: "fe-rescue", role: "alert", hidden: true },
     h("p", {}, "The kernel does not answer: it is busy, or it was restarted. Run the cell again to go on. "
                + "Your face is not lost:"),
@@ -80,7 +86,7 @@ function render({ model, el }) {
       newFace, variety.root, backdrop.root, h("span", { class: "fe-space" }), compare,
       h("span", { class: "fe-group" }, undo, redo, reset), open, exporter.root),
     h("div", { class: "fe-body" },
-      h("div", { class: "fe-left" }, picture.root, rescue, meter, said, chips), panel.root));
+      h("div", { class: "fe-left" }, picture.root, rescue, meter, said, live, chips), panel.root));
   el.append(root);
 
   // --- keyboard
@@ -111,7 +117,7 @@ function render({ model, el }) {
   document.addEventListener("pointerdown", elsewhere, true);
 
   // --- state
-  let mark = null, chipNames = "";
+  let mark = null, chipNames = "", asked = null;
   function drawChips(view) {
     const names = view.parts.map(p => p.name).join();
     if (names !== chipNames) {
@@ -150,10 +156,13 @@ function render({ model, el }) {
     insideName.textContent = view.parts[view.part].name;
     inside.style.width = length(view.meter.inside); outside.style.width = length(view.meter.outside);
     insideText.textContent = percent(view.meter.inside); outsideText.textContent = percent(view.meter.outside);
-    say(view.said);
+    say(view.said, view.told);
     // A button that cannot be pressed any more loses the focus, and the next keys would go to the notebook.
     if (root.contains(document.activeElement) && document.activeElement.disabled) root.focus({ preventScroll: true });
     folderRow.hidden = !view.folder;
+    // Faces that have the chosen part, looked for when nothing else is on its way.
+    if (view.gallery.wanted && asked !== view.part) { asked = view.part; ask({ do: "gallery" }); }
+    if (!view.gallery.wanted) asked = null;
   }
   let galleryView = null, galleryCopy = new Uint8Array(0);
   function galleryBytes() {
@@ -177,7 +186,6 @@ function render({ model, el }) {
   const news = () => { if (!due) queueMicrotask(() => { due = false; update(); }); due = true; };
   model.on("change:answered change:pixels change:view", news);
   update();
-  if (!model.get("gallery")?.byteLength && model.get("size") <= 128) ask({ do: "gallery" });
 
   return () => {
     link.stop(); picture.stop();

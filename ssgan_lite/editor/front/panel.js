@@ -4,18 +4,17 @@ const THUMB = 64, KINDS = { shape: "Shape", texture: "Texture" };
 
 function makePanel({ ask, onDrag }) {
   const swatch = h("i", { class: "fe-swatch" }), title = h("h3", {}, "");
-  const seen = button("seen", "", "Show or hide this part (H)", () => ask({ do: "show" }), { "aria-pressed": "false" });
+  const seen = button("seen", "", "Hide this part (H)", () => ask({ do: "show" }), { "aria-pressed": "false" });
   const lock = button("open_lock", "", "Lock this part (L)", () => ask({ do: "lock" }), { "aria-pressed": "false" });
-  const dice = [
-    button("dice", "Surprise me", "Another code for this part (D)", () => ask({ do: "dice" }), { class: "fe-main" }),
-    button("", "shape", "Another shape for this part", () => ask({ do: "dice", kind: "shape" })),
-    button("", "texture", "Another texture for this part", () => ask({ do: "dice", kind: "texture" })),
-  ];
+  const surprise = button("dice", "Surprise me", "Another version of this part (D)", () => ask({ do: "dice" }),
+                          { class: "fe-main" });
+  const dice = Object.fromEntries(Object.keys(KINDS).map(kind => [kind, button(
+    "", kind, `Another ${kind} for this part`, () => ask({ do: "dice", kind }))]));
   const atRest = () => { onDrag(false); ask({ do: "look" }); };      // the kernel ends the step and keeps a copy
   const sliders = {}, groups = h("div", { class: "fe-groups" });
   for (const kind of Object.keys(KINDS)) {
     sliders[kind] = [0, 1, 2].map(axis => slider(String(axis + 1), {
-      min: -3, max: 3, step: 0.05, format: v => (v > 0 ? "+" : "") + v.toFixed(1), title: `${KINDS[kind]} ${axis + 1}`,
+      min: -3, max: 3, step: 0.05, format: v => (v > 0 ? "+" : "") + v.toFixed(1),
       onmove: (value, stroke) => { onDrag(true); ask({ do: "slide", kind, axis, value, stroke }); },
       onrest: atRest,
     }));
@@ -24,25 +23,35 @@ function makePanel({ ask, onDrag }) {
   }
   const place = { dx: 0, dy: 0, zoom: 1 };
   const moved = (key, value, stroke) => { place[key] = value; onDrag(true); ask({ do: "place", ...place, stroke }); };
-  const placer = (key, label, title, min, max) => slider(label, {
-    min, max, step: 0.02, title, onmove: (value, stroke) => moved(key, value, stroke), onrest: atRest });
-  const placing = {
-    dx: placer("dx", "across", "Move left or right", -1, 1),
-    dy: placer("dy", "down", "Move up or down", -1, 1),
-    zoom: placer("zoom", "size", "Size", 0.5, 2),
-  };
+  const placer = (key, label, min, max) => slider(label, {
+    min, max, step: 0.02, onmove: (value, stroke) => moved(key, value, stroke), onrest: atRest });
+  const placing = { dx: placer("dx", "across", -1, 1), dy: placer("dy", "down", -1, 1),
+                    zoom: placer("zoom", "size", 0.5, 2) };
+  const PLACES = { dx: "left or right", dy: "up or down", zoom: "size" };
   const putBack = button("reset", "put back", "Back to its own place",
                          () => ask({ do: "place", dx: 0, dy: 0, zoom: 1 }));
   const where = h("details", { class: "fe-place" }, h("summary", {}, "Place and size"),
                   placing.dx.root, placing.dy.root, placing.zoom.root, putBack);
+  const absent = h("p", { class: "fe-absent-note" });
   const faces = h("div", { class: "fe-faces" });
   const from = h("span", {}, "");
   const others = button("dice", "", "Other faces", () => ask({ do: "gallery", more: true }));
-  const gallery = h("section", { class: "fe-gallery" }, h("div", { class: "fe-row" }, from, others), faces);
+  const gallery = h("section", { class: "fe-gallery", "aria-label": "Faces to take the part from" },
+                    h("div", { class: "fe-row" }, from, others), faces);
   const root = h("section", { class: "fe-panel", "aria-label": "The chosen part" },
-                 h("header", {}, swatch, title, seen, lock), h("div", { class: "fe-row fe-dice" }, ...dice),
-                 groups, where, gallery);
-  let shown = null;
+                 h("header", {}, swatch, title, seen, lock), absent,
+                 h("div", { class: "fe-row fe-dice" }, surprise, ...Object.values(dice)), groups, where, gallery);
+  let shown = null, waiting = null, tried = false;
+
+  // A picture of the gallery is tried on while the pointer, or the focus, is on it, and put on by a click.
+  function tryOn(i, kind) {
+    clearTimeout(waiting);
+    waiting = setTimeout(() => { tried = true; ask({ do: "preview", i, kind }); }, 120);
+  }
+  function takeOff() {
+    clearTimeout(waiting);
+    if (tried) { tried = false; ask({ do: "look" }); }
+  }
 
   function drawGallery(bytes, n, name) {
     if (bytes === shown) return;
@@ -55,8 +64,14 @@ function makePanel({ ask, onDrag }) {
         data.data[4 * p + 3] = 255;
       }
       canvas.getContext("2d").putImageData(data, 0, 0);
-      return h("button", { type: "button", class: "fe-thumb", "data-face": i,
-                           onclick: event => ask({ do: "take", i, kind: event.shiftKey ? "texture" : null }) }, canvas);
+      const thumb = h("button", { type: "button", class: "fe-thumb", "data-face": i, onclick: event => {
+        clearTimeout(waiting);
+        tried = false;
+        ask({ do: "take", i, kind: event.shiftKey ? "texture" : null });
+      } }, canvas);
+      thumb.addEventListener("pointerenter", event => { if (event.pointerType === "mouse") tryOn(i, null); });
+      thumb.addEventListener("pointerleave", takeOff);
+      return thumb;
     }));
   }
 
@@ -64,23 +79,35 @@ function makePanel({ ask, onDrag }) {
     root,
     get moving() { return [...sliders.shape, ...sliders.texture, ...Object.values(placing)].some(s => s.moving); },
     update(view, galleryBytes) {
-      const part = view.parts[view.part];
+      const part = view.parts[view.part], here = part.pixels > 0;
       swatch.style.background = `rgb(${part.color})`;
       title.textContent = part.name;
-      setIcon(lock, part.locked ? "locked" : "open_lock");
-      lock.setAttribute("aria-pressed", String(part.locked));
-      lock.title = part.locked ? "Unlock this part (L)" : "Lock this part (L)";
-      lock.setAttribute("aria-label", lock.title);
-      setIcon(seen, part.hidden ? "unseen" : "seen");
-      seen.setAttribute("aria-pressed", String(part.hidden));
+      for (const [element, on, symbols, titles] of [
+        [lock, part.locked, ["open_lock", "locked"], ["Lock this part (L)", "Unlock this part (L)"]],
+        [seen, part.hidden, ["seen", "unseen"], ["Hide this part (H)", "Show this part (H)"]]]) {
+        setIcon(element, symbols[+on]);
+        element.setAttribute("aria-pressed", String(on));
+        element.title = titles[+on];
+        element.setAttribute("aria-label", titles[+on]);
+      }
       root.classList.toggle("fe-is-locked", part.locked);
-      for (const b of [...dice, putBack]) b.disabled = part.locked;
+      // What would change nothing that can be seen is not offered: of a part that is not there, only ways to get it.
+      absent.hidden = here;
+      absent.textContent = part.hidden ? `The ${part.name} is hidden.` : `This face shows no ${part.name}.`;
+      surprise.hidden = part.hidden;
+      surprise.querySelector("span").textContent = here ? "Surprise me" : "Put one on";
+      surprise.setAttribute("aria-label", here ? "Surprise me" : "Put one on");
+      surprise.title = here ? "Another version of this part (D)" : `Give this face the ${part.name} of another one (D)`;
+      where.hidden = !here && !(view.place.dx || view.place.dy || view.place.zoom !== 1);
+      for (const b of [surprise, ...Object.values(dice), putBack]) b.disabled = part.locked;
       for (const [kind, list] of Object.entries(sliders)) {
-        const axes = view.axes[kind] ?? [];
+        const axes = here ? view.axes[kind] ?? [] : [];
+        dice[kind].hidden = !axes.length;
         list[0].root.parentElement.hidden = !axes.length;
         list.forEach((s, i) => {
           s.root.hidden = !axes[i];
           if (!axes[i]) return;
+          s.name(`${part.name}: ${kind} ${i + 1}`);
           s.set(axes[i].value);
           s.input.disabled = part.locked;
           s.root.title = `${Math.round(100 * axes[i].share)} % of what can be said in a straight line about `
@@ -88,13 +115,18 @@ function makePanel({ ask, onDrag }) {
         });
       }
       if (!Object.values(placing).some(s => s.moving)) Object.assign(place, view.place);
-      for (const [key, s] of Object.entries(placing)) { s.set(view.place[key]); s.input.disabled = part.locked; }
-      const n = galleryBytes.length / (3 * THUMB * THUMB);
-      from.textContent = n ? `Take the ${part.name} of …` : "Faces to copy from";
-      drawGallery(galleryBytes, n, part.name);
+      for (const [key, s] of Object.entries(placing)) {
+        s.name(`${part.name}: ${PLACES[key]}`);
+        s.set(view.place[key]);
+        s.input.disabled = part.locked;
+      }
+      const names = view.gallery.names;
+      from.textContent = `Take the ${part.name} of …`;
+      others.setAttribute("aria-label", `Other faces to take the ${part.name} of`);
+      drawGallery(galleryBytes, names.length, part.name);
       faces.querySelectorAll("button").forEach((b, i) => {
-        b.title = `Take the ${part.name} of face ${i + 1} (with Shift: its texture alone)`;
-        b.setAttribute("aria-label", `Take the ${part.name} of face ${i + 1}`);
+        b.title = `${names[i]} (click to take it; with Shift: its texture alone)`;
+        b.setAttribute("aria-label", `Take from ${names[i]}`);
         b.disabled = part.locked;
       });
     },
