@@ -28,7 +28,6 @@ from ssgan_lite.edit.state import effective_codes
 from ssgan_lite.model.fusion import fuse
 from ssgan_lite.weights import shipped
 
-
 clock = time.perf_counter
 
 

@@ -87,3 +87,15 @@ def test_a_part_that_no_pixel_belongs_to_is_named(editor):
     editor.part.value = "eyes"
     editor.swap.click()
     assert "No pixel belongs to the eyes" in editor.caption.value
+
+
+def test_undo_of_variety_brings_slider_and_guest_back(editor):
+    start, guest = editor.psi.value, editor.pictures[3].value
+    face = editor.pictures[0].value
+    editor.psi.value = 1.0
+    assert editor.pictures[3].value != guest
+    editor.undo.click()
+    assert editor.face.state.psi == editor.psi.value == editor.guest.state.psi == start
+    assert editor.pictures[0].value == face and editor.pictures[3].value == guest
+    editor.psi.value = 0.3
+    assert editor.face.state.psi == 0.3 and len(editor.face.history.past) == 1

@@ -95,17 +95,17 @@ class Gallery:
         Only this part is computed, so that many codes cost as little as a few faces. A part that shows in far fewer
         places than with the best of the codes is only a trace.
         """
-        generator, config = self.generator, self.generator.config
+        generator = self.generator
         blank = Session(generator, 0)
         codes = torch.cat([blank.codes_of(seed) for seed in seeds])                            # [n, n_latent, S]
         if part == 0:                                                                          # every face has one
             return list(codes.split(1))
-        renderer = Renderer(generator)
-        depths = renderer(FaceState(codes[:1], psi=0.0)).depths[0].flatten(1)                  # [P, M]
+        bank = generator.local
+        depths = Renderer(generator)(FaceState(codes[:1], psi=0.0)).depths[0].flatten(1)       # [P, M]
         others = torch.cat([depths[:part], depths[part + 1:]]).amax(0)                         # [M]
         own = effective_codes(generator, FaceState(codes, self.psi))[:, part]                  # [n, L, S]
-        places = torch.arange(config.coarse_size**2, device=generator.device)
-        seen = (renderer.run_part(part, own, places)[1] > others).sum(1)                       # [n]
+        middle, _ = bank.run_part(part, own, generator.embedding().flatten(1)[None])           # [n, C, M]
+        seen = (bank.read_depth(middle[:, None], slice(part, part + 1))[:, 0] > others).sum(1)     # [n]
         enough = seen >= max(2.0, 0.3 * float(seen.max()))
         return [codes[i:i + 1] for i in enough.nonzero().flatten().tolist()]
 

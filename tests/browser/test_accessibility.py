@@ -5,9 +5,9 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
-from bare_page import BarePage
 
 import ssgan_lite as sg
+from bare_page import BarePage
 
 axe = pytest.importorskip("axe_playwright_python", reason="axe-playwright-python is not installed")
 pytest.importorskip("anywidget", reason="the course extra is not installed")

@@ -11,6 +11,7 @@ import time
 import urllib.request
 
 import pytest
+
 from conftest import ROOT, free_port, serve
 from test_face_editor import Page
 
@@ -177,7 +178,8 @@ def test_idle_visitor_is_asked_and_goes_on_with_the_same_face(browser, open_page
     import threading
 
     import ssgan_lite as sg
-    from ssgan_lite.editor.server import Demo, serve as serve_here
+    from ssgan_lite.editor.server import Demo
+    from ssgan_lite.editor.server import serve as serve_here
 
     demo, port, loop = Demo(sg.load_pretrained("nano32"), idle=4), free_port(), asyncio.new_event_loop()
     task = loop.create_task(serve_here(demo, "127.0.0.1", port))

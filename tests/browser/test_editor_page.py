@@ -8,10 +8,10 @@ import random
 
 import numpy as np
 import pytest
-from bare_page import BarePage
 from PIL import Image
 
 import ssgan_lite as sg
+from bare_page import BarePage
 from ssgan_lite.edit import Session
 from ssgan_lite.pictures import to_image
 

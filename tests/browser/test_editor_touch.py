@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
-from bare_page import BarePage
 
 import ssgan_lite as sg
+from bare_page import BarePage
 
 pytest.importorskip("anywidget", reason="the course extra is not installed")
 SIZES = [("laptop", dict(viewport={"width": 1366, "height": 768})),

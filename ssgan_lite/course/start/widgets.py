@@ -89,6 +89,12 @@ class PartEditor(Panel):
 
     def _undo(self) -> None:
         self.face.undo()
+        # All controls show the face that has come back, its variety and the guest's too.
+        psi = self.face.state.psi
+        self.set_quietly(self.psi, psi, self._set_psi)
+        if self.guest.state.psi != psi:
+            self.guest.set_psi(psi)
+            self._show_guest()
         self._begin_edit()
 
     def _new_face(self) -> None:
