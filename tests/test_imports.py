@@ -18,7 +18,7 @@ LEVELS = [
     {"parts", "storage", "device"},
     {"config", "assets", "options"},
     {"model", "data"},
-    {"pictures", "official"},
+    {"pictures", "official", "change"},
     {"features", "weights"},
     {"train", "edit", "measure"},
     {"invert"},

@@ -18,7 +18,7 @@ import ssgan_lite as sg
 from ssgan_lite import assets
 from ssgan_lite.cli import main
 from ssgan_lite.data import Dataset, open_dataset
-from ssgan_lite.edit import compare
+from ssgan_lite.edit import Change, compare
 from ssgan_lite.errors import UserError
 from ssgan_lite.features import region_distance
 from ssgan_lite.measure import (
@@ -290,7 +290,7 @@ def test_a_monolithic_model_is_given_the_direction_that_changes_the_part_most(mo
 
 def test_scaling_to_the_same_change_inside() -> None:
     """A direction whose leak grows with the step: where the change inside is reached between two steps, so is it."""
-    curve = [locality.Change(torch.tensor([0.1 * s]), torch.tensor([0.1 * s * s])) for s in locality.STEPS]
+    curve = [Change(torch.tensor([0.1 * s]), torch.tensor([0.1 * s * s])) for s in locality.STEPS]
     for target, leak in ((0.1, 1.0), (0.2, 2.0), (0.1 * 2 ** 0.5, 1.5), (100.0, 8.0), (None, 1.0)):
         found, short = locality._at(target, curve, curve)
         assert float(found) == pytest.approx(leak, rel=1e-4) and short == (target == 100.0)

@@ -155,6 +155,9 @@ def test_compare_counts_inside_and_outside():
     assert change.outside == pytest.approx(0.6 / 12)
     assert change.leak == pytest.approx((0.6 / 12) / (0.8 / 4))
     assert compare(out(before, mask), out(after, mask), 7, margin=2).outside == 0
+    nowhere = compare(out(before, mask), out(after, mask), 3)
+    assert np.isnan(nowhere.inside) and np.isnan(nowhere.leak), "a part that is not there says nothing about locality"
+    assert np.isnan(compare(out(before, mask), out(before, mask), 7).leak), "nor does an edit without effect"
     both = compare(out(before, mask), out(after, mask), [0, 7])
     assert both.outside == 0 and both.inside == pytest.approx((0.8 + 0.6) / 16)
 

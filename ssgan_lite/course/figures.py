@@ -20,7 +20,7 @@ from matplotlib.figure import Figure
 from PIL import Image
 from torch import nn
 
-from ssgan_lite.edit import Change
+from ssgan_lite.change import Change
 from ssgan_lite.errors import UserError
 from ssgan_lite.parts import PARTS
 from ssgan_lite.pictures import mask_to_rgb, to_image

@@ -1,7 +1,7 @@
-"""Editing faces: `Session` holds one face and changes it part by part; the rest leads from faces to films and files."""
+"""Editing faces: `Session` holds one face and changes it part by part; strips, films and files of its states."""
 
+from ssgan_lite.change import Change, compare
 from ssgan_lite.edit.axes import PartAxes, part_axes
-from ssgan_lite.edit.change import Change, compare
 from ssgan_lite.edit.export import contact_sheet, gif_bytes, save_gif, save_image, save_mp4, save_picture, strip
 from ssgan_lite.edit.interpolate import appearing, between, catmull_rom, frames, through, wander
 from ssgan_lite.edit.session import Session

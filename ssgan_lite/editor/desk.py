@@ -6,6 +6,7 @@ meter measures. `Page` (page.py) hands it what the browser asks for and sends wh
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
@@ -65,8 +66,10 @@ class Desk:
             can_undo=face.can_undo, can_redo=face.can_redo, can_reset=face.state is not face.history.first,
             backdrop=None if backdrop is None else backdrop.name, said=self.said, told=self.told or self.said,
             mark=self.mark_number,
-            # Images run from -1 to 1: half of the mean change is a share of the whole range.
-            meter=dict(inside=change.inside / 2, outside=change.outside / 2), folder=self.folder is not None,
+            # Images run from -1 to 1: half of the mean change is a share of the whole range. A part that is not in
+            # the picture has no change inside (NaN), which JSON could not carry.
+            meter={where: share / 2 if math.isfinite(share := getattr(change, where)) else 0.0
+                   for where in ("inside", "outside")}, folder=self.folder is not None,
             gallery=dict(names=describe(self.gallery.shown(self.part), self.part, config.parts[self.part]),
                          wanted=self.fills_gallery and not self.gallery.is_filled(self.part)))
 

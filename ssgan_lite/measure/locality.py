@@ -20,8 +20,8 @@ from typing import NamedTuple
 import numpy as np
 import torch
 from torch import Tensor, nn
-from torch.nn import functional as F
 
+from ssgan_lite.change import Change, change_of, region_of
 from ssgan_lite.measure.samples import (
     CHOOSING,
     CHOOSING_AXES,
@@ -39,20 +39,6 @@ KINDS = ("shape", "texture")
 FACES = 256
 STEPS = (0.125, 0.25, 0.5, 1.0, 2.0, 4.0, 8.0)     # of a baseline's direction, in standard deviations of W along it
 DIRECTIONS, CHOOSING_FACES = 16, 32
-LEAST_CHANGE = 1e-4                                 # below a hundredth of one of 256 levels nothing was edited
-
-
-class Change(NamedTuple):
-    """Mean absolute change of a pixel, [N] each; NaN where the region, or all around it, is empty."""
-
-    inside: Tensor
-    outside: Tensor
-
-    @property
-    def leak(self) -> Tensor:
-        """[N]; NaN where there was no region or no change to speak of."""
-        leak = self.outside / self.inside.clamp(min=LEAST_CHANGE)
-        return torch.where(torch.maximum(self.inside, self.outside) > LEAST_CHANGE, leak, torch.nan)
 
 
 class Rendered(NamedTuple):
@@ -69,12 +55,7 @@ def margin(size: int) -> int:
 
 def change(before: Rendered, after: Rendered, part: int, dilation: int) -> Change:
     """What an edit of one part did inside and outside of it."""
-    region = ((before.ids == part) | (after.ids == part)).float()                              # [N, R, R]
-    if dilation:
-        region = F.max_pool2d(region[:, None], 2 * dilation + 1, 1, dilation)[:, 0]
-    delta = (after.image - before.image).abs().mean(1)                                         # [N, R, R]
-    inside = (delta * region).sum((1, 2)) / region.sum((1, 2))                                 # 0 / 0 = NaN
-    return Change(inside, (delta * (1 - region)).sum((1, 2)) / (1 - region).sum((1, 2)))
+    return change_of(before.image, after.image, region_of(before.ids, after.ids, part, dilation))
 
 
 def semantic_leak(generator: nn.Module, faces: int = FACES, seed: int = 0, batch: int = 16,

@@ -136,7 +136,7 @@ def weighted_vote(answer):
 
 
 @exercise(6, title="The leak of an edit", minutes=15, level=3, solution=(
-    "ssgan_lite.measure.locality:change", "ssgan_lite.measure.locality:Change"), solution_text=(
+    "ssgan_lite.change:change_of", "ssgan_lite.change:Change"), solution_text=(
     "delta = (after - before).abs().mean(dim=1)\ninside = (delta * region).sum((1, 2)) / region.sum((1, 2))\n"
     "outside = (delta * ~region).sum((1, 2)) / (~region).sum((1, 2))\nreturn outside / inside\n\n"
     "The library finds the region itself, widens it a little, and divides in a class:"))
