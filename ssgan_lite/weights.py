@@ -46,6 +46,7 @@ def load_pretrained(name_or_path: str | os.PathLike, device: str | torch.device 
         raise UserError(f'"{path.with_suffix(".json")}": {error}') from None
     load_state(generator, state, str(path))
     generator.record = description.get("record", {})
+    generator.name = path.stem if is_name(name_or_path) else str(path)
     return generator.to(device).eval()
 
 

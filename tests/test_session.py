@@ -12,8 +12,22 @@ import torch
 from PIL import Image
 
 import ssgan_lite as sg
-from ssgan_lite.edit import (Session, appearing, between, compare, contact_sheet, fingerprint, frames, save_gif,
-                             save_image, save_mp4, save_picture, strip, through, wander)
+from ssgan_lite.edit import (
+    Session,
+    appearing,
+    between,
+    compare,
+    contact_sheet,
+    fingerprint,
+    frames,
+    save_gif,
+    save_image,
+    save_mp4,
+    save_picture,
+    strip,
+    through,
+    wander,
+)
 from ssgan_lite.edit.backdrop import background_share, soften, without_islands
 from ssgan_lite.edit.renderer import halo
 from ssgan_lite.edit.state import effective_codes, noise_planes
@@ -131,7 +145,7 @@ def test_hidden_and_moved_parts(G):
     (lambda face: face.randomize("hair", "colour"), "shape"),
     (lambda face: face.show_only(), "At least one part"),
     (lambda face: face.hide(*sg.PARTS.names), "At least one part"),
-    (lambda face: face.move("hair", zoom=0), "above 0"),
+    (lambda face: face.move("hair", zoom=0), "Zoom.*not 0"),
 ])
 def test_a_mistake_is_explained_and_changes_nothing(G, edit, message):
     face = Session(G, seed=3)
@@ -154,12 +168,12 @@ def test_compare_counts_inside_and_outside():
     assert change.inside == pytest.approx(0.8 / 4)
     assert change.outside == pytest.approx(0.6 / 12)
     assert change.leak == pytest.approx((0.6 / 12) / (0.8 / 4))
-    assert compare(out(before, mask), out(after, mask), 7, margin=2).outside == 0
+    assert compare(out(before, mask), out(after, mask), 7, margin=1).outside == pytest.approx(0.6 / 7)
     nowhere = compare(out(before, mask), out(after, mask), 3)
     assert np.isnan(nowhere.inside) and np.isnan(nowhere.leak), "a part that is not there says nothing about locality"
     assert np.isnan(compare(out(before, mask), out(before, mask), 7).leak), "nor does an edit without effect"
     both = compare(out(before, mask), out(after, mask), [0, 7])
-    assert both.outside == 0 and both.inside == pytest.approx((0.8 + 0.6) / 16)
+    assert np.isnan(both.outside) and both.inside == pytest.approx((0.8 + 0.6) / 16)
 
 
 # ------------------------------------------------------------------------------- computing only what an edit changed
@@ -405,7 +419,7 @@ def test_truncation_of_one_part(G):
     expected = torch.lerp(G.mean_w, codes, 0.5)
     expected[:, G.layout["hair"]] = G.mean_w
     assert torch.allclose(used, G.layout.expand(expected), atol=1e-6)
-    with pytest.raises(UserError, match="out of range"):
+    with pytest.raises(UserError, match="Truncation.*nan"):
         face.set_psi(float("nan"))
 
 

@@ -19,10 +19,9 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
-from ssgan_lite.errors import UserError
+from ssgan_lite.edit.values import kind_of, whole
 from ssgan_lite.model import SemanticGenerator
 from ssgan_lite.model.fusion import soft_mask
-from ssgan_lite.model.latents import KINDS
 
 SAMPLES = 1000          # codes that are looked at
 COUNT = 4               # axes that are kept
@@ -50,16 +49,13 @@ class PartAxes:
 
     def direction(self, axis: int) -> Tensor:
         """[S], one standard deviation long."""
-        if not 0 <= axis < len(self.directions):
-            raise UserError(f"There are axes 0 to {len(self.directions) - 1}, not {axis}.")
-        return self.directions[axis]
+        return self.directions[whole(axis, "An axis", 0, len(self.directions) - 1)]
 
 
 def part_axes(generator: SemanticGenerator, part: str | int, kind: str) -> PartAxes:
     """The axes of a part's "shape" or "texture"; computed once for a model."""
     number = generator.config.part_id(part)
-    if kind not in KINDS:
-        generator.layout[number, kind]                                    # raises, with a suggestion
+    kind = kind_of(kind)
     stamp = tuple(x._version for x in generator.parameters())
     known = _known.setdefault(generator, {})
     if known.get("stamp") != stamp:

@@ -1,7 +1,8 @@
 """Edits of codes: which entries of W+ a part's name means, and what can be done to them.
 
-`Session` inherits these and adds what concerns the whole face. Every edit takes names such as "hair", ["eyes", "nose"],
-"base" (the codes that all foreground parts share) or "all"; `kind` restricts it to "shape" or "texture".
+`Session` inherits these and adds what concerns the whole face. Every edit takes names such as "hair",
+["eyes", "nose"], "base" (the codes that all foreground parts share) or "all"; `kind` restricts it to "shape" or
+"texture".
 """
 
 from __future__ import annotations
@@ -9,12 +10,14 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from typing import Self
 
+import numpy as np
 import torch
 from torch import Tensor
 
+from ssgan_lite.edit import values
 from ssgan_lite.edit.axes import PartAxes, part_axes
 from ssgan_lite.edit.state import BASE
-from ssgan_lite.errors import UserError, suggest
+from ssgan_lite.errors import UserError
 from ssgan_lite.model.latents import KINDS
 
 PartNames = str | int | Iterable[str]
@@ -29,35 +32,41 @@ class CodeEdits:
         kind: only its "shape" or its "texture". Without a seed every call draws another face, the same in every
         session of this seed.
         """
+        self._addresses(part, kind)             # raises before a draw is counted
         if seed is None:
             self._draws += 1
-            seed = 1_000_003 * (self.seed + 1) + self._draws
-        n = len(self.state.codes)
-        return self._take(torch.cat([self.codes_of(seed + 7919 * i) for i in range(n)]), part, kind)
+            seed = values.wrapped(1_000_003 * (self.seed + 1) + self._draws)
+        seed, n = values.seed(seed), len(self.state.codes)
+        draws = [self.codes_of(values.wrapped(seed + 7919 * i)) for i in range(n)]
+        return self._take(torch.cat(draws), part, kind)
 
     def copy_from(self, other: CodeEdits, part: PartNames = "all", kind: str | None = None,
                   amount: float = 1.0) -> Self:
         """The codes of a part from another face; `amount` between 0 and 1 goes only part of the way."""
         theirs = self._codes_of_another(other)
-        return self._take(torch.lerp(self.state.codes, theirs, float(amount)), part, kind)
+        return self._take(torch.lerp(self.state.codes, theirs, values.amount_of(amount)), part, kind)
 
     def mix(self, other: CodeEdits, amounts: Mapping[str, float | tuple[float, float]]) -> Self:
         """Several parts of another face at once: {"hair": 1, "nose": 0.5, "mouth": (0, 1)} (shape, texture)."""
         theirs, codes = self._codes_of_another(other), self.state.codes.clone()
+        if not isinstance(amounts, Mapping):
+            raise UserError('Say how much of each part: {"hair": 1, "nose": 0.5, "mouth": (0, 1)}.')
         for part, amount in amounts.items():
-            pair = amount if isinstance(amount, (tuple, list)) else (amount, amount)
-            for address, share in zip(self._addresses(part, None), (*pair, *[pair[0]] * 9)):
-                codes[:, address] = torch.lerp(codes[:, address], theirs[:, address], float(share))
+            pair = values.listed(amount)
+            if len(pair) not in (1, 2) or part in ("base", "all") and len(pair) == 2:
+                raise UserError(f"The amount of {part} is one number, or two: of its shape and its texture.")
+            shares = [values.amount_of(share) for share in pair]
+            for i, address in enumerate(self._addresses(part, None)):          # shape, texture, shape, texture, ...
+                share = shares[i % len(shares)]
+                codes[:, address] = torch.lerp(codes[:, address], theirs[:, address], share)
         return self._change(codes=codes)
 
     def set(self, part: PartNames, kind: str | None, code: Tensor) -> Self:
         """Put a code of your own in place: [S], or [N, S] with one for every variant."""
         s, n = self.generator.config.style_dim, len(self.state.codes)
-        code = torch.as_tensor(code, dtype=self.state.codes.dtype, device=self.state.codes.device)
+        code = values.tensor(code, "The code", self.state.codes)
         if code.shape not in ((s,), (n, s)):
             raise UserError(f"A code for this face has shape [{s}] or [{n}, {s}], not {list(code.shape)}.")
-        if not code.isfinite().all():
-            raise UserError("The code holds values that are not finite.")
         return self._take(code.expand(n, s)[:, None].expand_as(self.state.codes), part, kind)
 
     def nudge(self, part: PartNames, kind: str, direction: int | Tensor, amount: float = 1.0) -> Self:
@@ -66,29 +75,30 @@ class CodeEdits:
         amount: for an axis, in standard deviations of the faces that the model makes.
         """
         codes = self.state.codes
-        if isinstance(direction, int):
-            if not isinstance(part, (str, int)):
+        if isinstance(direction, (int, np.integer)):
+            if len(values.listed(part)) != 1:
                 raise UserError("Each part has axes of its own; nudge one part at a time.")
             direction = self.axes(part, kind).direction(direction)
-        direction = torch.as_tensor(direction, dtype=codes.dtype, device=codes.device)
+        direction = values.tensor(direction, "The direction", codes)
         if direction.shape != codes.shape[-1:]:
             raise UserError(f"A direction of this model has shape {list(codes.shape[-1:])}, "
                             f"not {list(direction.shape)}.")
-        return self._take(codes + float(amount) * direction, part, kind)
+        return self._take(codes + values.number(amount, "The amount") * direction, part, kind)
 
     def set_axis(self, part: str | int, kind: str, axis: int, value: float) -> Self:
         """Move a part along one of its axes until its coordinate there is `value`; other coordinates stay."""
-        axes = self.axes(part, kind)
+        axes, number = self.axes(part, kind), self._part_id(part)
+        axis = values.whole(axis, "An axis", 0, len(axes.directions) - 1)
         direction = axes.direction(axis)                                                       # [S]
-        here = axes.read(self.state.codes[:, self.generator.layout[part, kind]])[:, axis]      # [N]
-        step = (float(value) - here)[:, None] * direction                                      # [N, S]
+        here = axes.read(self.state.codes[:, self.generator.layout[number, kind]])[:, axis]    # [N]
+        step = (values.number(value, "The coordinate") - here)[:, None] * direction            # [N, S]
         return self._take(self.state.codes + step[:, None], part, kind)
 
     def axes(self, part: str | int, kind: str) -> PartAxes:
         """The main directions of a part's shape or texture codes; see `PartAxes`."""
-        return part_axes(self.generator, part, kind)
+        return part_axes(self.generator, self._part_id(part), kind)
 
-    # --- inside -------------------------------------------------------------------------------------------------------
+    # --- inside -------------------------------------------------------------------------------------------------
 
     def _codes_of_another(self, other: CodeEdits) -> Tensor:
         """[N, n_latent, S]; the other face may be a single one."""
@@ -106,9 +116,16 @@ class CodeEdits:
         """Locked parts, and BASE if one of them is made from the base codes."""
         return set(self.locked) | ({BASE} if self.locked - {0} else set())
 
+    def _part_id(self, part: str | int) -> int:
+        """The id of one part; a list with one name is as good as the name."""
+        named = values.listed(part)
+        if len(named) != 1:
+            raise UserError("This takes one part at a time.")
+        return values.part_id(self.generator.config, named[0])
+
     def _free(self, part: str | int) -> int:
         """The id of a part that is to be changed."""
-        number = self.generator.config.part_id(part)
+        number = self._part_id(part)
         if number in self.locked:
             name = self.generator.config.parts[number]
             raise UserError(f"{name.capitalize()} is locked. Unlock it first, or change another part.")
@@ -117,16 +134,14 @@ class CodeEdits:
     def _addresses(self, part: PartNames, kind: str | None) -> list[int | slice]:
         """Where in W+ the codes of the named parts are, locked ones refused, or left out of "all"."""
         layout, config, locked = self.generator.layout, self.generator.config, self._locked_codes()
-        if kind is not None and kind not in KINDS:
-            raise UserError(f'A part has codes of kind "shape" and "texture", not "{kind}". {suggest(kind, KINDS)}')
-        kinds = KINDS if kind is None else (kind,)
+        kinds = KINDS if kind is None else (values.kind_of(kind),)
         base = list(range(config.base_layers))
         if isinstance(part, str) and part == "all":
             free = [p for p in range(config.n_parts) if p not in locked]
             return (base if kind is None and BASE not in locked else []) + [layout[p, k] for p in free for k in kinds]
         addresses = []
-        for name in [part] if isinstance(part, (str, int)) else list(part):
-            if name == "base":
+        for name in values.listed(part):
+            if isinstance(name, str) and name == "base":
                 if BASE in locked:
                     raise UserError("The base codes shape all parts but the background, and one of them is locked.")
                 addresses += base

@@ -11,7 +11,7 @@ import numpy as np
 from PIL import Image
 
 from ssgan_lite.edit.session import Session
-from ssgan_lite.edit.store import refuse_existing
+from ssgan_lite.edit.store import file_to_write, refuse_existing
 from ssgan_lite.errors import UserError
 from ssgan_lite.pictures import face_tiles, image_grid, palette_image, png_bytes, save_png, to_image
 from ssgan_lite.storage import atomic_write
@@ -24,7 +24,7 @@ def save_picture(face: Session, path: str | os.PathLike, mask: bool = True, over
 
     A pixel of the mask is the id of a part; a palette gives it the part's colour, so any viewer shows it.
     """
-    path = _with_suffix(path, ".png")
+    path = file_to_write(path, ".png")
     contents = {path: picture_png(face)}
     if mask:
         contents[path.with_suffix(".mask.png")] = mask_png(face)
@@ -59,7 +59,7 @@ def contact_sheet(variants: Session, columns: int = 4, masks: bool = False, scal
 
 def save_image(image: Image.Image, path: str | os.PathLike, overwrite: bool = False) -> Path:
     """Write a strip or a contact sheet as PNG."""
-    path = _with_suffix(path, ".png")
+    path = file_to_write(path, ".png")
     refuse_existing(path, overwrite)
     return save_png(image, path)
 
@@ -77,7 +77,7 @@ def gif_bytes(frames: Sequence[np.ndarray], fps: float = 15) -> bytes:
 
 def save_gif(frames: Sequence[np.ndarray], path: str | os.PathLike, fps: float = 15, overwrite: bool = False) -> Path:
     """Write `gif_bytes` to a file."""
-    path = _with_suffix(path, ".gif")
+    path = file_to_write(path, ".gif")
     refuse_existing(path, overwrite)
     _write(path, gif_bytes(frames, fps))
     return path
@@ -85,7 +85,7 @@ def save_gif(frames: Sequence[np.ndarray], path: str | os.PathLike, fps: float =
 
 def save_mp4(frames: Sequence[np.ndarray], path: str | os.PathLike, fps: float = 20, overwrite: bool = False) -> Path:
     """Write frames as MP4 (H.264); needs the extra `movie`, which brings an encoder."""
-    path = _with_suffix(path, ".mp4")
+    path = file_to_write(path, ".mp4")
     refuse_existing(path, overwrite)
     try:
         import imageio_ffmpeg
@@ -115,11 +115,6 @@ def _enlarged(frames: Sequence[np.ndarray]) -> list[np.ndarray]:
         return list(frames)
     size = (frames[0].shape[1] * factor, frames[0].shape[0] * factor)
     return [np.asarray(Image.fromarray(frame).resize(size, Image.Resampling.BICUBIC)) for frame in frames]
-
-
-def _with_suffix(path: str | os.PathLike, suffix: str) -> Path:
-    path = Path(path)
-    return path if path.suffix.lower() == suffix else path.with_name(path.name + suffix)
 
 
 def _write(path: Path, content: bytes) -> None:

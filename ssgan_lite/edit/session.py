@@ -6,21 +6,22 @@ shown, and a position grid for parts that were moved. Every edit makes a new sta
 
 from __future__ import annotations
 
-import math
 import os
 from collections.abc import Collection, Sequence
 from dataclasses import replace
 from pathlib import Path
 
+import numpy as np
 import torch
 from torch import Tensor
 
+from ssgan_lite.edit import values
 from ssgan_lite.edit.backdrop import Backdrop, colour_backdrop, image_backdrop
 from ssgan_lite.edit.edits import CodeEdits, PartNames
 from ssgan_lite.edit.history import History
 from ssgan_lite.edit.renderer import Renderer
 from ssgan_lite.edit.state import BASE, FaceState
-from ssgan_lite.errors import UserError
+from ssgan_lite.edit.store import read_face, save_face
 from ssgan_lite.model import GeneratorOutput, SemanticGenerator
 
 LIFT_MARGIN = 0.5       # in units of pseudo-depths: e^0.5 = 1.6 times the weight of the next part
@@ -36,20 +37,25 @@ class Session(CodeEdits):
     >>> face.render().image                  # [1, 3, R, R]
 
     Edits return the session, so that they can be chained. An edit that cannot be made raises a `UserError` and leaves
-    everything as it was.
+    everything as it was. Parts are given by name or number, one or several; numbers of any kind do (`values.py`).
     """
 
-    def __init__(self, generator: SemanticGenerator, seed: int | Sequence[int] = 0, psi: float = 1.0):
+    def __init__(self, generator: SemanticGenerator, seed: int | Sequence[int] = 0, psi: float = 1.0,
+                 codes: Tensor | np.ndarray | None = None):
+        """A face of a seed, or a batch of several seeds.
+
+        codes: the face of these codes instead, from inversion or another tool: W [S] or [N, S], or W+ [n_latent, S]
+        or [N, n_latent, S] (`generator.layout.names` says in which order). The seed then only steers later draws.
+        """
         if generator.training:
             generator.eval()
-        seeds = [int(seed)] if isinstance(seed, int) else [int(s) for s in seed]
-        if not seeds:
-            raise UserError("A session needs at least one seed.")
+        seeds = values.seeds(seed)
         self.generator, self.seed = generator, seeds[0]
         self.locked: frozenset[int] = frozenset()
         self._draws = 0                              # how often the dice were thrown, so that no throw repeats
         self._renderer = Renderer(generator)
-        self.history = History(FaceState(torch.cat([self.codes_of(s) for s in seeds]), _checked_psi(psi)))
+        codes = torch.cat([self.codes_of(s) for s in seeds]) if codes is None else self._w_plus(codes)
+        self.history = History(self._checked(FaceState(codes, psi)))
 
     @property
     def state(self) -> FaceState:
@@ -57,55 +63,42 @@ class Session(CodeEdits):
 
     @state.setter
     def state(self, state: FaceState) -> None:
-        self.history.now = state
+        self.history.now = self._checked(state)
 
-    # --- truncation, composition, place -------------------------------------------------------------------------------
+    # --- truncation, composition, place -------------------------------------------------------------------------
 
     def set_psi(self, psi: float, part: PartNames | None = None) -> Session:
         """Truncation: 1 keeps the face, 0 gives the model's average. With a part, of this part alone."""
-        psi = _checked_psi(psi)
+        psi = values.psi_of(psi)
         if part is None:
             # What is locked keeps the psi that it has now.
             kept = {p: self.state.part_psi.get(p, self.state.psi) for p in self._locked_codes()}
             return self._change(psi=psi, part_psi={**self.state.part_psi, **kept})
-        names = [part] if isinstance(part, (str, int)) else list(part)
-        numbers = {BASE if name == "base" else self._free(name): psi for name in names}
+        numbers = {BASE if isinstance(name, str) and name == "base" else self._free(name): psi
+                   for name in values.listed(part)}
         return self._change(part_psi={**self.state.part_psi, **numbers})
 
     def show_only(self, *parts: str | int) -> Session:
         """Switch off every part but these."""
-        config = self.generator.config
-        shown = {config.part_id(part) for part in parts}
-        if not shown:
-            raise UserError("At least one part must be shown.")
-        return self._change(hidden=frozenset(range(config.n_parts)) - shown)
+        return self._change(hidden=frozenset(range(self.generator.config.n_parts)) - self._ids(parts))
 
     def hide(self, *parts: str | int) -> Session:
         """Switch parts off; what was behind them comes forward."""
-        hidden = self.state.hidden | {self.generator.config.part_id(part) for part in parts}
-        if len(hidden) == self.generator.config.n_parts:
-            raise UserError("At least one part must be shown.")
-        return self._change(hidden=hidden)
+        return self._change(hidden=self.state.hidden | self._ids(parts))
 
     def show(self, *parts: str | int) -> Session:
         """Switch parts on again; without a name, all of them."""
-        named = {self.generator.config.part_id(part) for part in parts} or set(self.state.hidden)
-        return self._change(hidden=self.state.hidden - named)
+        return self._change(hidden=self.state.hidden - (self._ids(parts) if parts else self.state.hidden))
 
     def move(self, part: str | int, dx: float = 0.0, dy: float = 0.0, zoom: float = 1.0) -> Session:
         """Shift a part by (dx, dy) half picture widths, right and down, and enlarge it; absolute, not added up."""
-        if not zoom > 0:
-            raise UserError(f"A part cannot be enlarged {zoom} times; zoom must be above 0.")
-        placement = dict(self.state.placement)
-        placement[self._free(part)] = (float(dx), float(dy), float(zoom))
-        return self._change(placement={p: how for p, how in placement.items() if how != (0.0, 0.0, 1.0)})
+        placement = {**self.state.placement, self._free(part): (dx, dy, zoom)}
+        state = self._checked(replace(self.state, placement=placement))
+        return self._change(placement={p: how for p, how in state.placement.items() if how != (0.0, 0.0, 1.0)})
 
     def lift(self, part: str | int, amount: float) -> Session:
         """Add to a part's pseudo-depth, everywhere: above 0 it comes forward. Absolute, not added up; 0 ends it."""
-        amount = float(amount)
-        if not math.isfinite(amount):
-            raise UserError(f"A part cannot be lifted by {amount}.")
-        lifts = {**self.state.lifts, self._free(part): amount}
+        lifts = {**self.state.lifts, self._free(part): values.lift_of(amount)}
         return self._change(lifts={p: lift for p, lift in lifts.items() if lift})
 
     def wear(self, other: Session, part: str | int, kind: str | None = None, depths: Tensor | None = None) -> Session:
@@ -117,6 +110,7 @@ class Session(CodeEdits):
         depths: those of the other face, [1, P, H, W], where they are known; else it is rendered.
         """
         number = self._free(part)
+        self._codes_of_another(other), self._addresses(number, kind)         # raise before anything is changed
         with self.stroke():
             self.lift(number, 0.0).copy_from(other, number, kind)
             # The background lies behind everything else, and colors alone put nothing on.
@@ -143,19 +137,19 @@ class Session(CodeEdits):
         """Other noise planes for the render net, from a seed; None: those stored with the weights."""
         return self._change(noise_seed=seed)
 
-    # --- locks and history --------------------------------------------------------------------------------------------
+    # --- locks and history --------------------------------------------------------------------------------------
 
     def lock(self, *parts: str | int) -> Session:
         """Keep parts as they are: edits of "all" pass them by, others are refused. Not a step of the history.
 
         A locked foreground part locks the base codes too, for it is made from them.
         """
-        self.locked |= {self.generator.config.part_id(part) for part in parts}
+        self.locked |= self._ids(parts)
         return self
 
     def unlock(self, *parts: str | int) -> Session:
         """Take locks off; without a name, all of them."""
-        self.locked -= {self.generator.config.part_id(part) for part in parts} or self.locked
+        self.locked -= self._ids(parts) if parts else self.locked
         return self
 
     def undo(self) -> Session:
@@ -187,7 +181,7 @@ class Session(CodeEdits):
     def can_redo(self) -> bool:
         return bool(self.history.future)
 
-    # --- what it looks like -------------------------------------------------------------------------------------------
+    # --- what it looks like -------------------------------------------------------------------------------------
 
     @torch.no_grad()
     def render(self, state: FaceState | None = None) -> GeneratorOutput:
@@ -203,8 +197,7 @@ class Session(CodeEdits):
 
     def variants(self, n: int, part: PartNames = "all", kind: str | None = None, seed: int | None = None) -> Session:
         """A new session with n faces that differ from this one in the given part alone; `pick` takes one out."""
-        if n < 1:
-            raise UserError(f"There must be at least one variant, not {n}.")
+        n = values.whole(n, "The number of variants", 1, 10_000)
         batch = self._another(replace(self.state, codes=self.state.codes[:1].expand(n, -1, -1).clone()))
         batch.locked, batch._draws = self.locked, self._draws
         batch.randomize(part, kind, seed)
@@ -214,37 +207,56 @@ class Session(CodeEdits):
 
     def pick(self, i: int) -> Session:
         """One face of a batch, as a session of its own."""
-        if not 0 <= i < len(self.state.codes):
-            raise UserError(f"This session has faces 0 to {len(self.state.codes) - 1}, not {i}.")
+        i = values.whole(i, "The number of a face in this session", 0, len(self.state.codes) - 1)
         return self._another(replace(self.state, codes=self.state.codes[i:i + 1]))
 
     def save(self, path: str | os.PathLike, overwrite: bool = False) -> Path:
         """Keep this face in a file (safetensors with JSON); returns its path. See `edit/store.py`."""
-        from ssgan_lite.edit.store import save_face
         return save_face(self, path, overwrite)
 
     @classmethod
     def load(cls, generator: SemanticGenerator, source: str | os.PathLike | bytes) -> Session:
-        """A saved face, for the model that it was made with."""
-        from ssgan_lite.edit.store import load_face
-        return load_face(generator, source)
+        """A saved face, from its file or its bytes, for the model that it was made with."""
+        saved = read_face(generator, source)
+        face = cls(generator, saved.seed, codes=saved.first.codes)
+        face.history = History(saved.first)
+        if saved.now is not saved.first:
+            face.history.enter(saved.now)
+        face.locked = saved.locked
+        return face
 
     @torch.no_grad()
     def codes_of(self, seed: int) -> Tensor:
         """W+ [1, n_latent, S] of a seed."""
         G = self.generator
-        return G.layout.to_w_plus(G.mapping(G.sample_z(1, seed))).clone()
+        return G.layout.to_w_plus(G.mapping(G.sample_z(1, values.seed(seed)))).clone()
 
-    # --- inside -------------------------------------------------------------------------------------------------------
+    # --- inside -------------------------------------------------------------------------------------------------
 
     def _another(self, state: FaceState) -> Session:
-        session = Session(self.generator, self.seed)
-        session.history = History(state)
+        session = Session(self.generator, self.seed, codes=state.codes)
+        session.history = History(self._checked(state))
         return session
 
     def _change(self, **changes) -> Session:
-        self.history.enter(replace(self.state, **changes))
+        """The only way in: every edit ends here, and what it made is checked before it becomes the present state."""
+        self.history.enter(self._checked(replace(self.state, **changes)))
         return self
+
+    def _checked(self, state: FaceState) -> FaceState:
+        return values.checked(self.generator.config, self.generator.layout.n_latent, state)
+
+    def _ids(self, parts: tuple) -> frozenset[int]:
+        """The ids of parts that were named one by one or as lists."""
+        return frozenset(values.part_id(self.generator.config, part) for part in values.listed(*parts))
+
+    def _w_plus(self, codes: Tensor | np.ndarray) -> Tensor:
+        """Somebody's codes as W+ [N, n_latent, S], float32 on the model's device."""
+        layout, s = self.generator.layout, self.generator.config.style_dim
+        codes = values.tensor(codes, "codes", self.generator.mean_w)
+        if codes.shape in ((s,), (layout.n_latent, s)):        # a single face
+            codes = codes[None]
+        return layout.to_w_plus(codes).clone()
 
 
 def lift_to_be_seen(depths: Tensor, theirs: Tensor, part: int, hidden: Collection[int] = ()) -> float:
@@ -266,10 +278,3 @@ def lift_to_be_seen(depths: Tensor, theirs: Tensor, part: int, hidden: Collectio
     seen = behind < lifts[:, None, None]                                                       # [10, H, W]
     overlap = (seen & worn).flatten(1).sum(1) / (seen | worn).flatten(1).sum(1)
     return float(lifts[overlap.argmax()])
-
-
-def _checked_psi(psi: float) -> float:
-    psi = float(psi)
-    if not -4 <= psi <= 4:
-        raise UserError(f"Truncation {psi} is out of range: 0 is the average face, 1 the full variety.")
-    return psi

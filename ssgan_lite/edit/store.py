@@ -7,25 +7,38 @@ from __future__ import annotations
 
 import hashlib
 import json
-import math
 import os
 import weakref
+from dataclasses import replace
 from pathlib import Path
+from typing import NamedTuple
 
 import torch
 from safetensors import SafetensorError
 from safetensors.torch import load as load_bytes
 from safetensors.torch import save as to_bytes
 
+from ssgan_lite.edit import values
 from ssgan_lite.edit.backdrop import Backdrop
-from ssgan_lite.edit.history import History
-from ssgan_lite.edit.session import Session
+from ssgan_lite.edit.edits import CodeEdits
 from ssgan_lite.edit.state import FaceState
 from ssgan_lite.errors import UserError
 from ssgan_lite.model import SemanticGenerator
-from ssgan_lite.storage import atomic_write, explain
+from ssgan_lite.storage import atomic_write, explain, user_path
 
 FORMAT = "ssgan-lite face 1"
+OTHER_ENDINGS = {".avi", ".bmp", ".gif", ".jpeg", ".jpg", ".json", ".mov", ".mp4", ".npy", ".npz", ".pdf", ".pkl",
+                 ".png", ".pt", ".pth", ".safetensors", ".svg", ".tif", ".tiff", ".webm", ".webp"}
+
+
+class SavedFace(NamedTuple):
+    """What a file holds of a session."""
+
+    first: FaceState             # what `reset` goes back to
+    now: FaceState               # the same object if nothing was changed
+    seed: int
+    locked: frozenset[int]
+
 
 _fingerprints: weakref.WeakKeyDictionary = weakref.WeakKeyDictionary()
 
@@ -44,7 +57,14 @@ def fingerprint(generator: SemanticGenerator) -> str:
     return known[1]
 
 
-def face_to_bytes(face: Session) -> bytes:
+def weights_version(generator: SemanticGenerator) -> str:
+    """Which version of which weights a generator has, for people: `"lite64" (version 1f3a9c0b5d2e)`."""
+    name = getattr(generator, "name", "")
+    named = f'"{name}"' if name else "a model without a name"
+    return f"{named} (version {fingerprint(generator)[:12]})"
+
+
+def face_to_bytes(face: CodeEdits) -> bytes:
     """The present state and the one that the session began with."""
     tensors, described = {}, {}
     for name, state in (("now", face.state), ("first", face.history.first)):
@@ -57,26 +77,25 @@ def face_to_bytes(face: Session) -> bytes:
             part_psi={str(p): psi for p, psi in state.part_psi.items()},
             lifts={str(p): lift for p, lift in state.lifts.items()},
             backdrop=None if state.backdrop is None else state.backdrop.name)
-    header = dict(format=FORMAT, model=fingerprint(face.generator),
+    header = dict(format=FORMAT, model=fingerprint(face.generator), weights=weights_version(face.generator),
                   face=json.dumps(dict(described, seed=face.seed, locked=sorted(face.locked))))
     return to_bytes(tensors, header)
 
 
-def save_face(face: Session, path: str | os.PathLike, overwrite: bool = False) -> Path:
+def save_face(face: CodeEdits, path: str | os.PathLike, overwrite: bool = False) -> Path:
     """Write a face to `path` (.safetensors); an existing file is left alone unless told otherwise."""
-    path = Path(path)
-    if path.suffix != ".safetensors":
-        path = path.with_name(path.name + ".safetensors")
+    path = file_to_write(path, ".safetensors")
     refuse_existing(path, overwrite)
     with atomic_write(path) as file:
         file.write_bytes(face_to_bytes(face))
     return path
 
 
-def load_face(generator: SemanticGenerator, source: str | os.PathLike | bytes) -> Session:
-    """A session from what `save_face` wrote (or from its bytes), for the very model that made it."""
-    name = "This file" if isinstance(source, bytes) else f'"{source}"'
-    content = source if isinstance(source, bytes) else _read(Path(source))
+def read_face(generator: SemanticGenerator, source: str | os.PathLike | bytes) -> SavedFace:
+    """What `save_face` wrote (or its bytes), for the very model that made it; anything else is a `UserError`."""
+    from_bytes = isinstance(source, (bytes, bytearray, memoryview))
+    name = "This file" if from_bytes else f'"{source}"'
+    content = bytes(source) if from_bytes else _read(user_path(source))
     header = _header(content)
     if not str(header.get("format", "")).startswith("ssgan-lite face"):
         raise UserError(f"{name} is not a saved face. The editor saves one as .safetensors.")
@@ -84,19 +103,34 @@ def load_face(generator: SemanticGenerator, source: str | os.PathLike | bytes) -
         raise UserError(f'{name} was written by another version of ssgan-lite ("{header["format"]}"; this one reads '
                         f'"{FORMAT}").')
     if header.get("model") != fingerprint(generator):
-        raise UserError(f"{name} belongs to another model; its codes would mean another face here. Open it with the "
-                        "weights that it was made with.")
+        raise UserError(f"{name} belongs to another model, and its codes would mean another face here. It was made "
+                        f"with {header.get('weights', 'weights without a name')}; this generator is "
+                        f"{weights_version(generator)}. Open it with those weights.")
     try:
         tensors, described = load_bytes(content), json.loads(header["face"])
-        states = {key: _state(generator, key, tensors, described[key]) for key in ("now", "first")}
-        seed, locked = int(described["seed"]), [generator.config.part_id(int(p)) for p in described["locked"]]
-    except (SafetensorError, KeyError, TypeError, ValueError, AttributeError, OverflowError, UserError):
+        first, now = (_state(generator, key, tensors, described[key]) for key in ("first", "now"))
+        same = described["now"] == described["first"] and torch.equal(now.codes, first.codes)
+        locked = frozenset(values.part_id(generator.config, part) for part in described["locked"])
+        return SavedFace(first, first if same else now, values.seed(described["seed"]), locked)
+    except (SafetensorError, KeyError, TypeError, ValueError, AttributeError, OverflowError):    # UserError too
         raise UserError(f"{name} is damaged: parts of the face are missing or do not fit.") from None
-    face = Session(generator, seed)
-    face.history = History(states["first"])
-    if described["now"] != described["first"] or not torch.equal(states["now"].codes, states["first"].codes):
-        face.history.enter(states["now"])
-    return face.lock(*locked)
+
+
+def file_to_write(path: str | os.PathLike, ending: str) -> Path:
+    """The path of a file that is to be written with this ending; it is added where there is none.
+
+    A folder, or a name with the ending of another kind of file, is refused: what was meant cannot be guessed.
+    """
+    text, path = os.fspath(path) if isinstance(path, (str, os.PathLike)) else path, user_path(path)
+    if str(text).endswith(("/", os.sep)) or path.is_dir() or path.name in ("", ".", ".."):
+        raise UserError(f'"{text}" is a folder. Add a name for the file, such as "{path / ("face" + ending)}".')
+    suffix = path.suffix.lower()
+    if suffix == ending:
+        return path
+    if suffix in OTHER_ENDINGS:
+        raise UserError(f'"{path}" would hold another kind of file: this writes {ending[1:]} files. Write '
+                        f'"{path.with_suffix(ending).name}".')
+    return path.with_name(path.name + ending)
 
 
 def refuse_existing(path: Path, overwrite: bool) -> None:
@@ -112,31 +146,16 @@ def refuse_existing(path: Path, overwrite: bool) -> None:
 
 
 def _state(generator: SemanticGenerator, key: str, tensors: dict, described: dict) -> FaceState:
-    config, codes = generator.config, tensors[f"{key}.codes"]
-    if codes.ndim != 3 or codes.shape[1:] != (config.n_latent, config.style_dim) or not _sound(codes):
-        raise ValueError("codes")
+    """One of the states of a file, through the same gate as every edit."""
     backdrop = None
     if described["backdrop"] is not None:
         backdrop = Backdrop(tensors[f"{key}.backdrop"], str(described["backdrop"]))
-        if backdrop.pixels.shape not in ((3, 1, 1), (3, config.size, config.size)) or not _sound(backdrop.pixels):
-            raise ValueError("backdrop")
-    hidden = frozenset(config.part_id(int(p)) for p in described["hidden"])
-    placement = {config.part_id(int(p)): (float(x), float(y), float(zoom)) for p, (x, y, zoom) in
-                 described["placement"].items()}
-    part_psi = {int(p): float(psi) for p, psi in described["part_psi"].items() if -1 <= int(p) < config.n_parts}
-    lifts = {config.part_id(int(p)): float(lift) for p, lift in described["lifts"].items()}
-    psi, noise_seed = float(described["psi"]), described["noise_seed"]
-    if (len(hidden) == config.n_parts or not all(-4 <= x <= 4 for x in (psi, *part_psi.values()))
-            or not all(math.isfinite(x) for how in placement.values() for x in how)
-            or not all(math.isfinite(lift) for lift in lifts.values())
-            or not all(zoom > 0 for _, _, zoom in placement.values())
-            or not (noise_seed is None or type(noise_seed) is int and abs(noise_seed) < 2**63)):
-        raise ValueError("state")
-    return FaceState(codes.to(generator.device), psi, hidden, placement, part_psi, backdrop, noise_seed, lifts)
-
-
-def _sound(values: torch.Tensor) -> bool:
-    return values.dtype == torch.float32 and bool(values.isfinite().all())
+    placement, part_psi, lifts = ({int(part): value for part, value in described[name].items()}
+                                  for name in ("placement", "part_psi", "lifts"))
+    state = FaceState(tensors[f"{key}.codes"], described["psi"], frozenset(described["hidden"]), placement, part_psi,
+                      backdrop, described["noise_seed"], lifts)
+    state = values.checked(generator.config, generator.layout.n_latent, state)
+    return replace(state, codes=state.codes.to(generator.device))
 
 
 def _read(path: Path) -> bytes:

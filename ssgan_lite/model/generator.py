@@ -38,6 +38,7 @@ class LatentGenerator(nn.Module):
     def __init__(self, config: ModelConfig):
         super().__init__()
         self.config = config
+        self.name = ""        # of its weights, set by who loads them; a saved face says by which it was made
         # The centre of W, for truncation. NaN until `update_mean_w` has run, so that it is never used unnoticed.
         self.register_buffer("mean_w", torch.full((config.style_dim,), float("nan")))
 
