@@ -37,7 +37,7 @@ from ssgan_lite.config import preset as model_preset  # noqa: E402, found throug
 from ssgan_lite.device import choose_device  # noqa: E402
 from ssgan_lite.train import Trainer, recipe  # noqa: E402
 from ssgan_lite.train.distributed import ALONE, Processes, _evaluate  # noqa: E402
-from ssgan_lite.train.launch import join  # noqa: E402
+from ssgan_lite.train.distributed import join  # noqa: E402
 
 PLAIN_STEPS = 2               # for every step with R1, in a turn
 

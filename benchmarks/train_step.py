@@ -33,7 +33,7 @@ from ssgan_lite.config import preset as model_preset  # noqa: E402, found throug
 from ssgan_lite.data.dataset import Dataset  # noqa: E402
 from ssgan_lite.device import choose_device  # noqa: E402
 from ssgan_lite.train import Trainer, recipe  # noqa: E402
-from ssgan_lite.train.speed import Speed  # noqa: E402
+from ssgan_lite.device import Speed  # noqa: E402
 
 
 @dataclass(frozen=True)

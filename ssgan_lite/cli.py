@@ -26,7 +26,7 @@ from ssgan_lite.measure import report as measure_report
 from ssgan_lite.options import add_fields, given
 from ssgan_lite.pictures import sample_sheet
 from ssgan_lite.storage import atomic_write, explain_reading
-from ssgan_lite.train import RunOptions, recorded_model, recorded_preset, recorded_recipe, train
+from ssgan_lite.train import RunOptions, recorded_run, train
 from ssgan_lite.weights import load_pretrained
 
 # What `train` may change of a preset's model: the baseline and the ablations.
@@ -183,15 +183,16 @@ def run_doctor(options: argparse.Namespace) -> int:
 
 def run_train(options: argparse.Namespace) -> int:
     chosen = given(options, RunOptions)
-    if chosen.get("resume"):            # a run that goes on knows what it is
-        chosen.setdefault("preset", recorded_preset(chosen["out"]) or RunOptions.preset)
+    record = recorded_run(chosen["out"]) if chosen.get("resume") else None      # a run that goes on knows what it is
+    if record is not None:
+        chosen = {"preset": record.preset, "data": record.data} | chosen
     run = RunOptions(**chosen)
     model = preset(run.preset)   # an unknown name is a better first complaint than anything that follows from it
     kind = RecipeOptions(**given(options, RecipeOptions)).recipe
-    begun_with = recorded_recipe(run.out) if run.resume and not kind else None
-    model = (recorded_model(run.out, run.preset) if run.resume else None) or model
-    train(run, (begun_with or recipe(run.preset, kind)).replace(**given(options, TrainConfig)),
-          model=model.replace(**given(options, ModelConfig)))
+    config = record.recipe if record is not None and not kind else recipe(run.preset, kind)
+    if record is not None and record.preset == run.preset:
+        model = record.model
+    train(run, config.replace(**given(options, TrainConfig)), model=model.replace(**given(options, ModelConfig)))
     return 0
 
 

@@ -1,9 +1,9 @@
 """Model and training configurations, and the five presets that hold one of each.
 
 A `ModelConfig` holds everything needed to build a generator and a discriminator, a `TrainConfig` everything that
-decides what a training run computes. The presets differ in numbers only. `paper256` and `paper512` are the published configurations, so the published
-checkpoints load into them exactly; the other three are small enough for a laptop, with the same parts in the same
-places.
+decides what a training run computes. The presets differ in numbers only. `paper256` and `paper512` are the published
+configurations, so the published checkpoints load into them exactly; the other three are small enough for a laptop,
+with the same parts in the same places.
 """
 
 from __future__ import annotations
@@ -70,10 +70,11 @@ class ModelConfig:
         require(self.discriminator_size in (0, self.size) or (_is_power_of_two(self.discriminator_size)
                                                               and 8 <= self.discriminator_size < self.size),
                 f"discriminator_size is {self.discriminator_size}, not a power of two from 8 to size {self.size}")
-        n_resolutions = (self.discriminator_size or self.size).bit_length() - 2
+        seen = self.discriminator_size or self.size
+        n_resolutions = seen.bit_length() - 2
         require(len(self.discriminator_channels) == n_resolutions,
-                f"discriminator_channels needs {n_resolutions} numbers ({self.discriminator_size or self.size} to 4 px), "
-                f"not {len(self.discriminator_channels)}")
+                f"discriminator_channels needs {n_resolutions} numbers ({seen} to 4 px), not "
+                f"{len(self.discriminator_channels)}")
         require(len(self.parts) >= 2, "it needs a background and at least one other part")
         require(len(set(self.parts)) == len(self.parts), "two parts have the same name")
         for name in self.transparent:
@@ -192,8 +193,8 @@ class TrainConfig:
             if not 0 < getattr(self, name) < math.inf:
                 raise UserError(f"{name} must be above 0, not {getattr(self, name)}.")
         if self.images > self.reconstruct_images and not (self.dual_weight or self.frozen_weight):
-            raise UserError("A game needs a discriminator, but dual_weight and frozen_weight are both 0. For a run that "
-                            "only reconstructs, give --reconstruct-images as many as --images.")
+            raise UserError("A game needs a discriminator, but dual_weight and frozen_weight are both 0. For a run "
+                            "that only reconstructs, give --reconstruct-images as many as --images.")
         if not (0 <= self.augment_max <= 1 and -1 <= self.augment_target <= 1):
             raise UserError("augment_max is a share from 0 to 1 and augment_target a mean sign from -1 to 1, not "
                             f"{self.augment_max} and {self.augment_target}.")
@@ -210,8 +211,8 @@ class TrainConfig:
         return dataclasses.replace(self, **changes)
 
 
-# What the two kinds of recipe say about phases. "two-core" makes faces on a laptop: reconstruct first, then the game with
-# two discriminators, in which reconstruction steps keep the variety. "paper" is the published recipe.
+# What the two kinds of recipe say about phases. "two-core" makes faces on a laptop: reconstruct first, then the game
+# with two discriminators, in which reconstruction steps keep the variety. "paper" is the published recipe.
 RECIPES: dict[str, dict] = {
     "two-core": dict(reconstruct_images=12_000, reconstruct_every=2, frozen_weight=0.5),
     "paper": dict(images=400_000, reconstruct_images=0, reconstruct_every=0, frozen_weight=0.0),
@@ -230,17 +231,17 @@ class Preset:
     kind: str = "two-core"                       # of the recipe, a key of RECIPES
 
 
-# lite64 and lite128 are one family: their weights have the same shapes, only the three sizes differ, so a trained lite64
-# goes on as lite128 (train/grow.py).
+# lite64 and lite128 are one family: their weights have the same shapes, only the three sizes differ, so a trained
+# lite64 goes on as lite128 (train/grow.py).
 _LITE = dict(style_dim=128, mapping_layers=4, local_channels=32, feature_channels=96, local_layers=8, base_layers=2,
              depth_layers=5, fourier_bands=6, render_channels=(96, 96, 48),
              discriminator_channels=(32, 64, 96, 128, 128))
 
-# The mask weights of the small presets are eight times what (size / 512)^2 would say. With the published 1000 / 256 = 4
-# at 32 px, even with 8, the discriminator looks at nothing but how soft the generated masks are: after 10,000 images
-# there was no face, and a fake image beside a real mask passed for real. With 40 there were heads after 8,000.
-# Small batches make many steps early, which is what a CPU run needs: nano32 with batch 8 had better masks after 16,000
-# images than with batch 16 after 24,000. On a GPU take --batch 64.
+# The mask weights of the small presets are eight times what (size / 512)^2 would say. With the published 1000 / 256 =
+# 4 at 32 px, even with 8, the discriminator looks at nothing but how soft the generated masks are: after 10,000
+# images there was no face, and a fake image beside a real mask passed for real. With 40 there were heads after 8,000.
+# Small batches make many steps early, which is what a CPU run needs: nano32 with batch 8 had better masks after
+# 16,000 images than with batch 16 after 24,000. On a GPU take --batch 64.
 PRESETS: dict[str, Preset] = {
     "nano32": Preset(ModelConfig(
         size=32, style_dim=64, mapping_layers=4, coarse_size=16, min_feat_size=4, local_channels=16,

@@ -1,4 +1,4 @@
-"""Augmentation: what moves and what does not, how p follows the critic, and that a run with it can be resumed."""
+"""Augmentation: geometry, color, the adaptation of p, and that gradients flow through it."""
 
 from __future__ import annotations
 
@@ -40,7 +40,7 @@ def pictures(n: int = 64, size: int = 16) -> tuple[torch.Tensor, torch.Tensor]:
 
 # ------------------------------------------------------------------------------------------------------- geometry
 
-def test_geometry_does_what_it_is_called() -> None:
+def test_affine_maps_mirror_shift_scale_rotate() -> None:
     image, _ = pictures(2)
 
     def same(ours, expected):
@@ -58,7 +58,7 @@ def test_geometry_does_what_it_is_called() -> None:
     same(large, 0.75**2 * inner + 0.75 * 0.25 * (below + right) + 0.25**2 * both)
 
 
-def test_beyond_the_edge_lie_background_and_mirror_image() -> None:
+def test_padding_is_background_and_reflection() -> None:
     image, mask = pictures(1)
     image, mask = transform(image, mask, shift=(4.0, 0.0))
     assert torch.allclose(mask[:, 0, :, :4], torch.tensor(1.0), atol=1e-5)
@@ -77,15 +77,15 @@ def test_image_and_mask_move_together() -> None:
     torch.testing.assert_close(moved_image[:, 0], moved_mask[:, 2], rtol=0, atol=1e-5)
 
 
-# --------------------------------------------------------------------------------------------------------- colour
+# --------------------------------------------------------------------------------------------------------- color
 
-def test_colour_touches_neither_mask_nor_places() -> None:
-    augment, (image, mask) = always(), pictures()
+def test_color_transforms_leave_mask_and_positions() -> None:
+    augment, (image, _) = always(), pictures()
     matrix, offset, tinted = augment._draw_color(torch.rand(64, 8, generator=torch.Generator().manual_seed(0)))
     assert tinted.all()
-    grey = torch.full((64, 3, 2, 2), 0.5)
-    out = tint(grey, matrix, offset, tinted)
-    torch.testing.assert_close(out, out[:, :1, :1, :1].expand_as(out), rtol=0, atol=1e-5)       # grey stays grey
+    gray = torch.full((64, 3, 2, 2), 0.5)
+    out = tint(gray, matrix, offset, tinted)
+    torch.testing.assert_close(out, out[:, :1, :1, :1].expand_as(out), rtol=0, atol=1e-5)       # gray stays gray
     # Hue alone is a rotation: lengths and the sum of the channels stay.
     hue = torch.cat([torch.tensor([0.9, 0.9, 0.9, 0.0]).expand(64, 4), torch.rand(64, 4)], dim=1)
     augment.p = torch.tensor(0.5)
@@ -108,7 +108,7 @@ def test_brightness_contrast_saturation() -> None:
 
 # -------------------------------------------------------------------------------------------------- probabilities
 
-def test_p_is_the_share_of_samples_that_change() -> None:
+def test_p_is_share_of_changed_samples() -> None:
     image, mask = pictures(2000, 8)
     untouched = always(0.0)(image, mask, 0, 0, "x")
     assert torch.equal(untouched[0], image) and torch.equal(untouched[1], mask)
@@ -120,7 +120,7 @@ def test_p_is_the_share_of_samples_that_change() -> None:
     assert (unmoved_tinted != original).flatten(1).any(1).float().mean().item() == pytest.approx(1 - 0.8**4, abs=0.06)
 
 
-def test_the_address_decides() -> None:
+def test_same_address_gives_same_transforms() -> None:
     image, mask = pictures(8)
     first = always()(image, mask, 0, 7, "d")
     torch.manual_seed(99)
@@ -129,7 +129,7 @@ def test_the_address_decides() -> None:
     assert not torch.equal(first[0], always()(image, mask, 0, 7, "g")[0])
 
 
-def test_p_follows_the_critic() -> None:
+def test_p_follows_discriminator_sign() -> None:
     augment = AdaptiveAugment(TrainConfig(batch=100, augment_ramp=2000, augment_max=0.5, augment_target=0.6))
     for _ in range(5):
         augment.update(torch.tensor(0.61))
@@ -144,7 +144,7 @@ def test_p_follows_the_critic() -> None:
     assert augment.p.item() == 0
 
 
-def test_the_generator_learns_through_it() -> None:
+def test_gradients_flow_through_augmentation() -> None:
     """It is affine in image and mask, so the gradient must predict a difference exactly."""
     image, mask = (x.double().requires_grad_() for x in pictures(4))
     augment = always()
@@ -163,7 +163,7 @@ RECIPE = TrainConfig(images=64, batch=4, r1_every=2, augment_ramp=40, augment_fr
 
 
 @pytest.mark.usefixtures("use_tiny_data")
-def test_it_begins_when_told_and_goes_on_after_a_resume(tmp_path) -> None:
+def test_augmentation_starts_on_time_and_resumes(tmp_path) -> None:
     data = open_dataset("heads", 32)
     with_it, without = (Trainer(preset("nano32"), RECIPE.replace(augment_max=m), data) for m in (0.5, 0.0))
     for step in range(5):
@@ -182,7 +182,7 @@ def test_it_begins_when_told_and_goes_on_after_a_resume(tmp_path) -> None:
     assert all(torch.equal(a, b) for a, b in zip(with_it.G.parameters(), other.G.parameters()))
 
 
-def test_what_it_cannot_mean_is_refused() -> None:
+def test_bad_settings_are_refused() -> None:
     for wrong in (dict(augment_max=1.5), dict(augment_target=-2.0), dict(augment_ramp=0), dict(augment_from=-1)):
         with pytest.raises(UserError):
             TrainConfig(**wrong)

@@ -13,8 +13,8 @@ from pathlib import Path
 
 import pytest
 import torch
-from processes import command, finish, start
 
+from processes import command, finish, start
 from ssgan_lite import preset
 from ssgan_lite.config import TrainConfig
 from ssgan_lite.data import open_dataset
@@ -22,11 +22,10 @@ from ssgan_lite.device import choose_device
 from ssgan_lite.errors import UserError
 from ssgan_lite.train import RunOptions, Trainer, recipe, train
 from ssgan_lite.train.checkpoint import read_checkpoint
-from ssgan_lite.train.distributed import ALONE, Processes
-from ssgan_lite.train.folder import claim
-from ssgan_lite.train.launch import _meet, join, launched, restarted
+from ssgan_lite.train.distributed import ALONE, Processes, _meet, join, launched, restarted
 from ssgan_lite.train.log import read_log
-from ssgan_lite.train.shared import open_shared
+from ssgan_lite.train.run import claim
+from ssgan_lite.train.shared_data import open_shared
 
 pytestmark = [pytest.mark.slow,
               pytest.mark.skipif(os.name == "nt", reason="processes are forked, and killed with signals"),
@@ -41,7 +40,8 @@ CONFIG = recipe("nano32", "paper").replace(images=48, batch=8, r1_every=2, path_
 # The same with reconstruction steps and both discriminators.
 PHASES = recipe("nano32").replace(images=48, batch=8, reconstruct_images=0, r1_every=2, mixing=0.5)
 WORDS = ["train", "--preset", "nano32", "--recipe", "paper", "--device", "cpu", "--batch", "8", "--images", "48",
-         "--r1-every", "2", "--path-weight", "0.5", "--path-every", "3", "--mixing", "0.5", "--augment-from", "16", "--augment-ramp", "16",
+         "--r1-every", "2", "--path-weight", "0.5", "--path-every", "3", "--mixing", "0.5",
+         "--augment-from", "16", "--augment-ramp", "16",
          "--augment-target", "-1", "--log-every", "8", "--checkpoint-every", "8", "--sample-every", "0",
          "--snapshots", "24"]
 
@@ -65,7 +65,7 @@ def gradients(models: list[str], out: str, config: TrainConfig = CONFIG) -> None
             trainer.augment.p.fill_(0.5)
             found = []
 
-            def update(optimizers, loss):
+            def update(optimizers, loss, trainer=trainer, found=found):
                 optimizers[0].zero_grad(set_to_none=True)
                 loss.backward()
                 name = next(name for name, optimizer in trainer.optimizers.items() if optimizer is optimizers[0])
@@ -88,7 +88,7 @@ def dealt_in_blocks(out: str) -> None:
     gradients(["semantic"], out)
 
 
-def test_gradients_are_those_of_one_process(tmp_path: Path, tiny_data: Path) -> None:
+def test_gradients_equal_those_of_one_process(tmp_path: Path, tiny_data: Path) -> None:
     """Every loss and penalty, R1's double backward and the path mean's share among them: to 1e-5 of their size.
 
     The path penalty's, a second derivative through every layer, to 1e-4: it rounds that much.
@@ -120,7 +120,7 @@ def test_gradients_are_those_of_one_process(tmp_path: Path, tiny_data: Path) -> 
 
 
 @pytest.mark.parametrize("phase", ["reconstruct", "game"])
-def test_gradients_of_every_phase_are_those_of_one_process(phase: str, tmp_path: Path, tiny_data: Path) -> None:
+def test_gradients_of_every_phase_equal_those_of_one_process(phase: str, tmp_path: Path, tiny_data: Path) -> None:
     config = PHASES.replace(reconstruct_images=48 if phase == "reconstruct" else 0)
     assert finish(start(gradients, ["semantic"], str(tmp_path), config, data=tiny_data, count=2,
                         words=tmp_path / "words")) == [0, 0], (tmp_path / "words.0").read_text()
@@ -153,13 +153,14 @@ def assert_close(ours: Path, theirs: Path) -> None:
 
 
 def assert_equal(ours: Path, theirs: Path) -> None:
-    """Weights, optimisers and log, bit for bit."""
+    """Weights, optimizers and log, bit for bit."""
     a, b = state_of(ours), state_of(theirs)
     for name, state in b["networks"].items():
         assert all(torch.equal(a["networks"][name][key], state[key]) for key in state if key != "mean_w"), name
     for name, state in b["optimizers"].items():
         for i, held in state["state"].items():
-            assert all(torch.equal(a["optimizers"][name]["state"][i][key], value) for key, value in held.items()), name
+            ours = a["optimizers"][name]["state"][i]
+            assert all(torch.equal(ours[key], value) for key, value in held.items()), name
     times = {"seconds", "images_per_second"}
     assert [{k: v for k, v in line.items() if k not in times} for line in read_log(ours / "log.jsonl")] \
         == [{k: v for k, v in line.items() if k not in times} for line in read_log(theirs / "log.jsonl")]
@@ -174,14 +175,15 @@ def two(tmp_path_factory, tiny_data) -> Path:
     return folder / "run"
 
 
-def test_two_processes_are_one_with_the_same_batch(two: Path, tmp_path: Path) -> None:
-    train(RunOptions(tmp_path / "one", quiet=True, device="cpu", log_every=8, sample_every=0, snapshots="none"), CONFIG)
+def test_two_processes_equal_one(two: Path, tmp_path: Path) -> None:
+    train(RunOptions(tmp_path / "one", quiet=True, device="cpu", log_every=8, sample_every=0, snapshots="none"),
+          CONFIG)
     assert_close(two, tmp_path / "one")
     assert len(read_log(two / "log.jsonl")) == 6
     assert json.loads((two / "run.json").read_text())["processes"] == 2
 
 
-def test_one_of_them_writes_and_speaks(two: Path) -> None:
+def test_only_rank_0_writes_and_prints(two: Path) -> None:
     names = {path.relative_to(two).as_posix() for path in two.rglob("*") if path.is_file()}
     assert names == {"run.json", "log.jsonl", "checkpoint.pt", "weights.safetensors", "weights.json",
                      "samples/000000048.png", "checkpoints/000000040.pt", "checkpoints/000000048.pt",
@@ -190,7 +192,7 @@ def test_one_of_them_writes_and_speaks(two: Path) -> None:
     assert (two.parent / "words.1").read_text() == ""
 
 
-def test_a_run_goes_on_with_another_number_of_processes(two: Path, tmp_path: Path, tiny_data: Path) -> None:
+def test_run_resumes_with_another_number_of_processes(two: Path, tmp_path: Path, tiny_data: Path) -> None:
     half = tmp_path / "half"
     words = [*WORDS, "--quiet", "--out", str(half)]
     assert finish(start(command, *words, "--images", "24", data=tiny_data, count=2)) == [0, 0]
@@ -222,7 +224,7 @@ LONG = ["--images", "100000"]
 
 
 @pytest.mark.parametrize("victim", [0, 1])
-def test_a_killed_process_ends_the_other_which_says_so(victim: int, tmp_path: Path, tiny_data: Path, two: Path) -> None:
+def test_killed_process_ends_the_other(victim: int, tmp_path: Path, tiny_data: Path, two: Path) -> None:
     out = tmp_path / "run"
     running = start(command, *WORDS, "--quiet", *LONG, "--out", str(out), data=tiny_data, count=2,
                     words=tmp_path / "words")
@@ -244,9 +246,10 @@ def test_a_killed_process_ends_the_other_which_says_so(victim: int, tmp_path: Pa
         assert length != "48" or assert_equal(out, two) is None
 
 
-def test_a_process_that_hangs_is_not_waited_for_forever(tmp_path: Path, tiny_data: Path) -> None:
+def test_hanging_process_times_out(tmp_path: Path, tiny_data: Path) -> None:
     out = tmp_path / "run"
-    running = start(command, *WORDS, "--quiet", *LONG, "--patience", "0.2", "--out", str(out), data=tiny_data, count=2,
+    running = start(command, *WORDS, "--quiet", *LONG, "--patience", "0.2", "--out", str(out), data=tiny_data,
+                    count=2,
                     words=tmp_path / "words")
     wait_for_step(out, 1, running)
     os.kill(running[1].pid, signal.SIGSTOP)
@@ -258,7 +261,7 @@ def test_a_process_that_hangs_is_not_waited_for_forever(tmp_path: Path, tiny_dat
     assert "does not answer" in spoken(tmp_path / "words")[0]
 
 
-def test_a_stop_that_one_is_asked_for_stops_all_after_the_same_step(tmp_path: Path, tiny_data: Path) -> None:
+def test_signal_to_one_process_stops_all_after_same_step(tmp_path: Path, tiny_data: Path) -> None:
     out = tmp_path / "run"
     running = start(command, *WORDS, *LONG, "--out", str(out), data=tiny_data, count=2, words=tmp_path / "words")
     wait_for_step(out, 2, running)
@@ -279,7 +282,7 @@ def test_a_stop_that_one_is_asked_for_stops_all_after_the_same_step(tmp_path: Pa
     (["--start-from", "gone.pt"], ['There is no checkpoint "gone.pt"']),
     (["--lr", "1e18"], ["Training diverged by step", "g_loss"]),
 ])
-def test_what_cannot_be_is_said_once(options: list[str], words: list[str], tmp_path: Path, tiny_data: Path) -> None:
+def test_error_is_reported_once(options: list[str], words: list[str], tmp_path: Path, tiny_data: Path) -> None:
     running = start(command, *WORDS, "--quiet", "--out", str(tmp_path / "run"), *options, data=tiny_data, count=2,
                     words=tmp_path / "words")
     assert finish(running) == [2, 2]
@@ -290,7 +293,7 @@ def test_what_cannot_be_is_said_once(options: list[str], words: list[str], tmp_p
     assert (tmp_path / "run").exists() == ("diverged" in said)
 
 
-def test_a_folder_that_holds_a_run(two: Path, tmp_path: Path, tiny_data: Path) -> None:
+def test_folder_with_a_run_is_refused_once(two: Path, tmp_path: Path, tiny_data: Path) -> None:
     before = {path: path.stat().st_mtime_ns for path in two.rglob("*")}
     running = start(command, *WORDS, "--quiet", "--out", str(two), data=tiny_data, count=2, words=tmp_path / "words")
     assert finish(running) == [2, 2]
@@ -304,7 +307,7 @@ def only_one_of_two(out: str, port: int) -> int:
     return command(*WORDS, "--quiet", "--out", out, "--patience", "0.03")
 
 
-def test_a_process_whose_other_never_came(tmp_path: Path, tiny_data: Path) -> None:
+def test_missing_process_times_out(tmp_path: Path, tiny_data: Path) -> None:
     from torch.distributed import TCPStore
     store = TCPStore("127.0.0.1", 0, is_master=True, wait_for_workers=False)
     running = start(only_one_of_two, str(tmp_path / "run"), store.port, data=tiny_data, words=tmp_path / "words")
@@ -322,7 +325,7 @@ def guest(port: int, rank: int) -> None:
     assert part.add("ended", 1) <= 2                       # nothing of an earlier attempt is there
 
 
-def test_what_an_earlier_attempt_left_is_not_taken_for_news(tmp_path: Path, tiny_data: Path) -> None:
+def test_stale_store_entries_are_ignored(tmp_path: Path, tiny_data: Path) -> None:
     """The store outlives an attempt in which one process died before it had met the other, and one that was whole."""
     from torch.distributed import TCPStore
     store = TCPStore("127.0.0.1", 0, is_master=True, wait_for_workers=False)
@@ -342,7 +345,7 @@ def different_data(out: str) -> int:
     return command(*WORDS, "--quiet", "--out", out)
 
 
-def test_processes_must_have_the_same_data(tmp_path: Path, tiny_data: Path) -> None:
+def test_different_data_are_refused(tmp_path: Path, tiny_data: Path) -> None:
     running = start(different_data, str(tmp_path / "run"), data=tiny_data, count=2, words=tmp_path / "words")
     assert finish(running) == [2, 2]
     assert "do not agree about the data, the recipe or the model" in "".join(spoken(tmp_path / "words"))
@@ -364,7 +367,7 @@ def children_of(pid: int) -> list[int]:
 
 
 @pytest.mark.skipif(not sys.platform.startswith("linux"), reason="finds processes in /proc")
-def test_torchrun_starts_a_run_again_where_it_was(two: Path, tmp_path: Path, tiny_data: Path) -> None:
+def test_torchrun_restart_resumes(two: Path, tmp_path: Path, tiny_data: Path) -> None:
     """One worker is killed; torchrun starts both again, and the run ends as if nothing had been."""
     out = tmp_path / "run"
     environment = {**os.environ, "SSGAN_DATA": str(tiny_data), "OMP_NUM_THREADS": "1"}
@@ -389,11 +392,12 @@ def test_torchrun_starts_a_run_again_where_it_was(two: Path, tmp_path: Path, tin
 
 # --------------------------------------------------------------------------------------------------- in one process
 
-def test_alone_nothing_is_exchanged(monkeypatch) -> None:
+def test_single_process_communicates_nothing(monkeypatch) -> None:
     for name in ("RANK", "WORLD_SIZE"):
         monkeypatch.delenv(name, raising=False)
     x = torch.arange(6)
-    assert not launched() and ALONE.mine(x) is x and ALONE.average(x) is x and ALONE.any(True) and not ALONE.any(False)
+    assert not launched() and ALONE.mine(x) is x and ALONE.average(x) is x
+    assert ALONE.any(True) and not ALONE.any(False)
     with join(1.0) as processes:
         assert processes is ALONE
     monkeypatch.setenv("WORLD_SIZE", "1")
@@ -404,7 +408,7 @@ def test_alone_nothing_is_exchanged(monkeypatch) -> None:
         assert restarted() == wanted
 
 
-def test_samples_are_dealt_so_that_groups_stay_together() -> None:
+def test_stddev_groups_stay_on_one_rank() -> None:
     """Sample i is in group i mod (batch / 4): each group must lie in one process, and be a group there too."""
     batch = 24
     for count in (1, 2, 3, 6):
@@ -420,7 +424,7 @@ def test_samples_are_dealt_so_that_groups_stay_together() -> None:
     assert torch.equal(Processes(1, 3).mine(table, dim=-1), Processes(1, 3).mine(table, dim=1))
 
 
-def test_devices(monkeypatch) -> None:
+def test_each_process_gets_its_gpu(monkeypatch) -> None:
     assert choose_device("cpu", 1, 4).type == "cpu"
     monkeypatch.setattr(torch.cuda, "is_available", lambda: False)
     assert choose_device("auto", 1, 4).type == "cpu"
@@ -438,10 +442,11 @@ def share_data(out: str) -> None:
     with join(1.0) as processes:
         data = open_shared("heads", 32, processes)
         mapped = "ssgan-lite-" in Path("/proc/self/maps").read_text()
-        torch.save((data.images.clone(), data.masks.clone(), len(data), data.source, mapped), f"{out}.{processes.rank}")
+        torch.save((data.images.clone(), data.masks.clone(), len(data), data.source, mapped),
+                   f"{out}.{processes.rank}")
 
 
-def test_data_is_in_memory_once(tmp_path: Path, tiny_data: Path, monkeypatch) -> None:
+def test_data_are_shared_by_processes_of_a_machine(tmp_path: Path, tiny_data: Path, monkeypatch) -> None:
     monkeypatch.setenv("TMPDIR", str(tmp_path / "tmp"))
     (tmp_path / "tmp").mkdir()
     assert finish(start(set_and_share, str(tmp_path / "tmp"), str(tmp_path / "out"), data=tiny_data, count=2,
@@ -459,7 +464,7 @@ def set_and_share(folder: str, out: str) -> None:
     share_data(out)
 
 
-def test_a_folder_belongs_to_one_run_at_a_time(tmp_path: Path) -> None:
+def test_folder_is_locked_by_its_run(tmp_path: Path) -> None:
     options = RunOptions(tmp_path / "a" / "run")
     with claim(options.out, options):
         with pytest.raises(UserError, match="Another process is writing to.*another folder"):

@@ -1,8 +1,9 @@
 """`kill -9` at any moment: the run goes on from its last checkpoint and ends as if nothing had happened, to the bit.
 
 Twenty kills of one small run (four in `make test`). Half come from outside at random moments, half from inside, at
-chosen points of the writing of a file: before the first byte, in the middle, before the data are on the disk, before and after the new file
-takes the place of the old one. Which file it is, checkpoint, log, samples, snapshot or weights, is left to chance.
+chosen points of the writing of a file: before the first byte, in the middle, before the data are on the disk, before
+and after the new file takes the place of the old one. Which file it is, checkpoint, log, samples, snapshot or
+weights, is left to chance.
 """
 
 from __future__ import annotations
@@ -33,8 +34,9 @@ MODEL: ModelConfig = preset("nano32").replace(
     depth_layers=2, fourier_bands=2, render_channels=(8, 8, 4), discriminator_channels=(4, 8, 8, 8))
 STEPS = 90
 # Both phases, with everything that happens in them.
-CONFIG = TrainConfig(images=4 * STEPS, batch=4, reconstruct_images=120, reconstruct_every=2, frozen_weight=0.5, r1_every=2,
-                     path_weight=0.5, path_every=3, mixing=0.5, augment_from=200, augment_ramp=100, augment_target=-1.0)
+CONFIG = TrainConfig(images=4 * STEPS, batch=4, reconstruct_images=120, reconstruct_every=2, frozen_weight=0.5,
+                     r1_every=2, path_weight=0.5, path_every=3, mixing=0.5,
+                     augment_from=200, augment_ramp=100, augment_target=-1.0)
 POINTS = ("begun", "half", "unsynced", "unnamed", "named")
 
 
@@ -151,7 +153,7 @@ def test_kills_change_nothing(outside: int, early: int, inside: int, tmp_path: P
     assert leftovers(out) == []
 
 
-def test_the_kills_from_inside_are_where_they_should_be(tmp_path: Path, tiny_data: Path) -> None:
+def test_kills_happen_inside_file_writes(tmp_path: Path, tiny_data: Path) -> None:
     """In the middle of a second checkpoint: the first one is whole, and beside it lies half of the other."""
     out = tmp_path / "run"
     for point in ("half", "unsynced"):

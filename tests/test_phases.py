@@ -108,7 +108,7 @@ def test_kl_divergence_is_that_of_torch() -> None:
 
 
 def test_feature_loss_compares_directions() -> None:
-    a, b = [torch.randn(2, c, s, s) for c, s in ((3, 4), (5, 2))], [torch.randn(2, c, s, s) for c, s in ((3, 4), (5, 2))]
+    a, b = ([torch.randn(2, c, s, s) for c, s in ((3, 4), (5, 2))] for _ in "ab")
     units = caching.unit_maps
     assert rec.feature_loss(units(a), units([3 * x for x in a])).item() == pytest.approx(0, abs=1e-6)
     assert rec.feature_loss(units(a), units([-x for x in a])).item() == pytest.approx(4, rel=1e-5)
@@ -225,7 +225,7 @@ def test_each_phase_moves_its_networks(architecture: str) -> None:
 @pytest.mark.parametrize("changes, moved, absent", [
     (dict(reconstruct_images=0, reconstruct_every=0), {"G", "G_ema", "D", "frozen_D"}, {"pixel_loss", "kl"}),
     (dict(reconstruct_images=0, frozen_weight=0), {"G", "G_ema", "D", "encoder"}, {"frozen_d_loss"}),
-    (dict(reconstruct_images=0, dual_weight=0), {"G", "G_ema", "frozen_D", "encoder"}, {"d_loss", "g_loss", "r1_image"}),
+    (dict(reconstruct_images=0, dual_weight=0), {"G", "G_ema", "frozen_D", "encoder"}, {"d_loss", "r1_image"}),
     (dict(reconstruct_images=0, reconstruct_every=0, frozen_weight=0), {"G", "G_ema", "D"}, {"kl", "frozen_d_loss"}),
 ])
 def test_every_term_can_be_switched_off(changes, moved, absent) -> None:
@@ -347,7 +347,8 @@ def test_model_grows(architecture: str, whole: Path, tmp_path: Path) -> None:
         source = tmp_path / "small"
         run(source, model=TINY.replace(architecture="monolithic"))
     given = read_checkpoint(source / "checkpoint.pt")["networks"]
-    trainer = run(tmp_path / "grown", images=8, model=GROWN.replace(architecture=architecture), start_from=str(source))
+    large = GROWN.replace(architecture=architecture)
+    trainer = run(tmp_path / "grown", images=8, model=large, start_from=str(source))
     assert trainer.phase == "grow" and trainer.steps == 2 and trainer.config.reconstruct_images == 0
     assert trainer.averaged_before == 16, "images since the small model's game began"
     begun = read_checkpoint(tmp_path / "grown" / "checkpoints" / "000000000.pt")["networks"]
@@ -357,7 +358,7 @@ def test_model_grows(architecture: str, whole: Path, tmp_path: Path) -> None:
         if "noise_" not in key and key != "render.constant":
             assert torch.equal(begun["G"][key].nan_to_num(), value.nan_to_num()), key
     assert {line["phase"] for line in read_log(tmp_path / "grown" / "log.jsonl")} == {"grow"}
-    resumed = run(tmp_path / "grown", images=12, model=GROWN.replace(architecture=architecture), resume=True,
+    resumed = run(tmp_path / "grown", images=12, model=large, resume=True,
                   config=CONFIG.replace(reconstruct_images=0))
     assert resumed.phase == "grow" and resumed.steps == 3
 

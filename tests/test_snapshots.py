@@ -17,8 +17,17 @@ from ssgan_lite import assets, load_pretrained, preset
 from ssgan_lite.cli import main
 from ssgan_lite.data import open_dataset
 from ssgan_lite.errors import UserError
-from ssgan_lite.train import (RunOptions, Trainer, find_snapshots, load_networks, open_snapshots, recipe,
-                              save_networks, timelapse, train)
+from ssgan_lite.train import (
+    RunOptions,
+    Trainer,
+    find_snapshots,
+    load_networks,
+    open_snapshots,
+    recipe,
+    save_networks,
+    timelapse,
+    train,
+)
 from ssgan_lite.train.networks import is_networks
 from ssgan_lite.train.snapshots import Schedule
 from ssgan_lite.weights import load_encoder
@@ -44,12 +53,12 @@ def points(schedule: Schedule, batch: int, images: int) -> list[int]:
     ("none", 0, 4, []), ("", 2000, 4, [2000, 4000]),
     ("0,500,1_000", 0, 64, [0, 512, 1024]), ("30", 0, 4, [32]), ("4000,4", 0, 4, [4, 4000]),
 ])
-def test_when_snapshots_are_taken(text, every, batch, wanted) -> None:
+def test_schedule_decides_when_snapshots_are_due(text, every, batch, wanted) -> None:
     assert points(Schedule.parse(text, every), batch, 4999) == wanted
 
 
 @pytest.mark.parametrize("text", ["often", "1;2", "-4", "0,,5", "0.5"])
-def test_a_schedule_that_says_nothing(text: str, tmp_path: Path) -> None:
+def test_bad_schedule_is_refused(text: str, tmp_path: Path) -> None:
     with pytest.raises(UserError, match="says nothing about snapshots. Write"):
         train(RunOptions(tmp_path / "run", snapshots=text, quiet=True), CONFIG)
     assert list(tmp_path.iterdir()) == []
@@ -69,7 +78,7 @@ def run(tmp_path_factory, tiny_data) -> Path:
     return out
 
 
-def test_snapshots_are_kept_apart_from_checkpoints(run: Path) -> None:
+def test_snapshots_are_kept_when_checkpoints_are_replaced(run: Path) -> None:
     found = find_snapshots(run)
     assert list(found) == [0, 4, 12, 20, 24] and found[24] == run / "weights.safetensors"
     for images in (0, 4, 12, 20):
@@ -85,7 +94,7 @@ def test_snapshots_are_kept_apart_from_checkpoints(run: Path) -> None:
     assert not torch.equal(first.local.weight, last.local.weight)
 
 
-def test_a_run_that_was_killed_before_its_first_step_takes_the_first_snapshot_too(tmp_path: Path, monkeypatch) -> None:
+def test_run_killed_before_first_step_takes_first_snapshot(tmp_path: Path, monkeypatch) -> None:
     def killed(*arguments):
         raise KeyboardInterrupt
     with monkeypatch.context() as patch:
@@ -96,7 +105,7 @@ def test_a_run_that_was_killed_before_its_first_step_takes_the_first_snapshot_to
     assert list(find_snapshots(tmp_path / "run")) == [0, 4]
 
 
-def test_snapshots_that_are_not_there(tmp_path: Path) -> None:
+def test_missing_snapshots_are_refused(tmp_path: Path) -> None:
     for where in (tmp_path, tmp_path / "gone"):
         with pytest.raises(UserError, match="There are no snapshots in|was found in"):
             find_snapshots(where)
@@ -106,7 +115,7 @@ def test_snapshots_that_are_not_there(tmp_path: Path) -> None:
 
 # --------------------------------------------------------------------------------------------------- training on
 
-def test_networks_hold_the_weights_of_the_moment(tmp_path: Path) -> None:
+def test_saved_networks_hold_current_weights(tmp_path: Path) -> None:
     trainer = Trainer(preset("nano32"), CONFIG, open_dataset("heads", 32))
     trainer.step()
     trainer.step()
@@ -121,7 +130,7 @@ def test_networks_hold_the_weights_of_the_moment(tmp_path: Path) -> None:
             torch.testing.assert_close(ours, theirs, rtol=1e-3, atol=1e-5, equal_nan=True, msg=f"{name} {key}")
 
 
-def test_training_on_from_networks_is_nearly_going_on(run: Path) -> None:
+def test_training_from_networks_is_close_to_resuming(run: Path) -> None:
     """Same data, codes and noise as the uninterrupted run; only the optimisers are fresh and the weights rounded."""
     networks = load_networks(run / "snapshots" / "networks" / "000000012.safetensors")
     trainer = Trainer.from_networks(networks, open_dataset("heads", 32))
@@ -137,7 +146,7 @@ def test_training_on_from_networks_is_nearly_going_on(run: Path) -> None:
     assert fast.steps == 1 and fast.config.lr == 0.001
 
 
-def test_a_run_can_start_from_networks(run: Path, tmp_path: Path) -> None:
+def test_run_starts_from_networks(run: Path, tmp_path: Path) -> None:
     source = run / "snapshots" / "networks" / "000000012.safetensors"
     trainer = train(RunOptions(tmp_path / "on", quiet=True, start_from=str(source), device="cpu", snapshots="0"),
                     CONFIG.replace(images=16))
@@ -147,10 +156,11 @@ def test_a_run_can_start_from_networks(run: Path, tmp_path: Path) -> None:
     assert json.loads((tmp_path / "on" / "run.json").read_text())["start_from"] == source.name
 
 
-def test_networks_that_do_not_fit(run: Path, tmp_path: Path) -> None:
+def test_unfit_networks_are_refused(run: Path, tmp_path: Path) -> None:
     source = run / "snapshots" / "networks" / "000000012.safetensors"
     with pytest.raises(UserError, match=r"cannot grow.*G has"):
-        train(RunOptions(tmp_path / "x", preset="lite64", quiet=True, start_from=str(source)), recipe("lite64", "paper"))
+        train(RunOptions(tmp_path / "x", preset="lite64", quiet=True, start_from=str(source)),
+              recipe("lite64", "paper"))
     with pytest.raises(UserError, match="no weights at .*gone"):
         load_networks(tmp_path / "gone.safetensors")
     with pytest.raises(UserError, match="does not describe a file of the kind .ssgan-lite networks"):
@@ -167,7 +177,7 @@ def test_networks_that_do_not_fit(run: Path, tmp_path: Path) -> None:
 
 # ---------------------------------------------------------------------------------------------------- time-lapses
 
-def test_a_time_lapse_shows_the_same_faces_in_every_row(run: Path) -> None:
+def test_time_lapse_has_same_seeds_in_every_row(run: Path) -> None:
     rows = timelapse.of_run(run, seeds=range(3), count=3)
     assert list(rows) == [0, 12, 24] and all(row.size == (3 * 34 - 2, 32) for row in rows.values())
     again = timelapse.time_lapse({20: load_pretrained(find_snapshots(run)[20])}, seeds=[2, 0])
@@ -184,7 +194,7 @@ def test_a_time_lapse_shows_the_same_faces_in_every_row(run: Path) -> None:
         timelapse.of_run(run, count=1)
 
 
-def test_an_animation(run: Path, tmp_path: Path) -> None:
+def test_animation_has_a_frame_per_snapshot(run: Path, tmp_path: Path) -> None:
     rows = timelapse.of_run(run, seeds=range(2), count=4)
     timelapse.save_gif(timelapse.frames(rows), tmp_path / "a.gif")
     with Image.open(tmp_path / "a.gif") as animation:
@@ -205,7 +215,7 @@ def ship(monkeypatch):
     return module
 
 
-def test_what_ships_of_a_run(ship, run: Path, tmp_path: Path, monkeypatch, capsys) -> None:
+def test_ship_writes_weights_and_extras(ship, run: Path, tmp_path: Path, monkeypatch, capsys) -> None:
     root = tmp_path / "data"
     (root / "weights").mkdir(parents=True)
     (root / "manifest.json").write_text("{}")
@@ -214,7 +224,8 @@ def test_what_ships_of_a_run(ship, run: Path, tmp_path: Path, monkeypatch, capsy
     monkeypatch.setattr(sys, "argv", words)
     assert ship.main() == 0, capsys.readouterr()
     names = {path.relative_to(root).as_posix() for path in root.rglob("*") if path.is_file()}
-    assert names == {"manifest.json", "weights/README.md", *(f"weights/tiny{end}" for end in (".safetensors", ".json", ".png", "-lapse.png")),
+    assert names == {"manifest.json", "weights/README.md",
+                     *(f"weights/tiny{end}" for end in (".safetensors", ".json", ".png", "-lapse.png")),
                      *(f"weights/training/tiny-early{end}" for end in (".safetensors", ".json")),
                      *(f"weights/snapshots/tiny/{images:09d}{end}" for images in (0, 12, 24)
                        for end in (".safetensors", ".json"))}
@@ -225,11 +236,11 @@ def test_what_ships_of_a_run(ship, run: Path, tmp_path: Path, monkeypatch, capsy
     assert {images: G.record["images"] for images, G in open_snapshots("tiny").items()} == {0: 0, 12: 12, 24: 24}
     with pytest.raises(UserError, match='No networks called "tiny-eraly".*Did you mean "tiny-early"'):
         load_networks("tiny-eraly")
-    assert main(["sample", "--weights", "tiny-early", "--out", str(tmp_path / "x.png")]) == 2      # no generator alone
+    assert main(["sample", "--weights", "tiny-early", "--out", str(tmp_path / "x.png")]) == 2   # no generator alone
     assert 'No weights called "tiny-early"' in capsys.readouterr().err
 
 
-def test_state_and_encoder_ship_and_go_on(ship, tmp_path: Path, monkeypatch) -> None:
+def test_shipped_state_and_encoder_train_on(ship, tmp_path: Path, monkeypatch) -> None:
     """Average and encoder are not in the state: they lie beside it."""
     config = recipe("nano32").replace(images=24, batch=4, reconstruct_images=8)
     done = train(RunOptions(tmp_path / "run", quiet=True, device="cpu", snapshots="none"), config)
@@ -240,7 +251,8 @@ def test_state_and_encoder_ship_and_go_on(ship, tmp_path: Path, monkeypatch) -> 
     record = load_pretrained(folder / "tiny.safetensors").record
     assert "--batch 4" in record["command"] and "--reconstruct-images 8" in record["command"]
     assert load_encoder(folder / "tiny.safetensors").record["images"] == 24
-    assert not {key for key in load_file(folder / "training" / "tiny.safetensors") if key.startswith(("G_ema", "encoder"))}
+    held = load_file(folder / "training" / "tiny.safetensors")
+    assert {key.split("/")[0] for key in held} == {"G", "D", "frozen_D"}
     networks = load_networks(folder / "training" / "tiny.safetensors")
     for name, network in done.networks.items():
         for key, value in network.state_dict().items():
@@ -255,7 +267,7 @@ def test_state_and_encoder_ship_and_go_on(ship, tmp_path: Path, monkeypatch) -> 
               config.replace(images=28))
 
 
-def test_weights_of_a_snapshot_ship_as_themselves(ship, run: Path, tmp_path: Path) -> None:
+def test_shipped_snapshot_keeps_its_weights(ship, run: Path, tmp_path: Path) -> None:
     images, path = list(find_snapshots(run).items())[1]
     (tmp_path / "weights").mkdir()
     line = ship.ship(run, "half", tmp_path / "weights", at=images + 1)
@@ -267,12 +279,13 @@ def test_weights_of_a_snapshot_ship_as_themselves(ship, run: Path, tmp_path: Pat
         assert torch.allclose(weights, theirs.state_dict()[name], atol=1e-2, rtol=1e-3), name
 
 
-def test_a_report_ships_with_the_weights_it_is_about(ship, tmp_path: Path) -> None:
+def test_report_ships_with_its_weights(ship, tmp_path: Path) -> None:
     report, folder = tmp_path / "report", tmp_path / "weights"
     report.mkdir(), folder.mkdir()
     with pytest.raises(UserError, match="holds no report"):
         ship.ship_measured(report, "tiny", folder)
-    (report / "measure.json").write_text(json.dumps({"models": [{"name": "runs/tiny.safetensors"}, {"name": "rival"}]}))
+    models = [{"name": "runs/tiny.safetensors"}, {"name": "rival"}]
+    (report / "measure.json").write_text(json.dumps({"models": models}))
     (report / "measure.txt").write_text("a table")
     with pytest.raises(UserError, match="the report of tiny, not of other"):
         ship.ship_measured(report, "other", folder)
@@ -280,18 +293,18 @@ def test_a_report_ships_with_the_weights_it_is_about(ship, tmp_path: Path) -> No
     assert (folder / "tiny.measure.txt").read_text() == "a table"
 
 
-def test_the_page_says_what_the_records_say(ship) -> None:
+def test_weights_page_is_up_to_date(ship) -> None:
     """data/weights/README.md is written from the .json files beside it: `python tools/weights_page.py`."""
     import weights_page
     assert (weights_page.FOLDER / "README.md").read_text(encoding="utf-8") == weights_page.page(weights_page.FOLDER)
 
 
-def test_an_early_snapshot_needs_networks(ship, run: Path, tmp_path: Path) -> None:
+def test_early_snapshot_needs_networks(ship, run: Path, tmp_path: Path) -> None:
     with pytest.raises(UserError, match="--snapshot-networks"):
         ship.ship_early(tmp_path, "x", tmp_path, 10)
 
 
-def test_the_curve_of_distances(ship, run: Path, tmp_path: Path, monkeypatch) -> None:
+def test_distance_curve_of_a_run(ship, run: Path, tmp_path: Path, monkeypatch) -> None:
     """With a stand-in for the extractor, which is large: numbers in the record, and a figure."""
     import curve
     from ssgan_lite.measure import distances

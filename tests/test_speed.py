@@ -15,10 +15,10 @@ from ssgan_lite import preset
 from ssgan_lite.config import ModelConfig
 from ssgan_lite.data import open_dataset
 from ssgan_lite.data.dataset import Dataset
+from ssgan_lite.device import Speed
 from ssgan_lite.errors import UserError
 from ssgan_lite.train import TrainConfig, Trainer, game
 from ssgan_lite.train import state as state_module
-from ssgan_lite.train.speed import Speed
 
 pytestmark = pytest.mark.usefixtures("one_thread", "use_tiny_data")
 
@@ -31,7 +31,7 @@ RECIPE = TrainConfig(images=64, batch=4, r1_every=2, path_weight=0.5, path_every
 PRODUCTS = {"convolution", "addmm", "baddbmm", "bmm", "mm"}
 
 
-def new_trainer(speed: Speed = Speed(), model: ModelConfig = NANO, **changes) -> Trainer:
+def new_trainer(speed: Speed | None = None, model: ModelConfig = NANO, **changes) -> Trainer:
     return Trainer(model, RECIPE.replace(**changes), open_dataset("heads", 32), speed=speed)
 
 
@@ -55,7 +55,7 @@ class Watch(TorchDispatchMode):
 # ------------------------------------------------------------------------------------------------- mixed precision
 
 @pytest.mark.parametrize("model", MODELS)
-def test_bf16_steps_stay_finite_and_begin_like_float32(model) -> None:
+def test_bf16_steps_are_finite_and_start_like_float32(model) -> None:
     exact, rounded = new_trainer(Speed("fp32"), MODELS[model]), new_trainer(Speed("bf16"), MODELS[model])
     first = exact.step(), rounded.step()
     for name, value in first[0].items():
@@ -69,7 +69,7 @@ def test_bf16_steps_stay_finite_and_begin_like_float32(model) -> None:
 
 
 @pytest.mark.parametrize("model", MODELS)
-def test_bf16_gradients_point_the_same_way(model) -> None:
+def test_bf16_gradients_agree_with_float32(model) -> None:
     def gradients(precision: str) -> list[torch.Tensor]:
         trainer = new_trainer(Speed(precision), MODELS[model])
         trainer._update = lambda optimizers, loss: loss.backward()
@@ -77,15 +77,15 @@ def test_bf16_gradients_point_the_same_way(model) -> None:
         with torch.no_grad():
             fake = trainer.fake("d")
         game.discriminator_step(trainer, real, fake)
-        critic = torch.cat([p.grad.flatten() for p in trainer.D.parameters()])
+        discriminator = torch.cat([p.grad.flatten() for p in trainer.D.parameters()])
         game.generator_step(trainer)
-        return [critic, torch.cat([p.grad.flatten() for p in trainer.G.parameters() if p.grad is not None])]
+        return [discriminator, torch.cat([p.grad.flatten() for p in trainer.G.parameters() if p.grad is not None])]
     for exact, rounded in zip(gradients("fp32"), gradients("bf16")):
         assert torch.cosine_similarity(exact, rounded, dim=0) > 0.99
 
 
 @pytest.mark.parametrize("model", MODELS)
-def test_what_is_kept_in_float32(model) -> None:
+def test_sensitive_parts_stay_float32(model) -> None:
     trainer = new_trainer(Speed("bf16"), MODELS[model])
     formats = {}
     for name, module in trainer.G.named_modules():
@@ -112,7 +112,7 @@ def test_what_is_kept_in_float32(model) -> None:
     assert watch.seen["convolution", torch.bfloat16] >= 10
 
 
-def test_regularisers_are_float32() -> None:
+def test_regularizers_are_float32() -> None:
     trainer = new_trainer(Speed("bf16"))
     image, mask = trainer.draw_real()
     for part in (lambda: game.r1_step(trainer, image, mask), lambda: game.path_step(trainer)):
@@ -121,7 +121,7 @@ def test_regularisers_are_float32() -> None:
         assert watch.formats() == {torch.float32}
 
 
-def test_the_defaults_are_plain_float32_on_a_cpu() -> None:
+def test_cpu_defaults_are_plain_float32() -> None:
     default, plain = new_trainer(), new_trainer(Speed("fp32", channels_last=False))
     with Watch() as watch:
         for _ in range(4):
@@ -134,7 +134,7 @@ def test_the_defaults_are_plain_float32_on_a_cpu() -> None:
     assert all(x.is_contiguous() for x in default.D.parameters())
 
 
-def test_channels_last_changes_the_layout_only() -> None:
+def test_channels_last_changes_only_layout() -> None:
     first, second = new_trainer(Speed("fp32")), new_trainer(Speed("fp32", channels_last=True))
     assert second.D.final_conv.conv.weight.is_contiguous(memory_format=torch.channels_last)
     assert second.draw_real()[0].is_contiguous(memory_format=torch.channels_last)
@@ -142,7 +142,7 @@ def test_channels_last_changes_the_layout_only() -> None:
     assert all(a[name].item() == pytest.approx(b[name].item(), rel=1e-3, abs=1e-4) for name in a)
 
 
-def test_a_run_may_go_on_in_the_other_layout() -> None:
+def test_state_loads_in_other_layout() -> None:
     plain, other = (new_trainer(Speed("fp32", channels_last=last)) for last in (False, True))
     for _ in range(3):
         plain.step()
@@ -159,14 +159,14 @@ def test_a_run_may_go_on_in_the_other_layout() -> None:
         assert not torch.equal(old, theirs)
 
 
-def test_a_precision_that_is_not_there_is_named() -> None:
+def test_unknown_precision_is_refused() -> None:
     with pytest.raises(UserError, match='Did you mean "bf16"'):
         Speed("bf15")
 
 
 # -------------------------------------------------------------------------------------------------- compiled parts
 
-def test_regularisers_run_uncompiled(monkeypatch) -> None:
+def test_regularizers_run_uncompiled(monkeypatch) -> None:
     calls = Counter()
 
     def compiled(network):
@@ -208,7 +208,7 @@ def _indices(op, args):
 
 
 @pytest.mark.parametrize("model", MODELS)
-def test_no_step_waits_for_the_device(model, monkeypatch) -> None:
+def test_no_step_synchronizes_on_meta_device(model, monkeypatch) -> None:
     """On the meta device reading a number (`item`, `if tensor`, `.cpu()`) is an error: nothing is there to read."""
     monkeypatch.setattr(state_module, "stream", lambda *address, device="cpu": None)
     monkeypatch.setattr("ssgan_lite.train.augment.stream", lambda *address, device="cpu": None)
@@ -227,7 +227,7 @@ def test_no_step_waits_for_the_device(model, monkeypatch) -> None:
     assert {"r1_image", "path_length", "augment_p"} & set(stats)
 
 
-def test_waiting_is_noticed() -> None:
+def test_synchronization_is_detected() -> None:
     x = torch.zeros(3, device="meta")
     for wait in (lambda: x.sum().item(), lambda: bool((x > 0).any()), lambda: x.cpu(), lambda: x.tolist()):
         with pytest.raises((RuntimeError, NotImplementedError)):
@@ -247,7 +247,7 @@ def _on_meta(draw):
 
 @pytest.mark.skipif(not torch.cuda.is_available(), reason="no GPU")
 @pytest.mark.parametrize("model", MODELS)
-def test_no_step_waits_for_the_gpu(model) -> None:
+def test_no_step_synchronizes_with_gpu(model) -> None:
     trainer = Trainer(MODELS[model], RECIPE, open_dataset("heads", 32), device="cuda")
     for _ in range(7):                                         # everything that is made once
         trainer.step()

@@ -29,7 +29,7 @@ def tool(monkeypatch):
 
 
 @pytest.mark.usefixtures("one_thread", "use_tiny_data")
-def test_a_run_stops_when_its_minutes_are_over_and_goes_on(tmp_path) -> None:
+def test_run_stops_after_its_minutes_and_resumes(tmp_path) -> None:
     config = TrainConfig(batch=4, images=10**6)
     first = train(RunOptions(tmp_path / "run", quiet=True, minutes=1e-9, device="cpu"), config)
     assert first.images_seen == 0
@@ -40,7 +40,7 @@ def test_a_run_stops_when_its_minutes_are_over_and_goes_on(tmp_path) -> None:
     assert done.images_seen == stopped.images_seen + 4
 
 
-def test_every_run_is_one_that_the_command_line_takes(tool) -> None:
+def test_command_line_accepts_every_run(tool) -> None:
     models = {}
     for name, run in tool.RUNS.items():
         words = ["train", "--out", "x", *shlex.split(run.options), *shlex.split(tool.OFTEN)]
@@ -53,7 +53,7 @@ def test_every_run_is_one_that_the_command_line_takes(tool) -> None:
     assert len(set(models.values())) == len(tool.RUNS), "two runs are the same"
 
 
-def test_packing_keeps_every_file_below_the_limit(tool, tmp_path, monkeypatch) -> None:
+def test_packed_files_stay_below_limit(tool, tmp_path, monkeypatch) -> None:
     monkeypatch.setattr(tool, "PACK_BYTES", 1000)
     results = tmp_path / "results"
     results.mkdir()
@@ -64,7 +64,7 @@ def test_packing_keeps_every_file_below_the_limit(tool, tmp_path, monkeypatch) -
     assert names == [["0.bin", "1.bin"], ["2.bin", "3.bin"], ["4.bin"]]
 
 
-def test_a_run_that_fails_is_reported_and_the_next_one_runs(tool, tmp_path, monkeypatch, capsys) -> None:
+def test_failed_run_does_not_stop_the_next(tool, tmp_path, monkeypatch, capsys) -> None:
     calls = []
 
     def train_one(name, *_):
@@ -80,7 +80,7 @@ def test_a_run_that_fails_is_reported_and_the_next_one_runs(tool, tmp_path, monk
 
 
 @pytest.mark.usefixtures("one_thread", "use_tiny_data")
-def test_what_is_collected_of_a_run(tool, tmp_path) -> None:
+def test_results_of_a_run_are_collected(tool, tmp_path) -> None:
     """Laid out like the weights that ship, and so it is packed."""
     train(RunOptions(tmp_path / "nano32-early", quiet=True, device="cpu", snapshot_networks=True, log_every=4),
           TrainConfig(batch=4, images=8))

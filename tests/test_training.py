@@ -62,19 +62,19 @@ def test_mask_consistency_pools_the_final_mask() -> None:
 
 
 def test_r1_sums_over_pixels_and_averages_over_the_batch() -> None:
-    slope_image, slope_mask = torch.randn(3, 4, 4), torch.randn(5, 4, 4)
+    direction_image, direction_mask = torch.randn(3, 4, 4), torch.randn(5, 4, 4)
     factor = torch.tensor([1.0, 2.0])
 
-    def critic(image, mask=None):
-        score = (image * slope_image).sum((1, 2, 3)) * factor
-        return (score if mask is None else score + (mask * slope_mask).sum((1, 2, 3)))[:, None]
+    def discriminator(image, mask=None):
+        score = (image * direction_image).sum((1, 2, 3)) * factor
+        return (score if mask is None else score + (mask * direction_mask).sum((1, 2, 3)))[:, None]
 
     image, mask = torch.randn(2, 3, 4, 4), torch.randn(2, 5, 4, 4)
-    r1 = losses.r1_penalty(critic, image, mask)
-    assert r1.image.item() == pytest.approx(2.5 * slope_image.square().sum().item(), rel=1e-5)
-    assert r1.mask.item() == pytest.approx(slope_mask.square().sum().item(), rel=1e-5)
-    assert torch.equal(r1.score, critic(image, mask))
-    alone = losses.r1_penalty(critic, image, None)
+    r1 = losses.r1_penalty(discriminator, image, mask)
+    assert r1.image.item() == pytest.approx(2.5 * direction_image.square().sum().item(), rel=1e-5)
+    assert r1.mask.item() == pytest.approx(direction_mask.square().sum().item(), rel=1e-5)
+    assert torch.equal(r1.score, discriminator(image, mask))
+    alone = losses.r1_penalty(discriminator, image, None)
     assert alone.mask.item() == 0 and alone.image.item() == pytest.approx(r1.image.item())
 
 
@@ -106,7 +106,7 @@ def test_lazy_adam(every, lr, beta2) -> None:
     assert settings["betas"] == (0.0, pytest.approx(beta2, rel=1e-6)) and type(settings["betas"][0]) is float
 
 
-def test_optimisers_are_corrected_for_what_is_switched_on() -> None:
+def test_adam_is_corrected_for_regularizers_in_use() -> None:
     def rates(**changes):
         trainer = Trainer(preset("nano32"), TrainConfig(batch=4, **changes), open_dataset("heads", 32))
         return [optimizer.param_groups[0]["lr"] for optimizer in trainer.optimizers.values()]
@@ -133,7 +133,7 @@ def test_ema_averages_parameters_and_copies_buffers() -> None:
 
 # ------------------------------------------------------------------------------------------------- random numbers
 
-def test_streams_depend_on_their_address_only() -> None:
+def test_random_numbers_depend_on_address_only() -> None:
     def draw(*address):
         return torch.randn(50, generator=stream(*address)).tolist()
     first = draw(0, 7, "z")
@@ -168,7 +168,7 @@ def changed(trainer: Trainer, action) -> set[str]:
             if not all(torch.equal(a, b) for a, b in zip(weights, getattr(trainer, name).parameters()))}
 
 
-def test_each_part_of_a_step_moves_its_own_network() -> None:
+def test_each_objective_updates_its_network() -> None:
     trainer = new_trainer()
     image, mask = trainer.draw_real()
     assert image.shape == (4, 3, 32, 32) and mask.shape == (4, 13, 32, 32)
@@ -181,7 +181,7 @@ def test_each_part_of_a_step_moves_its_own_network() -> None:
     assert trainer.steps == 1 and trainer.images_seen == 4
 
 
-def test_a_step_reports_what_was_done_in_it() -> None:
+def test_step_returns_statistics_of_what_it_did() -> None:
     trainer = new_trainer()
     always = {"d_loss", "real_score", "fake_score", "real_sign", "g_loss", "mask_loss"}
     extra = {0: {"r1_image", "r1_mask", "path_penalty", "path_length"}, 1: set(), 2: {"r1_image", "r1_mask"},
@@ -192,7 +192,7 @@ def test_a_step_reports_what_was_done_in_it() -> None:
         assert all(value.numel() == 1 and not value.requires_grad for value in stats.values())
 
 
-def test_mixing_happens_in_its_share_of_the_batches() -> None:
+def test_mixing_happens_in_its_share_of_batches() -> None:
     trainer = new_trainer(mixing=0.3)
     mixed = 0
     for trainer.steps in range(300):
@@ -202,7 +202,7 @@ def test_mixing_happens_in_its_share_of_the_batches() -> None:
 
 
 @pytest.mark.parametrize("architecture", ["semantic", "monolithic"])
-def test_two_threads_give_the_same_bits_every_time(architecture: str) -> None:
+def test_two_threads_are_deterministic(architecture: str) -> None:
     """Sums that are added up in the order in which the threads come differ from run to run, in the last bits."""
     threads = torch.get_num_threads()
     torch.set_num_threads(2)
@@ -219,7 +219,7 @@ def test_two_threads_give_the_same_bits_every_time(architecture: str) -> None:
         torch.set_num_threads(threads)
 
 
-def test_the_average_is_what_its_weights_say_after_it_was_used() -> None:
+def test_average_has_no_stale_cached_weights() -> None:
     """Weights prepared for speed must not outlive the next step."""
     trainer = new_trainer()
     z = trainer.G_ema.sample_z(2, 0)
@@ -234,7 +234,7 @@ def test_the_average_is_what_its_weights_say_after_it_was_used() -> None:
         torch.testing.assert_close(used, fresh(fresh.mapping(z)).image)
 
 
-def test_what_cannot_be_trained_is_said() -> None:
+def test_bad_training_input_is_refused() -> None:
     with pytest.raises(UserError, match="32-pixel images, the data are 64 pixels"):
         Trainer(preset("nano32"), CONFIG, open_dataset("heads", 64))
     with pytest.raises(UserError, match="holds no faces"):
@@ -299,7 +299,7 @@ def whole(tmp_path_factory, tiny_data) -> Path:
     return out
 
 
-def test_what_a_run_leaves(whole: Path) -> None:
+def test_run_writes_its_files(whole: Path) -> None:
     names = {path.relative_to(whole).as_posix() for path in whole.rglob("*") if path.is_file()}
     assert names == {"run.json", "log.jsonl", "checkpoint.pt", "weights.safetensors", "weights.json",
                      "checkpoints/000000016.pt", "checkpoints/000000024.pt",
@@ -324,7 +324,7 @@ def test_what_a_run_leaves(whole: Path) -> None:
     assert small.record == {"images": 16}
 
 
-def test_the_log_holds_averages(tmp_path: Path, whole: Path) -> None:
+def test_log_holds_averages(tmp_path: Path, whole: Path) -> None:
     run(tmp_path / "fine", images=8, log_every=4)
     fine, coarse = read_log(tmp_path / "fine" / "log.jsonl"), read_log(whole / "log.jsonl")
     for name in ("d_loss", "g_loss", "mask_loss"):
@@ -332,7 +332,7 @@ def test_the_log_holds_averages(tmp_path: Path, whole: Path) -> None:
     assert coarse[0]["r1_image"] == fine[0]["r1_image"] and "r1_image" not in fine[1]
 
 
-def test_the_same_seed_gives_the_same_run_and_another_another(tmp_path: Path, whole: Path) -> None:
+def test_seed_determines_run(tmp_path: Path, whole: Path) -> None:
     torch.manual_seed(123)                       # the global generator plays no part
     run(tmp_path / "again")
     assert_same_run(tmp_path / "again", whole)
@@ -341,14 +341,14 @@ def test_the_same_seed_gives_the_same_run_and_another_another(tmp_path: Path, wh
                            read_checkpoint(whole / "checkpoint.pt")["networks"]["G"]["local.weight"])
 
 
-def test_resuming_is_going_on(tmp_path: Path, whole: Path) -> None:
+def test_resumed_run_equals_uninterrupted_run(tmp_path: Path, whole: Path) -> None:
     """Three steps, in the middle of a line of the log, then the other three: bit for bit the same run."""
     run(tmp_path / "halves", images=12)
     run(tmp_path / "halves", resume=True)
     assert_same_run(tmp_path / "halves", whole)
 
 
-def test_steps_after_the_checkpoint_are_taken_again(tmp_path: Path, whole: Path) -> None:
+def test_steps_after_last_checkpoint_are_repeated(tmp_path: Path, whole: Path) -> None:
     """As after a power cut: log and samples are further than the checkpoint, and the log ends within a line."""
     out = tmp_path / "cut"
     run(out, images=12)
@@ -363,7 +363,7 @@ def test_steps_after_the_checkpoint_are_taken_again(tmp_path: Path, whole: Path)
     assert_same_run(out, whole)
 
 
-def test_checkpoints_without_a_state_of_the_log_can_be_resumed(tmp_path: Path) -> None:
+def test_checkpoint_without_log_state_resumes(tmp_path: Path) -> None:
     run(tmp_path / "old", images=8)
     state = read_checkpoint(tmp_path / "old" / "checkpoint.pt")
     del state["log"]
@@ -395,7 +395,7 @@ def test_run_starts_from_all_networks_of_another(tmp_path: Path, whole: Path) ->
         run(tmp_path / "less", images=24, start_from=str(whole / "checkpoint.pt"))
 
 
-def test_a_given_average_is_not_forgotten(tmp_path: Path, whole: Path) -> None:
+def test_given_average_is_kept(tmp_path: Path, whole: Path) -> None:
     """After one step it has moved by the share that the half-life says, not to where the generator stands."""
     given = load_pretrained(whole / "weights.safetensors")
     trainer = run(tmp_path / "tuned", images=4, start_from=str(whole / "weights.safetensors"))
@@ -415,20 +415,20 @@ def interrupt(line: dict) -> None:
 @pytest.mark.parametrize("name, message", [
     ("lite64.pt", "There is no checkpoint"), ("lite64.safetensors", "There are no weights at"),
     ("lite46", 'weights called "lite46"|"weights/lite46.safetensors" was not found')])
-def test_start_from_what_is_not_there(name: str, message: str, tmp_path: Path) -> None:
+def test_start_from_missing_source_is_refused(name: str, message: str, tmp_path: Path) -> None:
     with pytest.raises(UserError, match=message):
         run(tmp_path / "run", start_from=name)
     assert list(tmp_path.iterdir()) == []
 
 
-def test_start_from_another_preset(tmp_path: Path, whole: Path) -> None:
+def test_start_from_another_preset_is_refused(tmp_path: Path, whole: Path) -> None:
     for source in ("checkpoint.pt", "weights.safetensors"):
-        with pytest.raises(UserError, match=f"{source}.*cannot grow into this model of 64 px.*of shape.*lite64 is for lite128"):
+        with pytest.raises(UserError, match=f"{source}.*cannot grow into this model of 64 px.*lite64 is for lite128"):
             run(tmp_path / "run", preset="lite64", start_from=str(whole / source))
     assert list(tmp_path.iterdir()) == []
 
 
-def test_a_run_is_not_written_over(tmp_path: Path, whole: Path) -> None:
+def test_run_is_never_overwritten(tmp_path: Path, whole: Path) -> None:
     before = {path: path.stat().st_mtime_ns for path in whole.rglob("*")}
     with pytest.raises(UserError, match="already holds a run. Add --resume"):
         run(whole)
@@ -452,7 +452,7 @@ def test_a_run_is_not_written_over(tmp_path: Path, whole: Path) -> None:
 
 # ------------------------------------------------------------------------------------------- when it does not go well
 
-def test_numbers_that_are_none_stop_the_run(tmp_path: Path) -> None:
+def test_nan_stops_run(tmp_path: Path) -> None:
     """The sentence names step and quantities; the checkpoint on disk is the last good one."""
     with pytest.raises(UserError, match=r"diverged by step 4: .*mask_loss.*--start-from.*lower --lr") as error:
         run(tmp_path / "bad", config=CONFIG.replace(lr=1e18), log_every=16, checkpoint_every=100, snapshot_every=0,
@@ -464,7 +464,7 @@ def test_numbers_that_are_none_stop_the_run(tmp_path: Path) -> None:
     assert not (tmp_path / "bad" / "weights.safetensors").exists() and no_leftovers(tmp_path / "bad")
 
 
-def test_a_checkpoint_never_holds_what_is_no_number(tmp_path: Path) -> None:
+def test_nan_weights_are_never_saved(tmp_path: Path) -> None:
     trainer = new_trainer()
     save_checkpoint(trainer, tmp_path / "c.pt")
     before = (tmp_path / "c.pt").read_bytes()
@@ -481,7 +481,7 @@ def test_a_checkpoint_never_holds_what_is_no_number(tmp_path: Path) -> None:
 
 @pytest.mark.skipif(os.name == "nt", reason="Windows has no such signals")
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
-def test_a_stop_is_asked_for(number, tmp_path: Path, whole: Path, capsys) -> None:
+def test_signal_stops_after_current_step(number, tmp_path: Path, whole: Path, capsys) -> None:
     """In the middle of a run: the step is finished, everything is saved, and the old handlers are back."""
     handlers = signal.getsignal(signal.SIGINT), signal.getsignal(signal.SIGTERM)
     out = tmp_path / "stopped"
@@ -494,7 +494,7 @@ def test_a_stop_is_asked_for(number, tmp_path: Path, whole: Path, capsys) -> Non
         assert_same_run(out, whole)
 
 
-def test_a_second_ctrl_c_stops_at_once_and_harms_nothing(tmp_path: Path) -> None:
+def test_second_ctrl_c_stops_at_once(tmp_path: Path) -> None:
     def twice(line):
         os.kill(os.getpid(), signal.SIGINT)
         os.kill(os.getpid(), signal.SIGINT)
@@ -505,7 +505,8 @@ def test_a_second_ctrl_c_stops_at_once_and_harms_nothing(tmp_path: Path) -> None
     assert read_checkpoint(tmp_path / "run" / "checkpoint.pt")["steps"] == 0 and no_leftovers(tmp_path / "run")
 
 
-COMMAND = ["train", "--preset", "nano32", "--recipe", "paper", "--batch", "4", "--images", "64", "--r1-every", "2", "--log-every", "4",
+COMMAND = ["train", "--preset", "nano32", "--recipe", "paper", "--batch", "4", "--images", "64",
+           "--r1-every", "2", "--log-every", "4",
            "--sample-every", "32", "--checkpoint-every", "4", "--snapshot-every", "16", "--device", "cpu"]
 
 
@@ -537,7 +538,7 @@ def undisturbed(tmp_path_factory, whole, tiny_data) -> Path:
 
 
 @pytest.mark.skipif(os.name == "nt", reason="Windows has no SIGKILL")
-def test_killing_and_stopping_the_command_changes_nothing(tmp_path: Path, tiny_data: Path, undisturbed: Path) -> None:
+def test_killed_and_stopped_command_equals_undisturbed_run(tmp_path: Path, tiny_data: Path, undisturbed) -> None:
     """`kill -9` once (twenty times: test_kills.py), then Ctrl-C, then to the end: every file is that of a run that
     nobody touched."""
     out, rng = tmp_path / "killed", np.random.default_rng(int(os.environ.get("KILL_SEED", "3")))
@@ -561,7 +562,7 @@ def test_killing_and_stopping_the_command_changes_nothing(tmp_path: Path, tiny_d
 
 
 @pytest.mark.skipif(os.name == "nt", reason="Windows has no SIGKILL")
-def test_killed_before_anything_was_written(tmp_path: Path, capsys) -> None:
+def test_leftovers_of_killed_start_are_ignored(tmp_path: Path, capsys) -> None:
     """All that can be left then is a temporary file, which is in nobody's way."""
     out = tmp_path / "early"
     out.mkdir()
@@ -581,7 +582,7 @@ def test_resuming_needs_no_options(tmp_path: Path) -> None:
     assert state["steps"] == 3 and state["recipe"]["lr"] == 0.001
 
 
-def test_training_needs_only_its_five_packages() -> None:
+def test_training_needs_default_installation_only() -> None:
     """torch, numpy, pillow, safetensors, tqdm: what the notebooks use may be missing."""
     program = """
 import sys
@@ -597,9 +598,9 @@ ssgan_lite.cli.build_parser().parse_args(["train", "--out", "x"])
     assert done.returncode == 0, done.stderr
 
 
-# -------------------------------------------------------------------------------------- older checkpoints, TensorBoard
+# ------------------------------------------------------------------------------------- older checkpoints, TensorBoard
 
-def test_the_newest_checkpoints_are_kept(tmp_path: Path, whole: Path) -> None:
+def test_newest_checkpoints_are_kept(tmp_path: Path, whole: Path) -> None:
     """Two of them, unless told otherwise, the newest being checkpoint.pt itself; snapshots are another matter."""
     kept = sorted((whole / "checkpoints").iterdir())
     assert [path.name for path in kept] == ["000000016.pt", "000000024.pt"]
@@ -611,7 +612,7 @@ def test_the_newest_checkpoints_are_kept(tmp_path: Path, whole: Path) -> None:
     assert read_checkpoint(tmp_path / "one" / "checkpoint.pt")["steps"] == 6
 
 
-def test_where_files_have_one_name_only_checkpoints_are_copied(tmp_path: Path, monkeypatch) -> None:
+def test_checkpoints_are_copied_without_hard_links(tmp_path: Path, monkeypatch) -> None:
     def refuse(*names):
         raise OSError(errno.EPERM, "no links here")
     monkeypatch.setattr(os, "link", refuse)
@@ -621,7 +622,7 @@ def test_where_files_have_one_name_only_checkpoints_are_copied(tmp_path: Path, m
     assert not kept.samefile(tmp_path / "run" / "checkpoint.pt")
 
 
-def test_the_way_back_from_a_damaged_checkpoint(tmp_path: Path, whole: Path) -> None:
+def test_damaged_checkpoint_error_names_older_one(tmp_path: Path, whole: Path) -> None:
     shutil.copytree(whole, tmp_path / "run")
     checkpoint = tmp_path / "run" / "checkpoint.pt"
     checkpoint.unlink()

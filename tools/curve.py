@@ -47,21 +47,24 @@ def kid_curve(run: Path, n: int = 512, count: int = 16, device: str = "cpu", bat
 
 
 def draw(curve: dict, path: Path, title: str = "") -> None:
-    """The curve as a small figure; both axes are logarithmic, the images from the first snapshot that has seen any."""
+    """The curve as a small figure; both axes are logarithmic, images from the first snapshot that has seen any."""
     import matplotlib
     matplotlib.use("Agg")
     from matplotlib import pyplot as plt
 
-    points = [(x, y, s) for x, y, s in zip(curve["images"], curve["kernel"], curve["kernel_std"]) if x > 0]
+    points = [(x, y, s) for x, y, s in zip(curve["images"], curve["kernel"], curve["kernel_std"], strict=True)
+              if x > 0]
     if not points:
         raise UserError("No snapshot has seen any images: there is nothing to draw.")
-    x, y, s = zip(*points)
+    x, y, s = zip(*points, strict=True)
     plt.rcParams.update({"font.family": "sans-serif", "font.size": 8})
     figure, axes = plt.subplots(figsize=(3.6, 2.4), dpi=200, layout="constrained")
-    axes.fill_between(x, [max(b - d, 1e-3) for b, d in zip(y, s)], [b + d for b, d in zip(y, s)], color=PALE, lw=0)
+    lower, upper = ([max(b + sign * d, 1e-3) for b, d in zip(y, s, strict=True)] for sign in (-1, 1))
+    axes.fill_between(x, lower, upper, color=PALE, lw=0)
     axes.plot(x, y, "o-", color=LINE, ms=3, lw=1.2)
     axes.axhline(max(curve["real"] + curve["real_std"], 1e-3), color=INK, ls="--", lw=0.8)
-    axes.annotate("heads against heads (with their error)", (x[0], max(curve["real"] + curve["real_std"], 1e-3)), (2, 3),
+    axes.annotate("heads against heads (with their error)",
+                  (x[0], max(curve["real"] + curve["real_std"], 1e-3)), (2, 3),
                   textcoords="offset points", color=INK)
     axes.set(xscale="log", yscale="log", xlabel="images seen", ylabel=f"kernel distance x 1000, n = {curve['n']}",
              title=title)
@@ -82,7 +85,7 @@ def main() -> int:
     options = parser.parse_args()
     try:
         curve = kid_curve(options.run, options.n, options.count, options.device)
-        for images, kernel, std in zip(curve["images"], curve["kernel"], curve["kernel_std"]):
+        for images, kernel, std in zip(curve["images"], curve["kernel"], curve["kernel_std"], strict=True):
             print(f"{images:>12,} {kernel:9.2f} +- {std:.2f}")
         print(f"{'heads':>12} {curve['real']:9.2f} +- {curve['real_std']:.2f}")
         if options.json:

@@ -7,15 +7,19 @@ curve of the losses) and NAME.png (sixteen faces, no truncation), and brings REA
 With --at IMAGES these are the weights of the snapshot next to so many images, instead of the last ones. Besides, from
 the snapshots of the run:
 
-    --state            training/NAME.safetensors, .json: generator and discriminators of the last checkpoint, to train on
+    --state            training/NAME.safetensors, .json: generator and discriminators of the last checkpoint, to train
+    on
                        from with `ssgan-lite train --start-from NAME`
-    --early IMAGES     training/NAME-early.safetensors, .json: generator, discriminator and average at the snapshot next
+    --early IMAGES     training/NAME-early.safetensors, .json: generator, discriminator and average at the snapshot
+    next
                        to so many images, to train on from (the run must have been given --snapshot-networks)
     --snapshots N      snapshots/NAME/000000512.safetensors, ...: the averaged generators at N of them
     --lapse N          NAME-lapse.png: the same eight faces at N of them, one row each
-    --measured FOLDER  what `ssgan-lite measure NAME --out FOLDER` wrote goes beside it, as NAME.measure.txt and .json;
+    --measured FOLDER  what `ssgan-lite measure NAME --out FOLDER` wrote goes beside it, as NAME.measure.txt and
+    .json;
                        alone, without a RUN ("-"), for weights that are there
-    --kid N            the kernel distance of N faces of every snapshot goes into NAME.json, its curve into NAME-kid.png
+    --kid N            the kernel distance of N faces of every snapshot goes into NAME.json, its curve into
+    NAME-kid.png
                        (needs the extra `measure`, and matplotlib for the picture)
 """
 
@@ -101,7 +105,7 @@ def main() -> int:
 
 
 def recipe_changes(described: dict, images: int) -> tuple[str, dict]:
-    """How a run's recipe differs from its preset's: the kind of recipe to name, if not the preset's own, and fields."""
+    """How a run's recipe differs from its preset's: the kind to name, if not the preset's own, and the fields."""
     used = {**described["recipe"], "images": images}          # how far it got, whatever was planned
     found = {kind: {field: value for field, value in used.items()
                     if value != getattr(recipe(described["preset"], kind), field) or field == "images"}

@@ -4,12 +4,12 @@
     python tools/train_all.py --out runs/shipped --minutes 1 --rehearse             the same in small, on anything
 
 Needs what `ssgan-lite train` needs; the package need not be installed. Each run has its own folder below --out and
-goes on from its last checkpoint when the command is given again, until it has had its images or its share of the time; what
-was interrupted is lost only back to that checkpoint. A model that grows from another begins when that one has stopped.
-`results/` is laid out like data/weights and holds, for every run begun, weights and encoder in half precision, their
-description with the record of the run, the log, a sheet of samples and a time-lapse, and of some the snapshots and the
-networks to train on from; --pack puts these into zip files of at most 15 MB. A run that fails does not stop the others;
-the exit code is then 1.
+goes on from its last checkpoint when the command is given again, until it has had its images or its share of the
+time; what was interrupted is lost only back to that checkpoint. A model that grows from another begins when that one
+has stopped. `results/` is laid out like data/weights and holds, for every run begun, weights and encoder in half
+precision, their description with the record of the run, the log, a sheet of samples and a time-lapse, and of some the
+snapshots and the networks to train on from; --pack puts these into zip files of at most 15 MB. A run that fails does
+not stop the others; the exit code is then 1.
 
 On a GPU add --options "--batch 64". Small models leave most of a large one idle: --parallel 3 trains three at a time.
 """
@@ -34,7 +34,6 @@ ROOT = Path(__file__).resolve().parent.parent
 sys.path.insert(0, str(ROOT))
 
 from ship import ship, ship_early, ship_kid, ship_lapse, ship_snapshots  # noqa: E402, the package is found through the line above
-
 from ssgan_lite.device import choose_device  # noqa: E402
 from ssgan_lite.errors import UserError  # noqa: E402
 from ssgan_lite.storage import atomic_write  # noqa: E402
@@ -126,12 +125,12 @@ def _beginning(out: Path, name: str, rehearse: bool) -> list[str]:
         return ["--resume"]
     smaller = "" if rehearse else RUNS[name].grows
     if smaller and not (out / smaller / "checkpoint.pt").exists():
-        raise UserError(f"{name}: grows from {smaller}, which has not begun: train that first, or leave this one out (--only).")
+        raise UserError(f"{name}: grows from {smaller}, which has not begun: train that first.")
     return ["--start-from", str(out / smaller)] if smaller else []
 
 
 def collect(name: str, out: Path, kid: int = 0, device: str = "cpu") -> str:
-    """Put what is worth keeping of a run into `results/`; kid: with the distances of so many faces of each snapshot."""
+    """Put what is worth keeping of a run into `results/`; kid: with distances of so many faces of each snapshot."""
     run, results = out / name, out / "results"
     lines = [ship(run, name, results), ship_lapse(run, name, results, LAPSE)]
     if RUNS[name].snapshots:

@@ -15,23 +15,23 @@ from ssgan_lite.storage import atomic_write
 FOLDER = Path(__file__).parent.parent / "data" / "weights"
 HEAD = """# The weights that ship, and how each was made
 
-This page is written by `tools/weights_page.py` from the records in the `.json` files, which say more: the whole recipe,
-the versions, the curve of the losses. A name is what `ssgan_lite.load_pretrained` takes. The data are told apart by
-twelve digits of a sum over the pack (`ssgan_lite.data.data_sum`), where the record has one.
+This page is written by `tools/weights_page.py` from the records in the `.json` files, which say more: the whole
+recipe, the versions, the curve of the losses. A name is what `ssgan_lite.load_pretrained` takes. The data are told
+apart by twelve digits of a sum over the pack (`ssgan_lite.data.data_sum`), where the record has one.
 """
-MEASURED = """As `ssgan-lite measure` found them, against the heads that are in the pack now, with so many faces. Distances are
-kernel distances times 1000; behind them those between two halves of the heads. They compare only with the same
-extractor and number. Agreement is that of the masks with the parser's, in mIoU over large and over small parts; leak the
-change outside an edited part over the change inside it, in the median over the parts, for texture and for shape.
+MEASURED = """As `ssgan-lite measure` found them, against the heads in the pack, with so many faces. Distances
+are kernel distances times 1000; behind them those between two halves of the heads. They compare only with the same
+extractor and number. Agreement is that of the masks with the parser's, in mIoU over large and over small parts; leak
+the change outside an edited part over the change inside it, in the median over the parts, for texture and for shape.
 """
 TAIL = """## Making them again
 
     python tools/train_all.py --out runs/shipped --minutes 600 --parallel 2             # everything, on two cores
     python tools/ship.py runs/shipped/lite64 lite64 --lapse 12 --kid 512 --state        # one of them into this folder
 
-Each command in the list above makes one of them alone. On the same machine with the same versions a run gives the same
-weights bit for bit; elsewhere it gives others that are as good. How long it takes is told by "time": seconds of the
-device named, other work beside it included.
+Each command in the list above makes one of them alone. On the same machine with the same versions a run gives the
+same weights bit for bit; elsewhere it gives others that are as good. How long it takes is told by "time": seconds of
+the device named, other work beside it included.
 """
 
 
@@ -48,8 +48,8 @@ def page(folder: Path) -> str:
                 for path in sorted((folder / "training").glob("*.json"))}
     if networks:
         parts += ["## To train on from\n", "`training/` holds generator and discriminators in half precision, for "
-                  "`ssgan_lite.train.load_networks`\nand `ssgan-lite train --start-from`. Average and encoder, where they "
-                  "are not inside, are the ones that ship.\n", _networks(networks)]
+                  "`ssgan_lite.train.load_networks`\nand `ssgan-lite train --start-from`. Average and encoder, where "
+                  "they are not inside, are the ones that ship.\n", _networks(networks)]
     encoders = sorted(path.stem for path in (folder / "encoders").glob("*.safetensors"))
     if encoders:
         parts += ["## Encoders\n", "`encoders/` holds, for `ssgan_lite.weights.load_encoder`, those of "
@@ -66,8 +66,9 @@ def _table(generators: dict[str, dict]) -> str:
              "|---|---|---|---|---|---|---|---|"]
     for name, description in generators.items():
         record = description["record"]
-        lines.append(f"| `{name}` | {description['config']['size']} px | {_kind(description['config'])} | {_recipe(record)} | "
-                     f"{record['images']:,} | {_time(record['seconds'])} | {record['device']} | {_data(record)} |")
+        lines.append(f"| `{name}` | {description['config']['size']} px | {_kind(description['config'])} | "
+                     f"{_recipe(record)} | {record['images']:,} | {_time(record['seconds'])} | {record['device']} | "
+                     f"{_data(record)} |")
     return "\n".join(lines) + "\n"
 
 

@@ -17,8 +17,8 @@ from torch.nn import functional as F
 from ssgan_lite.config import ModelConfig
 from ssgan_lite.model.precision import full_precision
 
-# Channels of the four frozen maps, and the size to which each is pooled: where things are comes from the fine maps, what
-# they are from the coarse ones.
+# Channels of the four frozen maps, and the size to which each is pooled: where things are comes from the fine maps,
+# what they are from the coarse ones.
 POOLED = ((24, 4), (40, 4), (112, 2), (320, 2))
 FEATURES = sum(channels * size**2 for channels, size in POOLED)
 MASK_SIZE = 8                                    # the mask is pooled to this size

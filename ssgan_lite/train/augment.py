@@ -1,11 +1,12 @@
-"""Adaptive discriminator augmentation: with few pictures the critic soon knows them by heart; this makes it harder.
+"""Adaptive discriminator augmentation (ADA), against a dual discriminator that memorizes a small data set.
 
 Karras et al., "Training generative adversarial networks with limited data" (arXiv 2006.06676). Everything that the
-critic sees, real or fake, is transformed at random with probability p per kind of change, and p follows the sign of
-D(real): when the critic calls too many of the reals real, p goes up. Because p stays well below 1 the generator
-learns faces, not moved and tinted ones. Image and mask move together; colours change in the image only.
+dual discriminator sees, real or fake, is transformed at random with probability p per kind of transform, and p
+follows the sign of D(real): when too many reals are called real, p goes up. Because p stays well below 1 the
+generator learns faces, not transformed ones. Image and mask move together; colors change in the image only.
 
-Nothing here waits for the device: p is a tensor, and which samples are changed is decided by comparing tensors.
+Nothing here synchronizes with the device: p is a tensor, and which samples are changed is decided by comparing
+tensors.
 """
 
 from __future__ import annotations
@@ -20,14 +21,14 @@ from ssgan_lite.config import TrainConfig
 from ssgan_lite.train.distributed import ALONE, Processes
 from ssgan_lite.train.streams import stream
 
-# How far a change goes, drawn uniformly between minus and plus this much. Mild: a face stays a face in the picture.
+# Ranges, uniform between minus and plus this much. Mild: the face stays in the picture.
 SHIFT = 1 / 8                # of the width; half of the shifts are by whole pixels, which do not blur
 SCALE = 0.25                 # exponent of 2: 0.84 to 1.19 times as large
 ROTATION = math.pi / 12      # 15 degrees
 BRIGHTNESS = 0.2             # added, in a picture of -1 to 1
 CONTRAST = 0.4               # exponent of 2: 0.76 to 1.32
 SATURATION = 0.8             # exponent of 2: 0.57 to 1.74
-HUE = math.pi / 10           # angle about the grey axis
+HUE = math.pi / 10           # angle about the gray axis
 
 GEOMETRY_DRAWS, COLOR_DRAWS = 11, 8
 
@@ -37,22 +38,22 @@ class AdaptiveAugment:
 
     def __init__(self, config: TrainConfig, device: torch.device | str = "cpu", processes: Processes = ALONE):
         self.config, self.p, self.processes = config, torch.zeros((), device=device), processes
-        grey = torch.full((3, 3), 1 / 3)                                       # projection on the grey axis
+        gray = torch.full((3, 3), 1 / 3)                                       # projection on the gray axis
         turn = torch.tensor([[0.0, -1, 1], [1, 0, -1], [-1, 1, 0]]) / math.sqrt(3)     # quarter turn about it
-        self._axes = torch.stack([grey, torch.eye(3) - grey, turn]).to(device)         # made once: a copy waits
+        self._axes = torch.stack([gray, torch.eye(3) - gray, turn]).to(device)         # once: a copy synchronizes
 
     def active(self, images_seen: int) -> bool:
-        """Does it run at this point of the training? Known on the host."""
+        """Is augmentation on at this point of the training? Known on the host."""
         return self.config.augment_max > 0 and images_seen >= self.config.augment_from
 
     def update(self, real_sign: Tensor) -> None:
-        """One step: p moves by batch / ramp, up when the mean sign of D(real) is above the target, else down."""
+        """One step: p changes by batch / ramp, up if the mean sign of D(real) is above the target, else down."""
         change = torch.sign(real_sign.detach() - self.config.augment_target) * (self.config.batch
                                                                                 / self.config.augment_ramp)
         self.p = (self.p + change).clamp(0.0, self.config.augment_max)
 
     def __call__(self, image: Tensor, mask: Tensor, *address: object) -> tuple[Tensor, Tensor]:
-        """image [N, 3, R, R], mask [N, P, R, R]; the same address gives the same changes. Differentiable, once."""
+        """image [N, 3, R, R], mask [N, P, R, R]; the same address gives the same transforms. Once differentiable."""
         n = len(image) * self.processes.count
         generator = stream(*address, "augment", device=image.device)
         draws = self.processes.mine(torch.rand(n, GEOMETRY_DRAWS + COLOR_DRAWS, generator=generator,
@@ -63,10 +64,10 @@ class AdaptiveAugment:
         return tint(image, *self._draw_color(color)), mask
 
     def _draw_color(self, draws: Tensor) -> tuple[Tensor, Tensor, Tensor]:
-        """A colour matrix [N, 3, 3], an offset [N] and which samples they change [N], from uniform numbers [N, 8].
+        """A color matrix [N, 3, 3], an offset [N] and which samples they change [N], from uniform numbers [N, 8].
 
-        matrix = contrast * (grey + saturation * (cos(hue) (1 - grey) + sin(hue) turn)): along the grey axis only the
-        contrast acts, around it the hue turns and the saturation stretches.
+        matrix = contrast * (gray + saturation * (cos(hue) (1 - gray) + sin(hue) turn)): only the contrast acts along
+        the gray axis; around it the hue rotates and the saturation stretches.
         """
         gates, values = draws[:, :4] < self.p, (2 * draws[:, 4:] - 1)                          # [N, 4] each
         values = torch.where(gates, values, 0.0)
@@ -78,7 +79,7 @@ class AdaptiveAugment:
 
 
 def draw_geometry(draws: Tensor, p: Tensor, size: int) -> tuple[Tensor, Tensor]:
-    """Where each output position comes from, [N, 2, 3] in units of half a width, and who moves [N], from [N, 11].
+    """Affine maps from output to input positions, [N, 2, 3] in half widths, and which samples move [N], from [N, 11].
 
     Mirror, shift by whole pixels, shift by any amount, scale and rotation, each with probability p (the mirror with
     p / 2, since it is its own opposite).
@@ -104,7 +105,7 @@ def inverse_map(mirror: Tensor, shift: Tensor, zoom: Tensor, angle: Tensor) -> T
 
 
 def move(image: Tensor, mask: Tensor, matrix: Tensor, moved: Tensor) -> tuple[Tensor, Tensor]:
-    """Resample image and mask together; samples that are not `moved` [N] stay as they are, to the bit.
+    """Resample image and mask together; samples that are not `moved` [N] stay identical.
 
     Beyond its edge the picture continues as its mirror image, the mask as background: +1 in channel 0, else -1.
     """
@@ -119,7 +120,7 @@ def move(image: Tensor, mask: Tensor, matrix: Tensor, moved: Tensor) -> tuple[Te
 
 
 def tint(image: Tensor, matrix: Tensor, offset: Tensor, tinted: Tensor) -> Tensor:
-    """matrix [N, 3, 3] times every pixel plus offset [N]; samples that are not `tinted` [N] stay as they are.
+    """matrix [N, 3, 3] times every pixel plus offset [N]; samples that are not `tinted` [N] stay identical.
 
     Written as a sum and not as a matrix product, which a GPU would be allowed to round to ten bits.
     """

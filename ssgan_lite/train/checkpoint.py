@@ -1,4 +1,4 @@
-"""The state of a run on disk: one file that is whole or not there, and holds everything needed to go on bit for bit."""
+"""Checkpoints: the whole training state in one atomically written file, to resume bit for bit."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ import os
 import shutil
 from pathlib import Path
 
-from ssgan_lite.config import ModelConfig, TrainConfig
+from ssgan_lite.config import ModelConfig
 from ssgan_lite.errors import UserError
 from ssgan_lite.storage import atomic_write, load_torch, save_torch
 from ssgan_lite.train.state import TrainingState
@@ -17,9 +17,9 @@ HELD = {"model", "recipe", "seconds", "networks", "optimizers", "path_mean", "st
 
 
 def save_checkpoint(trainer: TrainingState, path: Path, seconds: float = 0.0, log: dict | None = None) -> None:
-    """Write networks, average, optimisers and counters; `seconds` trained so far and the state of the log go along.
+    """Write networks, optimizers and counters, `seconds` trained so far, and the state of the log.
 
-    Weights that are no longer numbers are not written: the last good checkpoint is worth more.
+    If a weight is NaN or infinite nothing is written: the last good checkpoint is worth more.
     """
     trainer.require_finite()
     with atomic_write(path) as temporary:
@@ -29,10 +29,10 @@ def save_checkpoint(trainer: TrainingState, path: Path, seconds: float = 0.0, lo
 
 
 def keep_checkpoint(path: Path, images: int, count: int) -> None:
-    """Keep a run's checkpoint under its number of images too, and delete all but the newest `count` of those.
+    """Keep a checkpoint under its number of images too, and delete all but the newest `count` of those.
 
-    checkpoints/000010000.pt is another name of the same file, where the file system can do that: it takes room of its
-    own only once a newer checkpoint.pt has come. A collapse is often noticed late; then these are the way back.
+    checkpoints/000010000.pt is a hard link where the file system has them, so it takes space of its own only when a
+    newer checkpoint.pt is written. A collapse is often noticed late; these are the way back.
     """
     kept = path.parent / "checkpoints" / f"{images:09d}.pt"
     if count > 0 and not (kept.exists() and path.samefile(kept)):
@@ -47,12 +47,12 @@ def keep_checkpoint(path: Path, images: int, count: int) -> None:
 
 
 def kept_checkpoints(path: Path) -> list[Path]:
-    """What is kept beside a run's checkpoint.pt, oldest first."""
+    """The older checkpoints of a run, oldest first."""
     return sorted(old for old in (path.parent / "checkpoints").glob("*.pt") if old.stem.isdigit())
 
 
 def read_latest(path: Path) -> dict:
-    """A run's checkpoint.pt; if it is damaged, the error names an older one that can take its place."""
+    """A run's checkpoint.pt; if it is damaged, the error names an older one."""
     try:
         return read_checkpoint(path)
     except UserError as error:
@@ -63,7 +63,7 @@ def read_latest(path: Path) -> dict:
 
 
 def read_checkpoint(path: Path) -> dict:
-    """The dict that `save_checkpoint` wrote; a missing, cut or foreign file is a `UserError`."""
+    """The dict that `save_checkpoint` wrote; a missing, truncated or foreign file is a `UserError`."""
     if not path.is_file():
         raise UserError(f'There is no checkpoint "{path}".')
     state = load_torch(path)
@@ -73,10 +73,9 @@ def read_checkpoint(path: Path) -> dict:
 
 
 def resume(trainer: TrainingState, path: Path) -> tuple[float, dict]:
-    """Put a trainer where a run's checkpoint was; returns the seconds trained so far and the state of the log.
+    """Load a run's checkpoint into a trainer; returns the seconds trained so far and the state of the log.
 
-    The model must be the same, and so must the recipe but for its length: with another one the run would not be the
-    continuation of the first.
+    The model must be the same, and the recipe too, except for its length.
     """
     state = read_latest(path)
     model = ModelConfig.from_dict(state["model"])
@@ -85,8 +84,7 @@ def resume(trainer: TrainingState, path: Path) -> tuple[float, dict]:
         raise UserError(f'"{path}" is of another model ({differences}). Resume with the preset that it was started '
                         "with.")
     ours = dataclasses.asdict(trainer.config)
-    # What an older version did not know had the effect of today's defaults.
-    theirs = {**dataclasses.asdict(TrainConfig()), **state["recipe"], "images": ours["images"]}
+    theirs = {**state["recipe"], "images": ours["images"]}
     if changed := _differences(theirs, ours):
         raise UserError(f'"{path}" was trained with another recipe ({changed}). Resume with the same one; only '
                         "--images may change.")

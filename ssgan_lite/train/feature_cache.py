@@ -1,8 +1,8 @@
 """Cached frozen features of a data set: what the encoder reads, and what reconstructions are compared with.
 
-They never change, and computing them takes a fifth of a reconstruction step, so they are computed once and kept in the
-cache folder, memory-mapped: 53 kB per face. The name of the file has a sum over the pictures in it, so a
-cache of other data is never used, and one that is damaged is made anew.
+They never change, and computing them takes a fifth of a reconstruction step, so they are computed once and kept in
+the cache folder, memory-mapped: 53 kB per face. The name of the file has a sum over the pictures in it, so a cache of
+other data is never used, and one that is damaged is made anew.
 """
 
 from __future__ import annotations
@@ -77,8 +77,8 @@ def open_cache(data: Dataset, frozen: FrozenFeatures, device: torch.device | str
     processes.wait()
     rows = _read(path, len(data))
     if rows is None:
-        raise UserError(f'"{path}", the cache of features, was written but cannot be read. Delete it, and see whether '
-                        "the disk is full.")
+        raise UserError(f'"{path}", the cache of features, was written but cannot be read. Delete it, and check '
+                        "whether the disk is full.")
     return FeatureCache(rows, path, device)
 
 
@@ -103,7 +103,8 @@ def _read(path: Path, n: int) -> np.ndarray | None:
 def _write(path: Path, data: Dataset, frozen: FrozenFeatures, device: torch.device, quiet: bool) -> None:
     size = len(data) * ROW.itemsize
     try:
-        # Written from front to back rather than through a memory map, for which a full disk is the end of the process.
+        # Written from front to back rather than through a memory map, for which a full disk is the end of the
+        # process.
         with atomic_write(path) as temporary, open(temporary, "wb") as file, \
                 tqdm(total=len(data), desc=f"features ({size / 1e6:.0f} MB)", unit="face", disable=quiet) as bar:
             np.lib.format.write_array_header_1_0(file, dict(descr=np.lib.format.dtype_to_descr(ROW),
@@ -113,7 +114,7 @@ def _write(path: Path, data: Dataset, frozen: FrozenFeatures, device: torch.devi
                 for flip in (True, False):
                     maps = frozen(data.image_batch(indices, flip, device))
                     rows["features"][:, int(flip)] = pool_features(maps).half().cpu().numpy()
-                units = torch.cat([x.flatten(1) for x in unit_maps(maps)], dim=1)              # of the last: not mirrored
+                units = torch.cat([x.flatten(1) for x in unit_maps(maps)], dim=1)     # of the last: not mirrored
                 rows["maps"] = (units * LEVELS).round().to(torch.int8).cpu().numpy()
                 file.write(rows.tobytes())
                 bar.update(len(indices))

@@ -2,8 +2,8 @@
 
 Projected GAN (Sauer et al., arXiv 2111.01007) and Vision-aided GAN (Kumari et al., arXiv 2112.09130). The features
 come from `ssgan_lite.features.FrozenFeatures`; a fixed random mixing of channels and scales keeps the discriminator
-from looking at a few of them only; one small head per scale judges. Beside the features a head sees the mask, pooled to
-its scale. Nothing of the paper: there the dual-branch discriminator plays alone.
+from looking at a few of them only; one small head per scale judges. Beside the features a head sees the mask, pooled
+to its scale. Nothing of the paper: there the dual-branch discriminator plays alone.
 """
 
 from __future__ import annotations
@@ -28,7 +28,7 @@ BRIGHTNESS = 0.2                     # added, either way, in a picture of -1 to 
 CONTRAST = 0.25                      # 0.75 to 1.25 times the distance from the mean
 
 
-# ------------------------------------------------------------------------------------------------------------- formulas
+# ----------------------------------------------------------------------------------------------------------- formulas
 
 def hinge_discriminator_loss(real_score: Tensor, fake_score: Tensor) -> Tensor:
     """mean max(0, 1 - D(real)) + mean max(0, 1 + D(fake)): what is told apart clearly enough gives no gradient."""
@@ -51,7 +51,8 @@ def harden(scores: Tensor) -> Tensor:
 def jitter(image: Tensor, mask: Tensor, draws: Tensor) -> tuple[Tensor, Tensor]:
     """Shift, brightness and contrast, from uniform numbers `draws` [N, 4] in [0, 1): differentiable.
 
-    Image [N, 3, R, R] and mask [N, P, R, R] are shifted together; beyond its edge the picture goes on as its last row.
+    Image [N, 3, R, R] and mask [N, P, R, R] are shifted together; beyond its edge the picture goes on as its last
+    row.
     """
     n, size = len(image), image.shape[-1]
     reach = int(size * SHIFT)
@@ -70,7 +71,7 @@ def draw_jitter(n: int, *address: object) -> Tensor:
     return torch.rand(n, 4, generator=stream(*address, "jitter"))
 
 
-# -------------------------------------------------------------------------------------------------------------- network
+# ------------------------------------------------------------------------------------------------------------ network
 
 class Mixing(nn.Module):
     """Fixed random maps: 1 x 1 across the channels, then from the coarsest map up to the finest across the scales."""
@@ -121,15 +122,15 @@ class FrozenDiscriminator(nn.Module):
     """Frozen maps and mask [N, P, R, R] in [-1, 1] -> a score per scale, [N, 4], without a sigmoid.
 
     Spectral normalization (Miyato et al., arXiv 1802.05957) bounds the heads. Its power iteration runs when
-    `update_norms` is called, once a step, and not with every forward pass: so a step that is taken again, or evaluated
-    twice, gives the same bits.
+    `update_norms` is called, once a step, and not with every forward pass: so a step that is taken again, or
+    evaluated twice, gives the same bits.
     """
 
     def __init__(self, n_parts: int):
         super().__init__()
         self.mixing = Mixing()
         self.heads = nn.ModuleList(ScaleHead(c, n_parts, s) for c, s in zip(MIXED, FrozenFeatures.SIZES, strict=True))
-        self.register_buffer("scale", torch.ones(len(MIXED)))                    # makes the mixed maps vary by about 1
+        self.register_buffer("scale", torch.ones(len(MIXED)))     # brings the mixed maps to unit variance
         self.eval()
 
     def train(self, mode: bool = True) -> FrozenDiscriminator:

@@ -1,9 +1,9 @@
 """Phase 2, the game: discriminators tell real from generated, and the generator learns to fool them.
 
 The published part: the dual-branch discriminator with the logistic loss, R1, the mask consistency, the path length
-(losses.py), in the published order. Around it, each switched off by a 0 in the recipe: a second discriminator on frozen
-features (frozen_discriminator.py), and after every second step a reconstruction step (reconstruct.py). The frozen
-discriminator makes small models sharp and varied in a tenth of the images, but alone lets colors collapse; the
+(losses.py), in the published order. Around it, each switched off by a 0 in the recipe: a second discriminator on
+frozen features (frozen_discriminator.py), and after every second step a reconstruction step (reconstruct.py). The
+frozen discriminator makes small models sharp and varied in a tenth of the images, but alone lets colors collapse; the
 reconstruction steps keep every kind of face that the data have.
 """
 

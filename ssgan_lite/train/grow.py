@@ -1,10 +1,10 @@
 """Beginning with networks that are there: going on where they stopped, and growing them into a larger model.
 
-A local generator is a function of the position, and the render net a stack of convolutions: both can be evaluated on a
-finer grid. So the weights of `lite64`, loaded into a model of the same widths whose three sizes are twice as large
-(`lite128`), give a clean face of 128 pixels before anything is trained. The phase that follows, "grow", is the game on:
-the dual discriminator sees the pictures pooled to the size that it knows (`discriminator_size`), the one on frozen
-features sees them whole. What a smaller model has learned in minutes is not learned again in hours.
+A local generator is a function of the position, and the render net a stack of convolutions: both can be evaluated on
+a finer grid. So the weights of `lite64`, loaded into a model of the same widths whose three sizes are twice as large
+(`lite128`), give a clean face of 128 pixels before anything is trained. The phase that follows, "grow", is the game
+on: the dual discriminator sees the pictures pooled to the size that it knows (`discriminator_size`), the one on
+frozen features sees them whole. What a smaller model has learned in minutes is not learned again in hours.
 """
 
 from __future__ import annotations
@@ -27,23 +27,23 @@ def plan_beginning(source: Networks, model: ModelConfig, config: TrainConfig) ->
     """The recipe with which a run that begins with these networks can go on; what cannot be is a `UserError`.
 
     All networks of a run of the same model: the count of images goes on, and with it the phases. Those of a smaller
-    model: a new count, and the phase is "grow" from the first image. A generator alone is what G and the average begin
-    with, and the phases are those of a run from noise.
+    model: a new count, and the phase is "grow" from the first image. A generator alone is what G and the average
+    begin with, and the phases are those of a run from noise.
     """
     name, grows = f'"{source.source}"', source.model.size < model.size
     if not source.whole:
         missing = config.reconstruct_every and not config.reconstruct_images and "encoder" not in source.states
         if missing:
-            raise UserError(f"{name} has no encoder, and the recipe has reconstruction steps but no phase that trains "
-                            "one. Add --reconstruct-images 4000, or --reconstruct-every 0.")
+            raise UserError(f"{name} has no encoder, and the recipe has reconstruction steps but no phase that "
+                            "trains one. Add --reconstruct-images 4000, or --reconstruct-every 0.")
         return config
     if config.reconstruct_every and "encoder" not in source.states:
-        raise UserError(f"{name} holds no encoder, which reconstruction steps need: it was trained by another recipe. "
-                        "Use --recipe paper, or --reconstruct-every 0 --reconstruct-images 0.")
+        raise UserError(f"{name} holds no encoder, which reconstruction steps need: it was trained by another "
+                        "recipe. Use --recipe paper, or --reconstruct-every 0 --reconstruct-images 0.")
     if grows:
         if not source.in_game:
             raise UserError(f"{name} is in the phase reconstruct ({source.images:,} of "
-                            f"{source.config.reconstruct_images:,} images): the game comes before growing. Train it on.")
+                            f"{source.config.reconstruct_images:,} images): the game comes before growing.")
         return config.replace(reconstruct_images=0)
     if source.in_game and source.images < config.reconstruct_images:
         raise UserError(f"{name} is in the game already, after {source.images:,} images; with --reconstruct-images "
@@ -94,5 +94,5 @@ def require_growth(states: dict[str, dict[str, Tensor]], trainer: TrainingState,
             theirs, wanted = (list(x[name].shape) if name in x else None for x in (state, ours))
             if theirs != wanted:
                 raise UserError(f'"{source.source}" ({source.model.size} px) cannot grow into this model of '
-                                f"{trainer.model_config.size} px: {network} has {name} of shape {theirs}, not {wanted}. "
-                                "Growing takes a model of the same widths, as lite64 is for lite128.")
+                                f"{trainer.model_config.size} px: {network} has {name} of shape {theirs}, not "
+                                f"{wanted}. Growing takes a model of the same widths, as lite64 is for lite128.")

@@ -1,4 +1,4 @@
-"""What a run tells the world: one JSON object a line in `log.jsonl`, a progress bar, and TensorBoard if wanted."""
+"""The training log: a JSON object per line in `log.jsonl`, a progress bar, and optionally TensorBoard."""
 
 from __future__ import annotations
 
@@ -21,26 +21,26 @@ SHOWN = ("d_loss", "frozen_d_loss", "g_loss", "mask_loss"), ("pixel_loss", "feat
 
 
 class RunLog:
-    """Averages statistics between two lines of the log, so that reading them from the device is rare.
+    """Averages the statistics of the steps between two lines, so that the device is rarely synchronized.
 
-    path=None: nothing is written, but numbers that are not finite stop the run all the same.
+    path=None: nothing is written, but NaN still stops the run.
     """
 
-    def __init__(self, path: Path | None, total_images: int, images_seen: int, seconds: float = 0.0, quiet: bool = False,
-                 state: dict | None = None, board: Path | None = None):
+    def __init__(self, path: Path | None, total_images: int, images_seen: int, seconds: float = 0.0,
+                 quiet: bool = False, state: dict | None = None, board: Path | None = None):
         self.path, self.images, self.seconds = path, images_seen, seconds
         self._began = self._last = time.perf_counter()
         self._last_images = images_seen
         state = state or {"sums": {}, "counts": {}}
         self._sums: dict[str, Tensor] = dict(state["sums"])
         self._counts: dict[str, int] = defaultdict(int, state["counts"])
-        # Lines after the checkpoint that a run goes on from are written again: TensorBoard is told to forget them.
+        # Lines after the checkpoint that a run resumes from are written again: TensorBoard must drop them.
         self._board = board_writer()(str(board), purge_step=images_seen + 1) if board is not None else None
         self.bar = tqdm(total=total_images, initial=images_seen, unit="img", unit_scale=True, disable=quiet,
                         dynamic_ncols=True, mininterval=1.0, smoothing=0.1)
 
     def add(self, stats: dict[str, Tensor], batch: int) -> None:
-        """Take in the scalars of one step; nothing is read from the device."""
+        """Add the scalars of one step; nothing is read from the device."""
         for name, value in stats.items():
             self._sums[name] = self._sums[name].to(value.device) + value if name in self._sums else value
             self._counts[name] += 1
@@ -48,7 +48,7 @@ class RunLog:
         self.bar.update(batch)
 
     def write(self, step: int, phase: str) -> dict:
-        """Write a line with the averages since the last one; return it. A number that is not finite stops the run."""
+        """Write and return a line with the averages since the last one. NaN or infinity stops the run."""
         now = time.perf_counter()
         means = {name: float(total) / self._counts[name] for name, total in self._sums.items()}
         line = dict(step=step, images=self.images, phase=phase, seconds=round(self.elapsed, 1),
@@ -71,7 +71,7 @@ class RunLog:
         return line
 
     def state_dict(self) -> dict:
-        """What has been added since the last line: with it a resumed run writes the lines of an uninterrupted one."""
+        """The sums since the last line: with them a resumed run logs what an uninterrupted one does."""
         return {"sums": {name: total.cpu() for name, total in self._sums.items()}, "counts": dict(self._counts)}
 
     def _append(self, text: str) -> None:
@@ -81,12 +81,12 @@ class RunLog:
                 file.write((text + "\n").encode())
         except OSError as error:
             if self.path.exists():
-                os.truncate(self.path, size)            # no half of a line
+                os.truncate(self.path, size)            # no partial line
             raise UserError(explain(error, self.path)) from None
 
     @property
     def elapsed(self) -> float:
-        """Seconds of training, those before a resume included."""
+        """Seconds of training, including those before a resume."""
         return self.seconds + time.perf_counter() - self._began
 
     def close(self) -> None:
@@ -96,17 +96,17 @@ class RunLog:
 
 
 def board_writer() -> type:
-    """TensorBoard's writer; a `UserError` where it is not installed. Nothing else needs it."""
+    """TensorBoard's `SummaryWriter`; a `UserError` if it is not installed."""
     try:
         from torch.utils.tensorboard import SummaryWriter
     except ImportError:
-        raise UserError("TensorBoard is not installed: `pip install tensorboard`, or leave out --tensorboard. The log "
-                        "is in log.jsonl in any case.") from None
+        raise UserError("TensorBoard is not installed: `pip install tensorboard`, or leave out --tensorboard. The "
+                        "log is in log.jsonl in any case.") from None
     return SummaryWriter
 
 
 def read_log(path: str | Path) -> list[dict]:
-    """The lines of a run's log; a last line that was cut off is left out."""
+    """The lines of a run's log; a truncated last line is left out."""
     lines = []
     for text in Path(path).read_text(encoding="utf-8").splitlines():
         try:
@@ -117,7 +117,7 @@ def read_log(path: str | Path) -> list[dict]:
 
 
 def forget_after(path: Path, step: int) -> None:
-    """Drop what was logged after the checkpoint that a run resumes from; those steps are taken again."""
+    """Drop what was logged after the checkpoint that a run resumes from: those steps are repeated."""
     if path.exists():
         kept = [line for line in read_log(path) if line["step"] <= step]
         with atomic_write(path) as temporary:

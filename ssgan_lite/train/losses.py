@@ -1,4 +1,4 @@
-"""What the two networks are asked for. Every function here is a formula; when it is applied is the trainer's business.
+"""Losses and regularizers of the published recipe, as pure functions. Those of phase 1 are in reconstruct.py.
 
 Logistic loss from Goodfellow et al. (2014), R1 from Mescheder et al. (arXiv 1801.04406), path length
 from StyleGAN2 (arXiv 1912.04958, section 3.2).
@@ -20,17 +20,17 @@ SMALLEST_AREA = 1e-4         # a part that fills a smaller share of the pictures
 
 
 def discriminator_loss(real_score: Tensor, fake_score: Tensor) -> Tensor:
-    """mean softplus(D(fake)) + mean softplus(-D(real)): reals up, fakes down."""
+    """mean softplus(D(fake)) + mean softplus(-D(real)), the logistic loss."""
     return F.softplus(fake_score).mean() + F.softplus(-real_score).mean()
 
 
 def generator_loss(fake_score: Tensor) -> Tensor:
-    """mean softplus(-D(fake)), the non-saturating loss: a strong gradient exactly where the fake is found out."""
+    """mean softplus(-D(fake)), the non-saturating loss: its gradient is large where the discriminator is right."""
     return F.softplus(-fake_score).mean()
 
 
 def mask_consistency(coarse_mask: Tensor, mask: Tensor) -> Tensor:
-    """mean (m_c - pool(m))^2: the final mask, shrunk to the coarse size, should be the coarse mask.
+    """mean (m_c - pool(m))^2: the final mask, pooled to the coarse size, should equal the coarse mask.
 
     coarse_mask: [N, P, Hc, Hc] in [-1, 1]; mask: [N, P, R, R] raw scores. Gradients flow into both. A mean, so its
     weight does not depend on the size of the picture.
@@ -39,7 +39,7 @@ def mask_consistency(coarse_mask: Tensor, mask: Tensor) -> Tensor:
 
 
 class R1(NamedTuple):
-    """The two penalties and the scores they were taken at."""
+    """The two penalties and the scores."""
 
     image: Tensor
     mask: Tensor
@@ -47,11 +47,11 @@ class R1(NamedTuple):
 
 
 def r1_penalty(discriminator: DualBranchDiscriminator, image: Tensor, mask: Tensor | None) -> R1:
-    """Mean over the batch of |d D / d x|^2, summed over channels and pixels, for image and mask apart.
+    """Mean over the batch of |d D / d x|^2, summed over channels and pixels, separately for image and mask.
 
-    Punishes a slope of the critic at real data, which is what makes the game spiral in instead of around. At twice the
-    size the same critic has a quarter of this sum (four times as many pixels, each with a quarter of the say), so the
-    weights that go with it grow with the square of the size.
+    Penalizes the discriminator's gradient at real data, which makes training converge instead of oscillate. At twice
+    the size the same discriminator has a quarter of this sum (four times as many pixels, each with a quarter of the
+    gradient), so the weights grow with the square of the size.
     """
     inputs = [image.detach().requires_grad_(True)]
     if mask is not None:
@@ -64,7 +64,7 @@ def r1_penalty(discriminator: DualBranchDiscriminator, image: Tensor, mask: Tens
 
 def path_lengths(generator: SemanticGenerator, codes: Tensor, *, image_noise: Tensor | None = None,
                  noise: Sequence[Tensor] | None = None) -> Tensor:
-    """How far the image moves when the codes move, in a random direction of image space: [N].
+    """How much the image changes with the codes, along a random direction of image space: [N].
 
     codes: expanded [N, P L, S], taken as given (the mapping network gets no gradient). image_noise: [N, 3, R, R] with
     standard deviation 1 / R, drawn if not given; noise: planes for the render net.
@@ -82,7 +82,7 @@ def path_penalty(lengths: Tensor, running_mean: Tensor, decay: float = 0.01,
     """mean (length - mean)^2 and the updated mean.
 
     The mean is updated first, and the gradient flows through its `decay` share of the current lengths, as published.
-    average: makes the mean of all processes from that of this one, where there are several.
+    average: averages over processes, if there are several.
     """
     mean = running_mean + decay * (average(lengths.mean()) - running_mean)
     return (lengths - mean).square().mean(), mean.detach()

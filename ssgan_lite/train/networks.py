@@ -1,11 +1,12 @@
 """All networks of a run on disk, in half precision: what it takes to train on from a place, and no more.
 
-    name.safetensors     the tensors of G (as trained), D, G_ema (averaged) and, where the recipe has them, frozen_D and
+    name.safetensors     the tensors of G (as trained), D, G_ema (averaged) and, where the recipe has them, frozen_D
+    and
                          encoder, named "G/local.weight", ...
     name.json            model, recipe, images seen, and the sum of the tensor file
 
-Networks that ship leave out G_ema and the encoder, which lie beside them anyway: weights/training/lite64.safetensors is
-completed by weights/lite64.safetensors and weights/encoders/lite64.safetensors.
+Networks that ship leave out G_ema and the encoder, which lie beside them anyway: weights/training/lite64.safetensors
+is completed by weights/lite64.safetensors and weights/encoders/lite64.safetensors.
 
 A checkpoint holds the optimizers too, in full precision, and is many times as large: it goes on bit for bit. From
 networks one goes on nearly as well, because Adam without momentum finds its step sizes within a hundred steps.

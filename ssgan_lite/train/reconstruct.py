@@ -1,4 +1,5 @@
-"""Phase 1, reconstruct: an encoder gives z, the generator draws picture and mask again, and both learn from the error.
+"""Phase 1, reconstruct: an encoder gives z, the generator draws picture and mask again, and both learn from the
+error.
 
 A variational autoencoder (Kingma and Welling, arXiv 1312.6114) whose decoder is the generator. Minutes of it give
 every part a place and a shape, for which a game from noise takes hours, if it finds the small parts at all. What it
@@ -30,7 +31,8 @@ def pixel_loss(image: Tensor, real: Tensor) -> Tensor:
 
 
 def feature_loss(maps: Sequence[Tensor], targets: Sequence[Tensor]) -> Tensor:
-    """Mean over maps and positions of |a - b|^2 for unit vectors a and b, as in LPIPS (Zhang et al., arXiv 1801.03924).
+    """Mean over maps and positions of |a - b|^2 for unit vectors a and b, as in LPIPS (Zhang et al., arXiv
+    1801.03924).
 
     maps, targets: [N, C, h, w] each, unit vectors along C.
     """
@@ -66,7 +68,7 @@ def kl_divergence(posterior: Posterior) -> Tensor:
     return -0.5 * (1 + log_variance - mean.square() - log_variance.exp()).sum(dim=1).mean()
 
 
-# ------------------------------------------------------------------------------------------------------------ the step
+# ----------------------------------------------------------------------------------------------------------- the step
 
 def reconstruct_step(trainer: TrainingState) -> dict[str, Tensor]:
     """One step of encoder and generator; in the game, on pictures of its own order."""
@@ -88,7 +90,8 @@ def reconstruct_step(trainer: TrainingState) -> dict[str, Tensor]:
         posterior = trainer.encoder(features, pool_mask(mask))
         with trainer.mixed_precision():
             out = trainer.fast_G(trainer.G.mapping(posterior.sample(noise)), noise=planes)
-            # The targets are those of the pictures as they lie in the data: what imitates a mirrored one is mirrored back.
+            # The targets are those of the pictures as they lie in the data: what imitates a mirrored one is mirrored
+            # back.
             shown = torch.where(flip, out.image.flip(-1), out.image).clamp(-1.2, 1.2)
             maps = trainer.frozen(shown, COMPARED) if config.feature_weight else []
         terms = dict(pixel=pixel_loss(out.image, image), score=score_loss(out.mask, mask, trainer.class_weights),

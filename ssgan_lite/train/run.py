@@ -1,10 +1,10 @@
-"""A training run from start to end: a folder with log, samples, checkpoint and weights. `ssgan-lite train` calls this.
+"""A training run and its folder: the loop, the log, samples, checkpoints and weights. `ssgan-lite train` calls this.
 
-    runs/first/run.json                   what was asked for, on what
+    runs/first/run.json                   options, model, recipe, device, versions
               /log.jsonl                  a line every `log_every` images
-              /samples/000012800.png      always the same sixteen faces, with their masks
-              /checkpoint.pt              to go on from (`--resume`)
-              /checkpoints/               the newest few of these, to go back to
+              /samples/000012800.png      the same sixteen seeds every time, images and masks
+              /checkpoint.pt              the whole training state, for `--resume`
+              /checkpoints/               the newest few of these
               /weights.safetensors, .json the averaged generator, for everything else
               /encoder.safetensors, .json the encoder that was trained with it, if the recipe reconstructs
               /snapshots/                 the same along the way, in half precision, for curves and time-lapses
@@ -15,6 +15,7 @@ from __future__ import annotations
 import dataclasses
 import json
 import os
+import platform
 import signal
 import threading
 import time
@@ -23,26 +24,32 @@ from contextlib import contextmanager, nullcontext
 from dataclasses import dataclass
 from pathlib import Path
 
+import torch
+
 from ssgan_lite.config import ModelConfig, TrainConfig
 from ssgan_lite.config import preset as model_preset
-from ssgan_lite.device import choose_device
-from ssgan_lite.storage import atomic_write, remove_leftovers
+from ssgan_lite.data import data_sum
+from ssgan_lite.device import Speed, choose_device
+from ssgan_lite.errors import UserError
+from ssgan_lite.storage import atomic_write, claim_folder, explain, leftovers, remove_leftovers
+from ssgan_lite.train.checkpoint import FORMAT as CHECKPOINT_FORMAT
 from ssgan_lite.train.checkpoint import keep_checkpoint, resume, save_checkpoint
-from ssgan_lite.train.folder import check_folder, claim, describe
+from ssgan_lite.train.distributed import join, restarted
 from ssgan_lite.train.grow import begin, plan_beginning
-from ssgan_lite.train.launch import join, restarted
 from ssgan_lite.train.log import RunLog, board_writer, forget_after
 from ssgan_lite.train.networks import read_source, save_networks
-from ssgan_lite.train.shared import open_shared
+from ssgan_lite.train.shared_data import open_shared
 from ssgan_lite.train.snapshots import Schedule, save_sheet, save_snapshot
-from ssgan_lite.train.speed import Speed
 from ssgan_lite.train.trainer import Trainer
 from ssgan_lite.weights import save_encoder, save_weights
 
 
 @dataclass(frozen=True)
 class RunOptions:
-    """Where and on what a run happens; what it computes is in the `TrainConfig`. Intervals count images."""
+    """Where a run happens, and what it writes how often; what it computes is in the `TrainConfig`.
+
+    Intervals count images.
+    """
 
     out: Path                           # the folder of the run; a new one, or with --resume that of the run
     preset: str = "nano32"              # nano32, lite64, lite128, paper256 or paper512
@@ -68,10 +75,10 @@ class RunOptions:
 
 def train(options: RunOptions, config: TrainConfig, on_log: Callable[[dict], None] | None = None,
           model: ModelConfig | None = None) -> Trainer:
-    """Train until `config.images` have been shown; `options.minutes` or Ctrl-C save and leave cleanly before that.
+    """Train until `config.images` have been shown. After `options.minutes`, or at Ctrl-C, save and stop earlier.
 
-    on_log is called with every line of the log; model is the preset's unless another is given (for ablations).
-    Started by torchrun, this is one process of several (`distributed.py`). Returns the trainer as it ended.
+    on_log: called with every line of the log. model: the preset's if not given (ablations give another). Under
+    torchrun this is one process of several (`distributed.py`). Returns the trainer in its last state.
     """
     began = time.monotonic()
     with join(options.patience) as processes:
@@ -101,17 +108,17 @@ def train(options: RunOptions, config: TrainConfig, on_log: Callable[[dict], Non
 
 def _run(trainer: Trainer, options: RunOptions, schedule: Schedule, on_log: Callable[[dict], None] | None,
          began: float) -> Trainer:
-    """The run itself: the loop, and what is written around it. Only the first process writes."""
+    """The training loop and everything that is written. Only rank 0 writes."""
     out, config, processes = Path(options.out), trainer.config, trainer.processes
     seconds, log_state = resume(trainer, out / "checkpoint.pt") if options.resume else (0.0, {})
-    processes.require_same("the data, the recipe or the model", len(trainer.data), trainer.data.images[:4].sum().item(),
-                           config, trainer.model_config)
+    processes.require_same("the data, the recipe or the model", len(trainer.data),
+                           trainer.data.images[:4].sum().item(), config, trainer.model_config)
     trainer.require_agreement()
     if processes.first:
         if options.resume:
             forget_after(out / "log.jsonl", trainer.steps)
         else:
-            # Before the first step, so that a run that is killed at any time can be resumed.
+            # Before the first step, so that a run can be resumed whenever it is killed.
             save_checkpoint(trainer, out / "checkpoint.pt")
         remove_leftovers(out)
         keep_checkpoint(out / "checkpoint.pt", trainer.images_seen, options.keep_checkpoints)
@@ -134,7 +141,7 @@ def _run(trainer: Trainer, options: RunOptions, schedule: Schedule, on_log: Call
     def out_of_time() -> bool:
         return 0 < options.minutes <= (time.monotonic() - began) / 60
 
-    if not trainer.steps:                  # also when a run goes on that was killed before its first step
+    if not trainer.steps:                  # also when a resumed run was killed before its first step
         take_snapshot(-1)
     log = RunLog(out / "log.jsonl" if processes.first else None, config.images, trainer.images_seen, seconds,
                  options.quiet or not processes.first, log_state,
@@ -172,16 +179,16 @@ def _run(trainer: Trainer, options: RunOptions, schedule: Schedule, on_log: Call
 
 
 def _crossed(trainer: Trainer, every: int) -> bool:
-    """Has the last step passed a multiple of `every` images?"""
+    """Did the last step pass a multiple of `every` images?"""
     return every > 0 and trainer.images_seen // every > (trainer.images_seen - trainer.config.batch) // every
 
 
 @contextmanager
 def _stop_requests(repeated: bool = True) -> Iterator[Callable[[], bool]]:
-    """Ctrl-C and SIGTERM ask for a stop after the step in hand; a second Ctrl-C stops at once, without saving.
+    """Ctrl-C and SIGTERM request a stop after the current step; a second Ctrl-C stops at once, without saving.
 
-    repeated=False: a second one is nothing new. torchrun hands on a Ctrl-C that the terminal has sent to everybody
-    already, and kills what has not stopped half a minute later.
+    repeated=False: a second signal is ignored. torchrun forwards a Ctrl-C that the terminal has sent to every process
+    already, and kills those that are still running half a minute later.
     """
     requests: list[int] = []
 
@@ -190,7 +197,7 @@ def _stop_requests(repeated: bool = True) -> Iterator[Callable[[], bool]]:
             raise KeyboardInterrupt
         requests.append(signum)
 
-    if threading.current_thread() is not threading.main_thread():       # only the main thread may take signals
+    if threading.current_thread() is not threading.main_thread():       # signals arrive in the main thread only
         yield lambda: False
         return
     signals = [signal.SIGINT, signal.SIGTERM] if os.name != "nt" else [signal.SIGINT]
@@ -200,3 +207,75 @@ def _stop_requests(repeated: bool = True) -> Iterator[Callable[[], bool]]:
     finally:
         for number, handler in before.items():
             signal.signal(number, handler)
+
+
+# ----------------------------------------------------------------------------------------------- the folder of a run
+
+def check_folder(out: Path, options: RunOptions) -> None:
+    """Refuse a folder that holds another run, or anything else: a run never overwrites files."""
+    if options.resume and options.start_from:
+        raise UserError("--resume goes on with a run, --start-from begins a new one: use one of them.")
+    try:
+        begun = (out / "checkpoint.pt").is_file()
+        # A run that was killed before its first checkpoint leaves temporary files at most.
+        empty = not out.exists() or (out.is_dir() and set(out.iterdir()) <= set(leftovers(out)))
+    except OSError as error:
+        raise UserError(explain(error, out / "checkpoint.pt")) from error
+    if options.resume and not begun:
+        raise UserError(f'There is nothing to resume in "{out}": it has no checkpoint.pt. Leave out --resume, or '
+                        "choose the --out of a run.")
+    if begun and not options.resume:
+        raise UserError(f'"{out}" already holds a run. Add --resume to go on with it, or choose another --out.')
+    if not begun and not empty:
+        raise UserError(f'"{out}" is not an empty folder. Choose another --out.')
+
+
+@contextmanager
+def claim(out: Path, options: RunOptions) -> Iterator[None]:
+    """Within: the folder exists and is locked for this run (`claim_folder`)."""
+    with claim_folder(out):
+        check_folder(out, options)          # again: another run may have taken it in the meantime
+        yield
+
+
+@dataclass(frozen=True)
+class RunRecord:
+    """What run.json says of a run, so that resuming it needs no options."""
+
+    preset: str
+    data: str
+    model: ModelConfig
+    recipe: TrainConfig
+
+
+def recorded_run(out: str | os.PathLike) -> RunRecord | None:
+    """The record of the run in a folder; None where there is none, or none that can be read."""
+    try:
+        found = json.loads((Path(out) / "run.json").read_text(encoding="utf-8"))
+        return RunRecord(str(found["preset"]), str(found["data"]), ModelConfig.from_dict(found["model"]),
+                         TrainConfig(**found["recipe"]))
+    except (OSError, ValueError, KeyError, TypeError, UserError):
+        return None
+
+
+def describe(options: RunOptions, config: TrainConfig, trainer: Trainer) -> dict:
+    """The content of run.json: what is needed to repeat the run."""
+    device, start = trainer.device, Path(options.start_from)
+    start_from = (start.parent if start.name == "checkpoint.pt" else start).name or None
+    if options.resume:                            # only the first start knows what the run began with
+        try:
+            start_from = json.loads((Path(options.out) / "run.json").read_text(encoding="utf-8")).get("start_from")
+        except (OSError, ValueError):
+            pass
+    threads = torch.get_num_threads()
+    return dict(
+        preset=options.preset, model=trainer.model_config.to_dict(), data=options.data, faces=len(trainer.data),
+        data_sum=data_sum(options.data),
+        recipe=dataclasses.asdict(config),
+        start_from=start_from,
+        device=(torch.cuda.get_device_name(device) if device.type == "cuda"
+                else f"cpu, {threads} thread{'s' * (threads > 1)}"),
+        processes=trainer.processes.count, precision="bf16" if trainer.bf16 else "fp32", compiled=options.compile,
+        torch=torch.__version__, python=platform.python_version(), checkpoint_format=CHECKPOINT_FORMAT)
+
+

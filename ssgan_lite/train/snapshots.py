@@ -1,10 +1,10 @@
-"""Snapshots: the averaged generator along the way, small and kept for good, for curves and time-lapses.
+"""Snapshots: the averaged generator during training, in half precision, kept for curves and time-lapses.
 
     snapshots/000000512.safetensors, .json    the generator after 512 images, in half precision
-             /000000512.png                   sixteen faces of it, always the same seeds
-             /networks/000000512.*            generator, discriminator and average, to train on from (`networks.py`)
+             /000000512.png                   sixteen samples, the same seeds every time
+             /networks/000000512.*            all networks, to train on from (`networks.py`)
 
-They have nothing to do with checkpoints: those hold everything, are needed to go on, and are replaced.
+A checkpoint, in contrast, holds the whole state, is needed to resume, and is replaced.
 """
 
 from __future__ import annotations
@@ -29,7 +29,7 @@ FOLDER = "weights/snapshots"     # of the data tree: NAME/000000512.safetensors,
 
 @dataclass(frozen=True)
 class Schedule:
-    """When snapshots are taken: after these numbers of images, or `doubling`, and every so many besides."""
+    """When snapshots are taken: after these numbers of images or `doubling`, and also every `every` images."""
 
     points: tuple[int, ...] = ()
     doubling: bool = False
@@ -55,23 +55,20 @@ class Schedule:
         return cls(points, every=every)
 
     def due(self, before: int, after: int) -> bool:
-        """Is a snapshot due when `after` images have been seen, and `before` that many by the step before? -1: none."""
+        """Is a snapshot due after `after` images? before: images at the step before, -1 if there was none."""
         if self.every > 0 and after // self.every > max(before, 0) // self.every:
             return True
         if any(before < point <= after for point in self.points):
             return True
         if not self.doubling:
             return False
-        # The last point that has been reached: 0 or FIRST times a power of two.
+        # The last point reached: 0 or FIRST times a power of two.
         reached = 0 if after < FIRST else FIRST << ((after // FIRST).bit_length() - 1)
         return before < reached
 
 
 def save_snapshot(trainer: TrainingState, folder: Path, networks: bool = False) -> Path:
-    """Write a snapshot of the trainer as it is; returns the file of the generator.
-
-    Weights that are no longer numbers are not written.
-    """
+    """Write a snapshot; returns the generator's file. If a weight is NaN nothing is written."""
     trainer.require_finite()
     path = folder / f"{trainer.images_seen:09d}.safetensors"
     trainer.G_ema.update_mean_w()
@@ -83,16 +80,16 @@ def save_snapshot(trainer: TrainingState, folder: Path, networks: bool = False) 
 
 
 def save_sheet(trainer: TrainingState, path: Path) -> None:
-    """The same faces every time, so that two sheets can be compared."""
+    """Write sixteen samples, the same seeds every time, so that sheets can be compared."""
     sheet = sample_sheet(trainer.G_ema, SAMPLE_SEEDS, scale=max(1, 64 // trainer.model_config.size))
     with atomic_write(path) as temporary:
         sheet.save(temporary, "PNG")
 
 
 def find_snapshots(where: str | Path) -> dict[int, Path]:
-    """Images seen -> file, in order: of a run's folder, of a folder of snapshots, or of a name that ships ("nano32").
+    """Images seen -> file, in order: in a run's folder, a folder of snapshots, or of a name that ships ("nano32").
 
-    The weights that a run ended with count as its last snapshot.
+    The final weights of a run count as its last snapshot.
     """
     folder, last = Path(where), None
     if folder.is_dir():

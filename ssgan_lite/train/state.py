@@ -15,6 +15,7 @@ from torch import Tensor, nn
 
 from ssgan_lite.config import ModelConfig, TrainConfig
 from ssgan_lite.data.dataset import Dataset
+from ssgan_lite.device import Speed, prepare_device
 from ssgan_lite.errors import UserError
 from ssgan_lite.features import FrozenFeatures
 from ssgan_lite.model import DualBranchDiscriminator, GeneratorOutput, build_generator
@@ -24,7 +25,6 @@ from ssgan_lite.train.distributed import ALONE, Objective, Processes
 from ssgan_lite.train.feature_cache import FeatureCache, open_cache
 from ssgan_lite.train.frozen_discriminator import FrozenDiscriminator
 from ssgan_lite.train.losses import class_weights
-from ssgan_lite.train.speed import Speed, prepare_device
 from ssgan_lite.train.streams import derive_seed, shuffled_indices, stream, uniform
 from ssgan_lite.weights import load_state
 
@@ -38,8 +38,8 @@ MASKS_LOOKED_AT = 4000          # for the areas of the parts
 
 def broke_down(step: int, quantities: list[str]) -> str:
     """The sentence for a run that has diverged."""
-    return (f"Training diverged by step {step}: NaN or infinite: {', '.join(quantities)}. The last good checkpoint is "
-            "kept; begin another run from it (--start-from) with a lower --lr or larger R1 weights.")
+    return (f"Training diverged by step {step}: NaN or infinite: {', '.join(quantities)}. The last good checkpoint "
+            "is kept; begin another run from it (--start-from) with a lower --lr or larger R1 weights.")
 
 
 def lazy_adam(parameters, config: TrainConfig, every: int | None) -> torch.optim.Adam:
@@ -53,7 +53,7 @@ def lazy_adam(parameters, config: TrainConfig, every: int | None) -> torch.optim
 
 
 def part_areas(data: Dataset, device: torch.device | str = "cpu") -> Tensor:
-    """The mean share of the picture that every part fills, over (at most MASKS_LOOKED_AT) evenly spread faces: [P]."""
+    """The mean share of the picture that every part fills, over at most MASKS_LOOKED_AT faces: [P]."""
     masks = data.require_masks("Reconstruction")
     counts = torch.zeros(len(data.parts), dtype=torch.int64)
     chosen = torch.linspace(0, len(masks) - 1, min(len(masks), MASKS_LOOKED_AT)).long()
@@ -90,7 +90,8 @@ class TrainingState:
         self.D.to(self.device, memory_format=self.layout).train()
         self.G.render.to(memory_format=self.layout)
         self.G_ema = copy.deepcopy(self.G).eval().requires_grad_(False)
-        self.optimizers = {"g": lazy_adam(self.G.parameters(), config, config.path_every if config.path_weight else None),
+        path_every = config.path_every if config.path_weight else None
+        self.optimizers = {"g": lazy_adam(self.G.parameters(), config, path_every),
                            "d": lazy_adam(self.D.parameters(), config, config.r1_every)}
         self.path_mean = torch.zeros((), device=self.device)
         self.augment = AdaptiveAugment(config, self.device, processes)
@@ -140,7 +141,8 @@ class TrainingState:
         self.class_weights = class_weights(part_areas(self.data, self.device))
         # Apart from the game's, whose gradients are of another size.
         self.optimizers["reconstruct"] = lazy_adam(self.G.parameters(), self.config, None)
-        self.optimizers["encoder"] = torch.optim.Adam(self.encoder.parameters(), lr=self.config.encoder_lr, fused=True)
+        self.optimizers["encoder"] = torch.optim.Adam(self.encoder.parameters(), lr=self.config.encoder_lr,
+                                                      fused=True)
 
     @property
     def images_seen(self) -> int:
@@ -182,7 +184,8 @@ class TrainingState:
         """Which faces of the data come at position `start` of the order of this seed, and which of them mirrored."""
         n = self.config.batch
         indices = shuffled_indices(seed, len(self.data), start, n)
-        flip = torch.rand(n, generator=stream(self.config.seed, self.steps, purpose)) < (0.5 if self.config.flip else 0)
+        draws = torch.rand(n, generator=stream(self.config.seed, self.steps, purpose))
+        flip = draws < (0.5 if self.config.flip else 0.0)
         return self.processes.mine(indices), self.processes.mine(flip)
 
     def faces(self, indices: Tensor, flip: Tensor) -> tuple[Tensor, Tensor]:
@@ -289,8 +292,8 @@ class TrainingState:
         for name, optimizer in self.optimizers.items():
             optimizer.load_state_dict(state["optimizers"][name])
             for weight, held in optimizer.state.items():
-                # The fused optimizer walks through memory: its averages must lie as the weights do, in whatever layout
-                # the state was saved.
+                # The fused optimizer walks through memory: its averages must lie as the weights do, in whatever
+                # layout the state was saved.
                 held.update({name: torch.empty_like(weight).copy_(value) for name, value in held.items()
                              if value.shape == weight.shape and value.stride() != weight.stride()})
         self.path_mean, self.steps = state["path_mean"].to(self.device), state["steps"]

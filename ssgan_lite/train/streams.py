@@ -1,8 +1,7 @@
-"""Random numbers that depend on where they are used, not on what was drawn before.
+"""Random numbers by address: every draw is seeded by what it is for, not by what was drawn before.
 
-Every draw of a training run has an address (seed, step, purpose), and its generator is seeded with a hash of it. A
-resumed run therefore continues bit for bit without any generator state in the checkpoint, and adding a draw somewhere
-changes no other.
+The address is (seed, step, purpose), and the generator is seeded with its hash. So a resumed run continues bit for
+bit without any generator state in the checkpoint, and a new draw changes no other.
 """
 
 from __future__ import annotations
@@ -13,7 +12,7 @@ import torch
 
 
 def derive_seed(*address: object) -> int:
-    """A 63-bit number that depends on every part of the address."""
+    """A 63-bit hash of the address."""
     text = "/".join(map(str, address)).encode()
     return int.from_bytes(hashlib.blake2b(text, digest_size=8).digest(), "little") >> 1
 
@@ -24,12 +23,12 @@ def stream(*address: object, device: torch.device | str = "cpu") -> torch.Genera
 
 
 def uniform(*address: object) -> float:
-    """One number in [0, 1), decided on the host."""
+    """One number in [0, 1), on the host."""
     return derive_seed(*address) / 2**63
 
 
 def shuffled_indices(seed: int, n: int, start: int, count: int) -> torch.Tensor:
-    """Positions start ... start + count - 1 of an endless walk through n items, each epoch in a new order: [count]."""
+    """Items start ... start + count - 1 of an endless sequence of epochs, each a new order of n items: [count]."""
     pieces = []
     while count:
         epoch, offset = divmod(start, n)

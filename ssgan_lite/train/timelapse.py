@@ -50,7 +50,7 @@ def strip(rows: dict[int, Image.Image], gap: int = 2) -> Image.Image:
     labels = [_label(f"{images:,}", row.height) for images, row in rows.items()]
     width = max(label.width for label in labels)
     tiles = []
-    for label, row in zip(labels, rows.values()):
+    for label, row in zip(labels, rows.values(), strict=True):
         tile = Image.new("RGB", (width + row.width, row.height), PAPER)
         tile.paste(label, (width - label.width, 0))
         tile.paste(row, (width, 0))

@@ -11,12 +11,12 @@ from torch import Tensor
 
 from ssgan_lite.config import TrainConfig
 from ssgan_lite.data.dataset import Dataset
+from ssgan_lite.device import Speed
 from ssgan_lite.train.ema import ema_decay, update_ema
 from ssgan_lite.train.game import game_step
 from ssgan_lite.train.grow import begin
 from ssgan_lite.train.networks import Networks
 from ssgan_lite.train.reconstruct import reconstruct_step
-from ssgan_lite.train.speed import Speed
 from ssgan_lite.train.state import TrainingState
 
 

@@ -1,7 +1,7 @@
-"""The data of a run, once in the memory of a machine, however many processes train there.
+"""The data of a run, once in the memory of every machine, however many processes train there.
 
-One process of each machine reads (and decodes) the data set and puts it into a file; all of them look at that file
-through the memory of the system, which holds it once. A data set that is a window on files already is simply opened.
+One process per machine reads (and decodes) the data set and writes it to a temporary file; all of them memory-map
+that file. A data set that is memory-mapped already is simply opened.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ from ssgan_lite.train.distributed import Processes
 
 
 def open_shared(name: str, size: int, processes: Processes) -> Dataset:
-    """`open_dataset(name, size)` for a process of a run; where others share the data, without its attributes."""
+    """`open_dataset(name, size)` for one process of a run; shared data have no attributes."""
     if processes.count == 1:
         return open_dataset(name, size=size)
     key = f"data of the machine of {processes.rank - processes.local_rank}"
@@ -34,20 +34,20 @@ def open_shared(name: str, size: int, processes: Processes) -> Dataset:
             mapped = data.nbytes > MAP_ABOVE and data.checked
             folder = "" if mapped or processes.local_count == 1 else put(data)
             processes.store.set(key, folder)
-        # Not left to `store.get`, which would go on waiting for a process that has died.
+        # A barrier, because `store.get` would go on waiting for a process that has died.
         processes.wait()
         place = processes.store.get(key).decode()
         if place:
             data = look_at(place)
         processes.wait()
     finally:
-        if folder:                         # all look at the files, or nobody will: they need no names any more
+        if folder:                         # mapped files stay readable without a name
             shutil.rmtree(folder, ignore_errors=True)
     return data if data is not None else open_dataset(name, size=size)
 
 
 def put(data: Dataset) -> str:
-    """Write images and masks into a new folder for temporary files; returns it."""
+    """Write images and masks to a new temporary folder; returns its path."""
     folder = None
     try:
         folder = Path(tempfile.mkdtemp(prefix="ssgan-lite-"))
@@ -64,12 +64,12 @@ def put(data: Dataset) -> str:
 
 
 def look_at(folder: str) -> Dataset:
-    """The data that `put` wrote, as windows on the files."""
-    images, masks = (_window(Path(folder) / f"{name}.npy") for name in ("images", "masks"))
+    """The data that `put` wrote, memory-mapped."""
+    images, masks = (_mapped(Path(folder) / f"{name}.npy") for name in ("images", "masks"))
     about = json.loads((Path(folder) / "about.json").read_text(encoding="utf-8"))
     return Dataset(images, masks, {}, np.arange(len(images)), about["source"], tuple(about["parts"]), checked=True)
 
 
-def _window(path: Path) -> Tensor:
-    # "c": what a program writes by mistake stays in its own memory.
+def _mapped(path: Path) -> Tensor:
+    # "c": copy on write, so that a mistake cannot change the shared file.
     return torch.from_numpy(np.load(path, mmap_mode="c", allow_pickle=False))
