@@ -46,6 +46,14 @@ WRITERS = [name for name, parser in PARSERS.items() if has(parser, lambda action
 READERS = [name for name in WRITERS if has(PARSERS[name], lambda action: not action.option_strings)]
 
 
+def command(*words: object) -> int:
+    """The exit code of `ssgan-lite WORDS`; argparse leaves with an exception."""
+    try:
+        return main([str(word) for word in words])
+    except SystemExit as error:
+        return error.code
+
+
 @dataclass
 class Sample:
     """A tiny input of one source, with three faces."""
@@ -56,8 +64,7 @@ class Sample:
     moved: dict[str, Path]          # a folder inside each of them that holds all its files
 
     def run(self, out: Path, *more: object) -> int:
-        return main([str(word) for word in ("prepare", self.kind, *self.arguments, "--size", 16, "--out", out,
-                                            "--quiet", *more)])
+        return command("prepare", self.kind, *self.arguments, "--size", 16, "--out", out, "--quiet", *more)
 
 
 def face_mask(kind: str = "P") -> Image.Image:
@@ -242,8 +249,7 @@ def test_out_that_cannot_be_a_folder(kind: str, tmp_path: Path, capsys, monkeypa
     arguments = SAMPLES[kind](tmp_path / "input").arguments if kind in SAMPLES else []
     (tmp_path / "file").touch()
     for name, words in (("x" * 300, "shorter"), ("file", "not a folder"), ("file/below", "not a folder")):
-        command = ["prepare", kind, *map(str, arguments), "--out", str(tmp_path / name)]
-        assert main(command) == 2
+        assert command("prepare", kind, *arguments, "--out", tmp_path / name) == 2
         assert words in capsys.readouterr().err
 
 
@@ -270,7 +276,7 @@ def test_names_that_are_not_utf8(sample: Sample, out: Path, tmp_path: Path, capf
     assert "caf\\udce9" in capfd.readouterr().out
     faces = open_dataset(f"{sample.kind}:{out}", 16, "all")
     assert len(faces) == FACES and str(faces.names)
-    assert main(["prepare", "verify", str(out)]) == 0
+    assert command("prepare", "verify", out) == 0
 
 
 # ------------------------------------------------------------------------------------------------- one at a time
@@ -280,7 +286,7 @@ def test_folder_in_use_is_refused(kind: str, tmp_path: Path, out: Path, capsys, 
     monkeypatch.setattr(avatars, "_require_packages", lambda: None)
     arguments = SAMPLES[kind](tmp_path / "input").arguments if kind in SAMPLES else []
     with claim_folder(out):
-        assert main(["prepare", kind, *map(str, arguments), "--out", str(out), "--quiet"]) == 2
+        assert command("prepare", kind, *arguments, "--out", out, "--quiet") == 2
         said = capsys.readouterr().err
         assert "another process" in said.lower() and str(out) in said and list(out.iterdir()) == []
 
