@@ -50,7 +50,7 @@ def notebook_and_exercises_agree(notebook: NotebookNode, number: str, exercises:
     text = "\n".join(cell.source for cell in notebook.cells if cell.cell_type == "markdown")
     ids = set(re.findall(rf"(?<![\d.]){number}\.\d+(?![\d.]*\d)", text))
     assert set(expected) <= ids, f"not in the text of notebook {number}: {sorted(set(expected) - ids)}"
-    assert ids <= set(expected), f"in the text of notebook {number} but not in its lesson module: {ids - set(expected)}"
+    assert ids <= set(expected), f"in the text of notebook {number} but not in its checks: {ids - set(expected)}"
     for exercise in expected.values():
         stated = re.search(rf"{re.escape(exercise.id)}[^\n]*{re.escape(exercise.title)}", text)
         assert stated, f"{exercise.id}: its title, {exercise.title!r}, does not follow its number in the text"
@@ -58,7 +58,7 @@ def notebook_and_exercises_agree(notebook: NotebookNode, number: str, exercises:
     for cell in notebook.cells:
         called = _checks_called(cell) if cell.cell_type == "code" else []
         for name in called:
-            assert name in by_name, f"notebook {number} calls check.{name}, which is not an exercise of its lesson"
+            assert name in by_name, f"notebook {number} calls check.{name}, which is not one of its exercises"
             assert name not in seen, f"notebook {number} calls check.{name} twice"
             seen.add(name)
         if called:

@@ -16,12 +16,22 @@ import torch
 from torch import nn
 
 from ssgan_lite.course import check, notebooks
-from ssgan_lite.course.exercises import (answer_of, close, exercise, expect, expect_choice, expect_close,
-                                         expect_number, expect_same_gradients, progress, registry)
+from ssgan_lite.course.exercises import (
+    answer_of,
+    close,
+    exercise,
+    expect,
+    expect_choice,
+    expect_close,
+    expect_number,
+    expect_same_gradients,
+    progress,
+    registry,
+)
 from ssgan_lite.errors import UserError
 
 ABOUT = "98.1 Twice: "
-NOT_STARTED = ABOUT + "not started yet (about 3 minutes, level 1 of 3).\n"
+NOT_STARTED = ABOUT + "not started yet (about 3 minutes, easy).\n"
 
 
 @pytest.fixture(autouse=True)
@@ -38,7 +48,8 @@ def fresh(tmp_path, monkeypatch):
 
 @pytest.fixture
 def twice():
-    @exercise(1, notebook="98", title="Twice", solution="ssgan_lite.model.layers:EqualLinear.forward", minutes=3, level=1)
+    @exercise(1, notebook="98", title="Twice", solution="ssgan_lite.model.layers:EqualLinear.forward",
+              minutes=3, level=1)
     def twice_as_much(answer):
         """Return twice of x."""
         x = torch.randn(3, 4)
@@ -61,12 +72,12 @@ def empty(x):
 
 
 def dots(x):
-    y = x + 1
+    y = x + 1      # noqa: F841
     ...  # your lines here
 
 
 def dots_returned(x):
-    y = x + 1
+    y = x + 1      # noqa: F841
     return ...
 
 
@@ -88,7 +99,8 @@ def passes(x):
     pass
 
 
-@pytest.mark.parametrize("answer", [..., None, "...", " ", [1, ...], {"a": None}, empty, dots, dots_returned, dots_used,
+@pytest.mark.parametrize("answer", [..., None, "...", " ", [1, ...], {"a": None}, empty, dots, dots_returned,
+                                    dots_used,
                                     dots_attribute, raises, passes])
 def test_not_started_is_one_line_and_never_an_error(twice, answer, capsys, fresh):
     assert told(twice, answer, capsys=capsys) == NOT_STARTED
@@ -147,7 +159,7 @@ def test_right_is_one_line_and_remembered(twice, capsys, fresh):
 
 
 def no_return(x):
-    y = 2 * x
+    y = 2 * x      # noqa: F841
 
 
 @pytest.mark.parametrize(("answer", "hint"), [
@@ -206,13 +218,11 @@ def test_an_error_shows_the_readers_own_lines_only(twice, capsys):
     out = told(twice, deep, capsys=capsys)
     first = deep.__code__.co_firstlineno
     assert re.sub("RuntimeError: mm: ", "RuntimeError: ", out) == (         # torch 2.15 names the function, too
-                   f"{ABOUT}not yet. Your code stopped with an error:\n"
-                   f"  line {first + 1} of test_checks.py:  z = helper(x)\n"
-                   f"  line {helper.__code__.co_firstlineno + 1} of test_checks.py:  "
-                   "return x @ x                        # shapes do not fit\n"
-                   "  RuntimeError: mat1 and mat2 shapes cannot be multiplied (3x4 and 3x4)\n"
-                   "  (The left side has the shape [3, 4], the right side [3, 4]. In A @ B the last axis of A must be as "
-                   "long as the last but one of B; `.mT` exchanges these two.)\n")
+                   f"{ABOUT}not yet. Your code stopped with an error:\n  line {first + 1} of test_checks.py:  z = "
+                   f"helper(x)\n  line {helper.__code__.co_firstlineno + 1} of test_checks.py:  return x @ "
+                   "x                        # shapes do not fit\n  RuntimeError: mat1 and mat2 shapes cannot be "
+                   "multiplied (3x4 and 3x4)\n  (The left side has the shape [3, 4], the right side [3, 4]. In A @ B "
+                   "the last axis of A must be as long as the last but one of B; `.mT` exchanges these two.)\n")
 
 
 def without_keepdim(x):
@@ -445,7 +455,7 @@ def test_an_empty_folder_serves_as_home_without_a_trace_until_something_is_solve
     assert not fresh.parent.exists()
 
 
-# ------------------------------------------------------------------------------------------------ for ordinary graders
+# ---------------------------------------------------------------------------------------------- for ordinary graders
 
 def test_raise_mode(twice, monkeypatch, capsys, fresh):
     monkeypatch.setenv("SSGAN_CHECKS", "raise")
@@ -464,7 +474,7 @@ def test_raise_mode(twice, monkeypatch, capsys, fresh):
         twice(...)
 
 
-# -------------------------------------------------------------------------------------- names, solutions, registration
+# ------------------------------------------------------------------------------------ names, solutions, registration
 
 def test_reveal_shows_the_librarys_own_code(twice, capsys):
     check.reveal("98.1")
@@ -484,15 +494,15 @@ def test_names_are_found_and_mistyped_ones_corrected(twice):
     assert check.twice_as_much is twice and "twice_as_much" in dir(check) and "reveal" in dir(check)
     assert "made_to_order" in dir(check)
     with pytest.raises(AttributeError, match='There is no check named "twice_as_mch". Did you mean "twice_as_much"?'):
-        check.twice_as_mch
+        check.twice_as_mch      # noqa: B018
     assert not hasattr(check, "__wrapped__") and not hasattr(check, "_ipython_display_")
     assert repr(twice) == "98.1 Twice (call it with your answer: check.twice_as_much(answer))"
     assert "Return twice of x." in twice.__doc__
 
 
 def test_checks_are_imported_only_when_asked_for():
-    program = ("import sys; from ssgan_lite.course import check; print(any('.checks' in name for name in sys.modules)); "
-               "check.made_to_order; print('ssgan_lite.course.start.checks' in sys.modules)")
+    program = ("import sys; from ssgan_lite.course import check; print(any('.checks' in name for name in "
+               "sys.modules)); check.made_to_order; print('ssgan_lite.course.start.checks' in sys.modules)")
     out = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True,
                          env={**os.environ, "OMP_NUM_THREADS": "1"}).stdout
     assert out == "False\nTrue\n"
@@ -509,7 +519,7 @@ def test_checks_that_cannot_be_imported_hide_no_others(twice, monkeypatch):
     monkeypatch.setattr(check, "_broken", {})
     assert check.twice_as_much is twice
     with pytest.raises(ModuleNotFoundError, match="no_such_module"):
-        check.no_such_check
+        check.no_such_check      # noqa: B018
 
 
 def test_ids_follow_the_table(monkeypatch):

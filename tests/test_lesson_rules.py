@@ -5,13 +5,13 @@ from __future__ import annotations
 import ast
 import math
 
-import lesson_rules
-import lifting
 import pytest
 import torch
 from nbformat.v4 import new_code_cell, new_markdown_cell, new_notebook, new_output
 from torch import nn
 
+import lesson_rules
+import lifting
 from ssgan_lite.course.exercises import close, exercise, expect, expect_close, registry
 
 # ------------------------------------------------------------------------------------------------ answers and hints
@@ -46,7 +46,8 @@ RIGHT = dict(stub=stub, right=[lambda x: x + x + x],
 
 def test_good_answers_are_accepted(third):
     hints = lesson_rules.answers_are_told_apart(third, RIGHT)
-    assert hints == {"That is twice.": "twice", "You divide.": "Divide", "It should be three times x.": "three times x"}
+    assert hints == {"That is twice.": "twice", "You "
+                                                "divide.": "Divide", "It should be three times x.": "three times x"}
     assert lesson_rules._library_solution(third, stub) == [times_three]
 
 
@@ -118,7 +119,7 @@ def exercises_of_97(monkeypatch):
 def notebook_of_97():
     notebook = new_notebook(cells=[new_markdown_cell("# 97\n\nAbout 0.97.1 and 197.2 and 97.25% nothing is said.")])
     for k in (1, 2, 3):
-        line = f"97.{k} Title {k}: not started yet (about 5 minutes, level {k} of 3).\n"
+        line = f"97.{k} Title {k}: not started yet (about 5 minutes, {('easy', 'medium', 'hard')[k - 1]}).\n"
         notebook.cells += [new_markdown_cell(f"### 97.{k} Title {k} (about 5 minutes)\nDo something."),
                            new_code_cell(f"def f(x):\n    ...\n\ncheck.made_up_{k}(f)  # 97",
                                          outputs=[new_output("stream", name="stdout", text=line)])]
@@ -136,10 +137,10 @@ def test_notebook_and_exercises_that_agree(monkeypatch):
 @pytest.mark.parametrize(("plant", "message"), [
     (lambda nb: nb.cells[1].update(source="### Title 1"), r"not in the text of notebook 97: \['97.1'\]"),
     (lambda nb: nb.cells[1].update(source="### 97.1 Another title"), "its title, 'Title 1', does not follow"),
-    (lambda nb: nb.cells[1].update(source="### 97.1 Title 1, and 97.4"), "not in its lesson module: {'97.4'}"),
+    (lambda nb: nb.cells[1].update(source="### 97.1 Title 1, and 97.4"), "not in its checks: {'97.4'}"),
     (lambda nb: nb.cells[2].update(source="# check.made_up_1(f)", outputs=[]), r"not checked .*'made_up_1'"),
     (lambda nb: nb.cells[2].update(source="check.made_up_2(f)"), "stored output"),
-    (lambda nb: nb.cells[4].update(source="check.made_up_4(f)"), "not an exercise of its lesson"),
+    (lambda nb: nb.cells[4].update(source="check.made_up_4(f)"), "not one of its exercises"),
     (lambda nb: nb.cells.append(nb.cells[2]), "calls check.made_up_1 twice"),
     (lambda nb: nb.cells[2].outputs[0].update(text="97.1 Title 1: right.\n"), "stored output of .*right"),
     (lambda nb: nb.cells[2].update(outputs=[]), "stored output"),
@@ -170,7 +171,8 @@ class EqualLinear(nn.Module):
     def forward(self, x):
         return nearly_nothing(F.linear(x, self.weight * self.scale, self.bias * self.lr_mul), *PAIR)
 '''
-ENTRY = dict(name="EqualLinear", library=f"{__name__}:EqualLinear", build=lambda cls: cls(6, 4), inputs=lambda: (torch.randn(3, 6),))
+ENTRY = dict(name="EqualLinear", library=f"{__name__}:EqualLinear", build=lambda cls: cls(6, 4),
+             inputs=lambda: (torch.randn(3, 6),))
 
 
 class EqualLinear(nn.Module):
@@ -191,7 +193,8 @@ def notebook_with(*sources):
 
 def good_cells():
     return ["%matplotlib inline\nimport math\nimport torch\nfrom torch import nn",
-            "import torch.nn.functional as F\nfrom ssgan_lite.course.figures import show\n!ls\nG = no_such_generator(3)",
+            "import torch.nn.functional as F\nfrom ssgan_lite.course.figures import show\n!ls\nG = "
+            "no_such_generator(3)",
             "FACTOR = 2.0\nPAIR = (FACTOR, math.sqrt(4))\nx = G.image\nprint(G)",
             "def nearly_nothing(x, factor, divisor):\n    return x * factor / divisor",
             LAYER, "layer = EqualLinear(3, 4)\nfrom ssgan_lite.model.layers import EqualLinear"]
@@ -245,7 +248,8 @@ def test_what_is_defined_later_or_made_by_running_the_notebook_is_not_there():
 ])
 def test_a_definition_that_leaves_the_work_to_the_library(source, message):
     with pytest.raises(AssertionError, match=message):
-        lifting.compare(notebook_with("import math", source), ENTRY | {"library": "ssgan_lite.model.layers:EqualLinear"})
+        lifting.compare(notebook_with("import math", source), ENTRY | {
+                        "library": "ssgan_lite.model.layers:EqualLinear"})
 
 
 def test_functions_and_how_they_are_called():
@@ -287,7 +291,8 @@ def test_other_names_of_parameters():
     source = ("import torch\nfrom torch import nn\nclass There(nn.Module):\n    def __init__(self):\n"
               "        super().__init__()\n        self.g = nn.Parameter(torch.zeros(3))\n"
               "    def forward(self, x):\n        return self.g * x")
-    entry = dict(name="There", library=f"{__name__}:Here", build=lambda cls: cls(), inputs=lambda: (torch.randn(2, 3),))
+    entry = dict(name="There", library=f"{__name__}:Here", build=lambda cls: cls(),
+                 inputs=lambda: (torch.randn(2, 3),))
     lifting.compare(notebook_with(source), entry | dict(rename={"g": "gain"}))
     with pytest.raises(AssertionError, match=r"There has \['g'\], the library \['gain'\]"):
         lifting.compare(notebook_with(source), entry)
@@ -304,7 +309,8 @@ def test_the_last_definition_counts_and_stubs_do_not():
 def test_definitions_that_nobody_listed():
     names = lifting.public_names()
     assert {"EqualLinear", "soft_mask", "Session", "LocalBank"} <= names and "_solid" not in names
-    notebook = notebook_with("def soft_mask(d):\n    return d", "def mask(d):\n    return d", "class Session:\n    pass")
+    notebook = notebook_with("def soft_mask(d):\n    return "
+                             "d", "def mask(d):\n    return d", "class Session:\n    pass")
     assert lifting.unlisted(notebook, {"soft_mask"}) == {"Session"}
     assert lifting.unlisted(notebook, set()) == {"Session", "soft_mask"}
 

@@ -1,4 +1,4 @@
-"""Every notebook of the course: its exercises know right from wrong, it has them all, and what it builds is the library's.
+"""Every notebook: its exercises know right from wrong, it has them all, and what it builds is the library's.
 
 The data of a subject, `tests/lessons/SUBJECT.py`: ANSWERS (see `lesson_rules.answers_are_told_apart`) and DEFINITIONS
 (see `lifting.compare`).
@@ -7,15 +7,15 @@ The data of a subject, `tests/lessons/SUBJECT.py`: ANSWERS (see `lesson_rules.an
 from __future__ import annotations
 
 import importlib.util
-from functools import lru_cache
+from functools import cache
 from pathlib import Path
 from types import ModuleType
 
-import lesson_rules
-import lifting
 import nbformat
 import pytest
 
+import lesson_rules
+import lifting
 from ssgan_lite.course import check
 from ssgan_lite.course.exercises import Exercise
 from ssgan_lite.course.notebooks import BY_SUBJECT, NOTEBOOKS, notebook_of
@@ -27,7 +27,7 @@ MODULES = {path.parent.name: path for path in sorted((ROOT / "ssgan_lite" / "cou
 EXERCISES = {exercise.name: exercise for exercise in check.exercises().values()}
 
 
-@lru_cache(maxsize=None)
+@cache
 def data_of(subject: str) -> ModuleType:
     spec = importlib.util.spec_from_file_location(f"answers_on_{subject}", DATA[subject])
     module = importlib.util.module_from_spec(spec)
@@ -91,7 +91,8 @@ def test_answers_are_told_apart(name):
 
 @pytest.mark.parametrize("subject", WRITTEN)
 def test_notebook_and_exercises_agree(subject):
-    lesson_rules.notebook_and_exercises_agree(notebook_on(subject), notebook_of(subject).number, exercises_on(subject))
+    number = notebook_of(subject).number
+    lesson_rules.notebook_and_exercises_agree(notebook_on(subject), number, exercises_on(subject))
 
 
 @pytest.mark.parametrize(("subject", "position"), [(subject, i) for subject in DATA

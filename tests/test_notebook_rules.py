@@ -5,8 +5,9 @@ from __future__ import annotations
 import copy
 
 import pytest
-import test_notebooks as rules
 from nbformat.v4 import new_code_cell, new_markdown_cell, new_output
+
+import test_notebooks as rules
 
 NAME = "00_start_here.ipynb"
 

@@ -110,7 +110,8 @@ def test_it_ends_with_exercises_and_a_summary(name):
     summary, _, reading = last.source.split("## Summary")[1].partition("**Read next:**")
     lines = re.findall(r"^- ", summary, re.MULTILINE)
     assert len(lines) == 5, f"a summary of five lines; it has {len(lines)}"
-    assert re.search(r"\[arXiv \d{4}\.\d{4,5}\]\(https://arxiv\.org/abs/\d{4}\.\d{4,5}\)", reading), "what to read next"
+    paper = r"\[arXiv \d{4}\.\d{4,5}\]\(https://arxiv\.org/abs/\d{4}\.\d{4,5}\)"
+    assert re.search(paper, reading), "what to read next"
 
 
 def test_references_agree_with_their_addresses(name):

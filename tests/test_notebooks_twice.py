@@ -33,8 +33,8 @@ def run_twice(notebook: nbformat.NotebookNode, folder: Path, progress: Path) -> 
 
 
 def text(cell: nbformat.NotebookNode) -> str:
-    """What a cell prints; values that are only shown, such as widgets, have a text as well."""
-    return "".join(output.get("text", "") + str(output.get("data", {}).get("text/plain", "")) + "\n"
+    """What a cell prints, in however many pieces; a value or widget that is shown has a text as well."""
+    return "".join(output.get("text", "") + str(output.get("data", {}).get("text/plain", ""))
                    for output in cell.outputs)
 
 
@@ -56,7 +56,7 @@ def test_cell_that_cannot_be_repeated_is_noticed(tmp_path):
     assert run_twice(steady, tmp_path, tmp_path / "progress.json") == []
     growing = new_notebook(cells=[new_code_cell("x = [1]"), new_code_cell("x.append(2)\nprint(x)")])
     assert run_twice(growing, tmp_path, tmp_path / "progress.json") == [
-        ("x.append(2)\nprint(x)", "[1, 2]\n\n", "[1, 2, 2]\n\n")]
+        ("x.append(2)\nprint(x)", "[1, 2]\n", "[1, 2, 2]\n")]
     with pytest.raises(Exception, match="nothing left"):
         run_twice(new_notebook(cells=[new_code_cell("x = [1]"), new_code_cell(
             "assert x, 'nothing left'\nx.pop()")]), tmp_path, tmp_path / "progress.json")

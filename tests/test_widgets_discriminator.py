@@ -14,7 +14,7 @@ widgets = pytest.importorskip("ipywidgets", reason="the course extra is not inst
 
 
 def agreement(image, mask):
-    """A made-up critic: how well channel 1 of the mask fits the bright places of the image. [N, 1]"""
+    """A generated discriminator: how well channel 1 of the mask fits the bright places of the image. [N, 1]"""
     return (image[:, :1] * mask[:, 1:2]).mean((1, 2, 3))[:, None]
 
 
@@ -41,7 +41,7 @@ def tester(faces):
 def test_it_begins_untouched_with_a_stable_line(tester):
     from ssgan_lite.course.widgets import VIEW
 
-    assert repr(tester) == "PairTester(32 px; critics: both, image)"
+    assert repr(tester) == "PairTester(32 px; discriminators: both, image)"
     assert "untouched" in tester.caption.value
     assert all(Image.open(io.BytesIO(view.value)).size == (2 * VIEW, 2 * VIEW) for view in tester.pictures)
     assert Image.open(io.BytesIO(tester.scale.value)).width > 200
@@ -80,19 +80,19 @@ def test_mean_changes_are_those_of_single_faces(faces):
     """Three faces at once, each in its own group, give what `score_beside` gives one by one."""
     from ssgan_lite.course.discriminator.pairs import damage, mean_changes, score_beside
 
-    def with_neighbours(image, mask):                   # the group's mean counts, so that wrong groups would show
+    def with_neighbors(image, mask):                   # the group's mean counts, so that wrong groups would show
         single = agreement(image, mask)
         groups = single.view(4, -1)
         return single + groups.mean(0).repeat(4)[:, None]
 
     n, state = 3, (2, 3, 0.2)
-    found, = mean_changes(with_neighbours, faces, [state], n)
+    found, = mean_changes(with_neighbors, faces, [state], n)
     rest, differences = torch.stack([torch.arange(n).roll(-k) for k in (7, 8, 9)]), []
     images = faces.image_batch(range(10))
     for k in range(n):
         companions = images[rest[:, k]], signed_one_hot(faces.masks[rest[:, k]], 13)
         pairs = (damage(images[k:k + 1], faces.masks[k + owner:k + owner + 1], dx, noise)
                  for owner, dx, noise in (state, (0, 0, 0.0)))
-        bad, good = (score_beside(with_neighbours, *pair, companions) for pair in pairs)
+        bad, good = (score_beside(with_neighbors, *pair, companions) for pair in pairs)
         differences.append(bad - good)
     assert found == pytest.approx(sum(differences) / n, abs=1e-5)

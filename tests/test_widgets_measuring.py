@@ -30,7 +30,7 @@ def model():
 
 def test_cloud_pair_follows_its_sliders():
     pair = CloudPair(30)
-    assert repr(pair) == "CloudPair(30 real and 30 made-up points)"
+    assert repr(pair) == "CloudPair(30 real and 30 generated points)"
     assert Image.open(io.BytesIO(pair.picture.value)).size[0] > 600
     for slider, value in ((pair.shift, 2.0), (pair.spread, 0.3), (pair.k, 7)):
         picture, caption = pair.picture.value, pair.caption.value

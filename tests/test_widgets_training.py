@@ -22,7 +22,7 @@ def trainer():
     generator = torch.Generator().manual_seed(0)
     data = Dataset(images=torch.randint(256, (8, 3, 32, 32), generator=generator, dtype=torch.uint8),
                    masks=torch.randint(13, (8, 32, 32), generator=generator, dtype=torch.uint8),
-                   attributes={}, names=np.arange(8), source="made up")
+                   attributes={}, names=np.arange(8), source="generated")
     return Trainer(sg.preset("nano32"), recipe("nano32").replace(batch=4, lr=0.01), data)
 
 
@@ -37,7 +37,7 @@ def test_a_column_for_every_portion_and_a_line_for_every_step(trainer):
     assert repr(growing) == "GrowingPicture(2 faces; 3 looks)"
     assert growing.picture.value != first and "12 images seen" in growing.caption.value
     strip = Image.open(io.BytesIO(growing.picture.value))
-    assert strip.size == (3 * 32 * 2, 4 * 32 * 2)                      # three looks; two faces above two masks, doubled
+    assert strip.size == (3 * 32 * 2, 4 * 32 * 2)                  # three looks; two faces above two masks, doubled
     assert (growing.columns[0][0] != growing.columns[12][0]).any(), "the generator that learns is the one shown"
 
 

@@ -28,7 +28,7 @@ LONG, LONG_IN_ALL = 90, 600         # seconds: one notebook, the whole course
 
 
 def run(path: Path, timeout: int, store: bool = True) -> tuple[float, float, bool]:
-    """Execute one notebook in its own folder and store it; (seconds, peak megabytes of the kernel, is it the same?)."""
+    """Execute one notebook in its folder and store it; (seconds, peak megabytes of the kernel, is it the same?)."""
     notebook = nbformat.read(path, as_version=4)
     probe = nbformat.v4.new_code_cell(PEAK) if sys.platform != "win32" else None
     if probe:
@@ -85,7 +85,8 @@ def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("notebooks", nargs="*", type=Path, help="default: all of notebooks/")
     parser.add_argument("--timeout", type=int, default=300, help="seconds for one cell (default: %(default)s)")
-    parser.add_argument("--check", action="store_true", help="write nothing; fail if a notebook comes out differently")
+    parser.add_argument("--check", action="store_true", help="write nothing; fail if a notebook comes out "
+                                                             "differently")
     options = parser.parse_args()
     paths = options.notebooks or sorted(Path(__file__).parent.parent.glob("notebooks/*.ipynb"))
     failed, total = 0, 0.0

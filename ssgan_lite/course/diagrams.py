@@ -22,7 +22,7 @@ GENERATORS = ("background", "face", "hair", "eyes", "...")
 
 def pipeline(highlight: str = "") -> Figure:
     """The model from noise to verdict. `highlight` names a box: mapping, fourier, local, fusion, render,
-    discriminator; it is drawn in dark, the others in light, so the picture reads in grey too.
+    discriminator; it is drawn in dark, the others in light, so the picture reads in gray too.
     """
     if highlight and highlight not in BOXES:
         raise UserError(f'The map has no box "{highlight}". {suggest(highlight, BOXES)}')
@@ -47,7 +47,8 @@ def pipeline(highlight: str = "") -> Figure:
         box(left, bottom, width, height, text, name == highlight)
     left, bottom, width, height, _ = BOXES["local"]
     color = "white" if highlight == "local" else INK
-    axis.text(left + width / 2, bottom + height - 0.28, "one generator per part", ha="center", va="center", fontsize=7.5,
+    axis.text(left + width / 2, bottom + height - 0.28, "one generator per "
+                                                        "part", ha="center", va="center", fontsize=7.5,
               color=color)
     for i, name in enumerate(GENERATORS):
         box(left + 0.15, bottom + height - 0.95 - 0.5 * i, width - 0.3, 0.4, name, False, size=8)

@@ -1,7 +1,7 @@
 """Figures of the course: one palette, one look of axes, small files, alt text always.
 
-Every figure of the notebooks is shown by `show(picture, alt=...)`; the text travels with the picture, so a page can be
-read aloud, and a test checks that none is missing.
+Every figure of the notebooks is shown by `show(picture, alt=...)`; the text travels with the picture, so a page can
+be read aloud, and a test checks that none is missing.
 """
 
 from __future__ import annotations
@@ -120,7 +120,8 @@ def part_legend(names: Sequence[str] = PARTS.names, columns: int = 5) -> Figure:
 
 
 def change_picture(change: Change, full_scale: float = 1.0) -> np.ndarray:
-    """Where a picture changed, for `picture_rows`: [R, R], 0 (unchanged, white) to 1 (by `full_scale` or more, black).
+    """Where a picture changed, for `picture_rows`: [R, R], 0 (unchanged, white) to 1 (by `full_scale` or more,
+    black).
 
     Images run from -1 to 1, so a full_scale of 1 is half of the whole range.
     """
@@ -148,8 +149,8 @@ def time_bars(times: Mapping[str, Sequence[float]], groups: Sequence[str]) -> Fi
     for i, (name, values) in enumerate(times.items()):
         rows = [g * (len(times) + 0.6) + i for g in range(len(groups))]
         color = (ORANGE, BLUE)[i % 2]
-        bars = axis.barh(rows, values, color=color, height=0.82, hatch="//" if i % 2 == 0 else None, edgecolor="white",
-                         label=name)
+        bars = axis.barh(rows, values, color=color, height=0.82, hatch="//" if i % 2 == 0 else None,
+                         edgecolor="white", label=name)
         axis.bar_label(bars, [f"{value:.0f} ms" for value in values], fontsize=8, padding=3, color=INK)
     axis.set_yticks([g * (len(times) + 0.6) + (len(times) - 1) / 2 for g in range(len(groups))], groups, fontsize=8)
     axis.invert_yaxis()

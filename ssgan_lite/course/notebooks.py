@@ -1,8 +1,8 @@
 """The notebooks of the course: number, subject and title, in reading order.
 
-This table alone knows the number of a notebook. Code goes by the subject: its folder in `ssgan_lite/course/`, its test
-data in `tests/lessons/`. To insert or split a notebook, add a row; a letter after the number ("00b") saves renaming the
-files that follow.
+This table alone knows the number of a notebook. Code goes by the subject: its folder in `ssgan_lite/course/`, its
+test data in `tests/lessons/`. To insert or split a notebook, add a row; a letter after the number ("00b") saves
+renaming the files that follow.
 """
 
 from __future__ import annotations

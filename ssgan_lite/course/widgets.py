@@ -59,7 +59,8 @@ def side_by_side(*children: widgets.Widget) -> widgets.HBox:
 
 def captioned(pictures: Sequence[widgets.Image], names: Sequence[str]) -> widgets.HBox:
     """Pictures side by side, each with its name below it."""
-    return side_by_side(*(widgets.VBox([picture, widgets.Label(name)]) for picture, name in zip(pictures, names, strict=True)))
+    return side_by_side(*(widgets.VBox([picture, widgets.Label(name)])
+                          for picture, name in zip(pictures, names, strict=True)))
 
 
 def draw(place: widgets.Image, picture: np.ndarray | Figure, smooth: bool = True, dpi: int = 100) -> None:
@@ -67,7 +68,8 @@ def draw(place: widgets.Image, picture: np.ndarray | Figure, smooth: bool = True
     if isinstance(picture, Figure):
         place.value = png_bytes(to_picture(picture, dpi))
     else:
-        place.value = png_bytes(picture, max(2 * int(place.width or VIEW), picture.shape[1]), smooth, compress_level=1)
+        width = max(2 * int(place.width or VIEW), picture.shape[1])
+        place.value = png_bytes(picture, width, smooth, compress_level=1)
 
 
 def gray_pixels(strength: Tensor | np.ndarray) -> np.ndarray:

@@ -133,10 +133,12 @@ ANSWERS = {
         (lambda w, s: modulated(w, s) / modulated(w, s).norm(dim=2, keepdim=True), "1e-8 under the root"),
     ]),
     "modulated_product": dict(right=[lambda x, w, s: product(x, w, s) * lengths(w, s),
-                        lambda x, w, s: F.linear(x * s, w) / torch.sqrt(F.linear(s**2, w**2) + 1e-8)], stub=stub, wrong=[
+                        lambda x, w, s: F.linear(x * s, w) / torch.sqrt(F.linear(s**2, w**2) + 1e-8)],
+                              stub=stub, wrong=[
         (product, "not demodulated yet"),
         (lambda x, w, s: product(x, w, s) * torch.rsqrt(w.square().sum(1)), "rows of W"),
-        (lambda x, w, s: product(x, w, s) * torch.rsqrt(s.square().sum(1, keepdim=True)), "length of the style alone"),
+        (lambda x, w, s: product(x, w, s) * torch.rsqrt(s.square().sum(1, keepdim=True)), "length of the style "
+            "alone"),
         (lambda x, w, s: x @ w.T * lengths(w, s), "inputs are not"),
         (lambda x, w, s: product(x, w, s) / product(x, w, s).norm(dim=0), "measure the outputs"),
         (lambda x, w, s: product(x, w, s) * lengths(w, s) ** 2, "square root is missing"),
@@ -152,7 +154,8 @@ ANSWERS = {
         (one_code_per_part, "two codes, one for its shape and one for its texture"),
         (no_offset, "the base codes come first"),
     ]),
-    "truncate_except": dict(right=[truncated, lambda c, m, p, k: torch.where(kept(c, k), c, m + p * (c - m))], stub=stub, wrong=[
+    "truncate_except": dict(right=[truncated, lambda c, m, p, k: torch.where(kept(c, k), c, m + p * (c - m))],
+                            stub=stub, wrong=[
         (lambda c, m, p, k: torch.where(kept(c, k), m + p * (c - m), c), "other way round"),
         (lambda c, m, p, k: m + p * (c - m), "truncate all of them"),
         (lambda c, m, p, k: torch.where(kept(c, k), c, p * c), "pull towards zero"),

@@ -93,16 +93,16 @@ def halve_wrongly(**options):
     return lambda x: halve(x, **options)
 
 
-def who_stub(critic, image, mask, n):
+def who_stub(discriminator, image, mask, n):
     ...     # your lines here
 
 
-def who_decides(critic, image, mask, n, use=(0, 1), every=False, rest=False, backwards=False):
+def who_decides(discriminator, image, mask, n, use=(0, 1), every=False, rest=False, backwards=False):
     image, mask = image.detach().requires_grad_(True), mask.detach().requires_grad_(True)
-    score = critic(image, mask)
+    score = discriminator(image, mask)
     wanted = [[image, mask][i] for i in use]
-    slopes = torch.autograd.grad(score.sum() if every else score[n].sum(), wanted, allow_unused=True)
-    sizes = sum(slope.flatten(1).abs().sum(1) for slope in slopes if slope is not None)
+    gradients = torch.autograd.grad(score.sum() if every else score[n].sum(), wanted, allow_unused=True)
+    sizes = sum(gradient.flatten(1).abs().sum(1) for gradient in gradients if gradient is not None)
     if isinstance(sizes, int):
         return []
     found = [k for k in sizes.nonzero().flatten().tolist() if not (rest and k == n)]
@@ -110,17 +110,17 @@ def who_decides(critic, image, mask, n, use=(0, 1), every=False, rest=False, bac
 
 
 def who_wrongly(**options):
-    return lambda critic, image, mask, n: who_decides(critic, image, mask, n, **options)
+    return lambda discriminator, image, mask, n: who_decides(discriminator, image, mask, n, **options)
 
 
-def by_trying(critic, image, mask, n):
-    """Right without slopes: change one sample after another."""
-    before, found = critic(image, mask)[n], []
+def by_trying(discriminator, image, mask, n):
+    """Right without gradients: change one sample after another."""
+    before, found = discriminator(image, mask)[n], []
     for k in range(len(image)):
         other, other_mask = image.clone(), mask.clone()
         other[k] += 1
         other_mask[k] += 1
-        if not torch.equal(critic(other, other_mask)[n], before):
+        if not torch.equal(discriminator(other, other_mask)[n], before):
             found.append(k)
     return found
 
@@ -155,7 +155,7 @@ ANSWERS = {
                ("eleven", "one number")]),
     "with_deviation": dict(
         stub=deviation_stub, right=[with_deviation, by_loops, by_einsum],
-        wrong=[(mistake(blocks=True), "blocks of neighbours"), (mistake(unbiased=True), "G - 1"),
+        wrong=[(mistake(blocks=True), "blocks of neighbors"), (mistake(unbiased=True), "G - 1"),
                (mistake(whole=True), "a group has four"), (mistake(variance=True), "take the square root"),
                (mistake(late=True), "averaged first"), (mistake(wide=True), "pixel to pixel"),
                (mistake(first=True), "comes last"), (mistake(alone=True), "append it to h"),
@@ -183,14 +183,14 @@ ANSWERS = {
                (halve_wrongly(taps=(1.0, 2.0, 2.0, 1.0), divide=36.0), "outer product")]),
     "who_decides": dict(
         stub=who_stub, right=[who_decides, by_trying, lambda *args: torch.tensor(who_decides(*args)).numpy()],
-        wrong=[(lambda critic, image, mask, n: [n], "not alone"),
-               (lambda critic, image, mask, n: list(range(n // 4 * 4, n // 4 * 4 + 4)), "block of neighbours"),
+        wrong=[(lambda discriminator, image, mask, n: [n], "not alone"),
+               (lambda discriminator, image, mask, n: list(range(n // 4 * 4, n // 4 * 4 + 4)), "block of neighbors"),
                (who_wrongly(every=True), "score n alone"), (who_wrongly(rest=True), "itself"),
                (who_wrongly(backwards=True), "sorted"), (who_wrongly(use=(0,)), "through the mask"),
                (who_wrongly(use=(1,)), "looks at the image only"),
-               (lambda critic, image, mask, n: list(range(n % max(len(image) // 4, 1), len(image),
+               (lambda discriminator, image, mask, n: list(range(n % max(len(image) // 4, 1), len(image),
                                                           max(len(image) // 4, 1))), "judges every sample alone"),
-               (lambda critic, image, mask, n: n, "return a list"),
+               (lambda discriminator, image, mask, n: n, "return a list"),
                (lambda *args: [[sample] for sample in who_decides(*args)], "flat list"),
                (lambda *args: [k in who_decides(*args) for k in range(len(args[1]))], "True or False"),
                (lambda *args: [sample + 1 for sample in who_decides(*args)], "you found [2, 4, 6, 8]")]),
@@ -199,8 +199,10 @@ ANSWERS = {
         wrong=[(weights_wrongly(sign=1.0), "its sign"), (weights_wrongly(factor=1.0), "make up for the 0.8"),
                (weights_wrongly(factor=1 / 1.2), "1.2"), (weights_wrongly(one_side=True), "exchanged"),
                (weights_wrongly(same=True), "opposite sign"), (weights_wrongly(factor=0.0), "v must not be zero"),
-               (lambda K: (*weights(K)[:2], weights(K)[2] * torch.tensor([1.0, -1.0]).repeat_interleave(K)), "same sign"),
-               (lambda K: (*weights(K)[:2], weights(K)[2] / 2), "each a[k] is to be compared"), (lambda K: weights(K)[:2], "three tensors"),
+               (lambda K: (*weights(K)[:2], weights(K)[2] * torch.tensor([1.0, -1.0]).repeat_interleave(K)), "same "
+                   "sign"),
+               (lambda K: (*weights(K)[:2], weights(K)[2] / 2), "each a[k] is to be compared"),
+               (lambda K: weights(K)[:2], "three tensors"),
                (lambda K: (*weights(K)[:2], torch.ones(K)), "v has the shape")]),
 }
 

@@ -113,10 +113,12 @@ def order_step_by_step(face):
 
 ANSWERS = {
     "predict_address": dict(right=[21, 21.0], stub=..., wrong=[
-        (20, "shape code"), (19, "base codes out"), (12, "two codes"), (23, "counted from 0"), (3, "count: the base")]),
+        (20, "shape code"), (19, "base codes out"), (12, "two "
+                                                         "codes"), (23, "counted from 0"), (3, "count: the base")]),
     "curve_without_kinks": dict(right=[by_hermite, with_numpy, with_a_matrix], stub=curve_stub, wrong=[
         (from_the_first, "you are at corner 0"),
-        (lambda corners, t: 2 * by_hermite(corners, t), "one half is missing"), (wrong_end, "at t = 1"), (straight, "straight line"),
+        (lambda corners, t: 2 * by_hermite(corners, t), "one half is missing"), (wrong_end, "at t = "
+            "1"), (straight, "straight line"),
         (hermite_with(1.0), "twice too fast"), (stopping, "stops at every corner"),
         (hermite_with(0.25), "should be half of corner 2"), (right_slope_only_at_the_start, "not the way between")]),
     "order_a_face": dict(right=[order, order_step_by_step, order_with_set], stub=order_stub, wrong=[

@@ -1,4 +1,4 @@
-"""Right and wrong answers to the exercises on faces and masks. (What the notebook defines, the library does not have.)"""
+"""Right and wrong answers to the exercises on faces and masks; what the notebook defines is not in the library."""
 
 from __future__ import annotations
 
@@ -54,7 +54,8 @@ def nan_area(masks, n_parts):
 
 
 def vote(masks, factor, weights):
-    votes = torch.stack([F.avg_pool2d((masks == part).float(), factor) * weights[part] for part in range(len(weights))])
+    votes = torch.stack([F.avg_pool2d((masks == part).float(), factor) * weight
+                         for part, weight in enumerate(weights)])
     return votes.argmax(dim=0)
 
 
@@ -69,7 +70,8 @@ def mean_vote(masks, factor, weights):
 
 
 def high_tie(masks, factor, weights):
-    votes = torch.stack([F.avg_pool2d((masks == part).float(), factor) * weights[part] for part in range(len(weights))])
+    votes = torch.stack([F.avg_pool2d((masks == part).float(), factor) * weight
+                         for part, weight in enumerate(weights)])
     return len(weights) - 1 - votes.flip(0).argmax(dim=0)
 
 
@@ -111,7 +113,8 @@ ANSWERS = {
         (52, "number of channels"),
         (1000, "how many of the 13 channels"),
     ]),
-    "signed_masks": dict(right=[signed_one_hot, lambda mask, n: 2 * zero_one(mask, n) - 1, scattered], stub=stub, wrong=[
+    "signed_masks": dict(right=[signed_one_hot, lambda mask, n: 2 * zero_one(mask, n) - 1, scattered],
+                         stub=stub, wrong=[
         (zero_one, "0 and 1"),
         (lambda mask, n: 2.0 * F.one_hot(mask.long(), n) - 1, "yours come last"),
         (lambda mask, n: (2 * zero_one(mask, n) - 1).transpose(0, 1), "yours are second"),
@@ -119,7 +122,8 @@ ANSWERS = {
         (lambda mask, n: (2 * zero_one(mask, n) - 1).long(), "whole ones"),
         (lambda mask, n: 1 - 2 * zero_one(mask, n), "wrong way round"),
         (lambda mask, n: zero_one(mask, n) - 1, "-1 and 0"),
-        (lambda mask, n: 2.0 * F.one_hot(mask.long(), n).reshape(len(mask), n, *mask.shape[1:]) - 1, "`reshape` and `view`"),
+        (lambda mask, n: 2.0 * F.one_hot(mask.long(), n).reshape(len(mask), n, *mask.shape[1:]) - 1, "`reshape` and "
+            "`view`"),
     ]),
     "planted_correlation": dict(right=[0.9, 0.9 + 1e-7, torch.tensor(0.9)], stub=..., wrong=[
         (0.95, "how often they agree"),

@@ -142,7 +142,8 @@ ANSWERS = {
                (lambda grid, dx=0.0, dy=0.0, zoom=1.0: grid / zoom - shift(dx, dy, grid), "you zoom first"),
                (lambda grid, dx=0.0, dy=0.0, zoom=1.0: (grid - 2 * shift(dx, dy, grid)) / zoom,
                 "the shift without zoom"),
-               (lambda grid, dx=0.0, dy=0.0, zoom=1.0: (grid - shift(dx, dy, grid)) / zoom**2, "zoom without a shift"),
+               (lambda grid, dx=0.0, dy=0.0, zoom=1.0: (grid - shift(dx, dy, grid)) / zoom**2, "zoom without a "
+                   "shift"),
                (move_in_place, "changes a tensor that it was given"),
                (lambda grid, dx=0.0, dy=0.0, zoom=1.0:
                 (fourier.coordinate_grid(grid.shape[-1]) - shift(dx, dy, grid)) / zoom, "it should have [2, 3, 6]")]),

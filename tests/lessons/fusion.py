@@ -46,12 +46,12 @@ def no_transparent(mask, transparent=()):
     return solid / (solid.sum(dim=1, keepdim=True) + 1e-8)
 
 
-def transparent_renormalised(mask, transparent=()):
+def transparent_renormalized(mask, transparent=()):
     solid, clear = split(mask, transparent)
     return no_transparent(mask, transparent) + clear / (clear.sum(dim=1, keepdim=True) + 1e-8)
 
 
-def all_renormalised(mask, transparent=()):
+def all_renormalized(mask, transparent=()):
     weights = weights_in_a_loop(mask, transparent)
     return weights / weights.sum(dim=1, keepdim=True)
 
@@ -130,22 +130,24 @@ class StraightThrough(torch.autograd.Function):
 
 ANSWERS = {
     "predict_two_shifts": dict(
-        stub=(..., ...), right=[(1 / 6, 1 / 16), (0.17, 0.0625), (0.167, 0.063), (0.1667, 0.0625), (torch.tensor(1 / 6), 0.0625)],
+        stub=(..., ...),
+        right=[(1 / 6, 1 / 16), (0.17, 0.0625), (0.167, 0.063), (0.1667, 0.0625), (torch.tensor(1 / 6), 0.0625)],
         wrong=[((1 / 18, 1 / 16), "first number you changed the exponential of one part only"),
                ((1 / 16, 1 / 6), "wrong order"), ((1 / 4, 1 / 16), "multiplied by the same factor"),
                ((1 / 6, 1 / 6), "cannot stay the same"), ((1 / 6, 1 / 18), "is not divided by 3"),
-               ((1 / 6, 0.1), "multiply the last two by 3"), ((0.17, 0.06), "give three digits"), (("a sixth", 0.0625), "first number should be one number"),
+               ((1 / 6, 0.1), "multiply the last two by 3"), ((0.17, 0.06), "give three digits"), (("a "
+                   "sixth", 0.0625), "first number should be one number"),
                ((1 / 6, "less"), "second number should be one number")]),
     "predict_weight_without_hair": dict(
         stub=..., right=[2 / 3, 0.667, 0.67, torch.tensor([2 / 3])],
-        wrong=[(0.25, "not yet renormalised"), (0.875, "does not go to the face alone"), (0.5625, "equal halves"),
+        wrong=[(0.25, "not yet renormalized"), (0.875, "does not go to the face alone"), (0.5625, "equal halves"),
                (1 / 3, "the background's weight"), (0.4, "divide by their sum"), ("two thirds", "one number")]),
     "fusion_weights": dict(
         stub=weights_stub, right=[weights_in_a_loop, weights_by_einsum],
         wrong=[(lambda mask, transparent=(): mask * 1, "the mask as it is"),
                (no_transparent, "transparent parts are missing"),
-               (transparent_renormalised, "renormalised the transparent parts"),
-               (all_renormalised, "sum of all weights in the end"), (over_everything, "a total of its own"),
+               (transparent_renormalized, "renormalized the transparent parts"),
+               (all_renormalized, "sum of all weights in the end"), (over_everything, "a total of its own"),
                (over_the_width, "over the width"),
                (all_by_the_solid, "divided the transparent parts, too"), (over_the_batch, "one sum over everything"),
                (roles_exchanged, "roles are exchanged"),
@@ -156,7 +158,8 @@ ANSWERS = {
         stub=lift_stub, right=[lift, lift_by_hiding],
         wrong=[(lambda d, p, w: -lift(d, p, w), "wrong sign"),
                (lambda d, p, w: lift(d, p, w) + d[:, p], "that the part must *have*"),
-               (lambda d, p, w: math.log(w / (1 - w)) + d.logsumexp(dim=1) - d[:, p], "leave its own exponential out"),
+               (lambda d, p, w: math.log(w / (1 - w)) + d.logsumexp(dim=1) - d[:, p], "leave its own exponential "
+                   "out"),
                (lambda d, p, w: math.log(w / (1 - w)) + others(d, p).amax(dim=1) - d[:, p], "only the nearest"),
                (lambda d, p, w: math.log((1 - w) / w) + others(d, p).logsumexp(dim=1) - d[:, p], "upside down"),
                (lambda d, p, w: w - torch.softmax(d, dim=1)[:, p], "solve for d"),
@@ -168,7 +171,8 @@ ANSWERS = {
         stub=one_hot_stub, right=[straight_through, StraightThrough.apply],
         wrong=[(lambda mask: mask.argmax(dim=1), "the number of the winner"),
                (lambda mask: mask + 0, "still gives the soft mask"),
-               (lambda mask: torch.zeros_like(mask).scatter_(3, mask.argmax(3, keepdim=True), 1.0), "along the width"),
+               (lambda mask: torch.zeros_like(mask).scatter_(3, mask.argmax(3, keepdim=True), 1.0), "along the "
+                   "width"),
                (lambda mask: (mask > 0.5).float() + mask - mask.detach(), "exactly one 1"),
                (lambda mask: (mask == mask.amax(1, keepdim=True)).float() + mask - mask.detach(), "two parts tie"),
                (lambda mask: one_hot(mask).requires_grad_(), "but not to the mask"),
@@ -180,7 +184,8 @@ ANSWERS = {
 DEFINITIONS = [
     dict(name="soft_mask", library="ssgan_lite.model.fusion:soft_mask",
          inputs=lambda: (3 * torch.randn(2, 5, 4, 6), torch.tensor([[1.0, 0, 1, 1, 0], [1, 1, 1, 0, 0]]))),
-    dict(name="soft_mask", library="ssgan_lite.model.fusion:soft_mask", inputs=lambda: (60 * torch.randn(1, 13, 3, 3),)),
+    dict(name="soft_mask", library=
+         "ssgan_lite.model.fusion:soft_mask", inputs=lambda: (60 * torch.randn(1, 13, 3, 3),)),
     dict(name="to_coarse_mask", library="ssgan_lite.model.fusion:to_coarse_mask",
          inputs=lambda: (torch.rand(2, 5, 4, 6),)),
 ]

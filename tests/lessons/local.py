@@ -96,7 +96,8 @@ def compose_literally(heads, biases, hidden, weights):
 def compose_mixed_up(heads, biases, hidden, weights):
     p, o, c = heads.shape
     tall = (hidden * weights[:, :, None]).flatten(1, 2)
-    return torch.einsum("oi,nihw->nohw", heads.reshape(o, p * c), tall) + torch.einsum("po,nphw->nohw", biases, weights)
+    return torch.einsum("oi,nihw->nohw", heads.reshape(o, p * c), tall) + torch.einsum(
+                        "po,nphw->nohw", biases, weights)
 
 
 def compose_with_all_of_bias(heads, biases, hidden, weights):
@@ -107,7 +108,7 @@ def compose_with_mean_bias(heads, biases, hidden, weights):
     return composed(heads, 0 * biases, hidden, weights) + biases.mean(0)[:, None, None]
 
 
-def compose_normalised(heads, biases, hidden, weights):
+def compose_normalized(heads, biases, hidden, weights):
     return composed(heads, biases, hidden, weights / weights.sum(1, keepdim=True))
 
 
@@ -164,7 +165,7 @@ ANSWERS = {
                (compose_with_mean_bias, "you average"),
                (lambda h, b, x, a: composed(h, b, x, torch.ones_like(a)), "without their weights"),
                (compose_mixed_up, "mixed up"),
-               (compose_normalised, "sum over parts"),
+               (compose_normalized, "sum over parts"),
                (lambda h, b, x, a: composed(h / h.shape[2] ** 0.5, b, x, a), "leave 1 / sqrt(C) out"),
                (compose_literally, "on the way you build"),
                (lambda h, b, x, a: composed(h, b, x, a).flatten(2), "it should have [2, 5, 3, 6]"),

@@ -110,7 +110,7 @@ ANSWERS = {
     "one_perfect_face": dict(
         stub=(..., ...), right=[(1, 0), (1.0, 0.0), (torch.tensor(1.0), 0)],
         wrong=[((0, 1), "other way round"), ((1, 1), "recall asks something else"),
-               ((0.5, 0), "how many of the made-up"),
+               ((0.5, 0), "how many of the generated"),
                ((1, 0.5), "copy of itself"), (("high", 0), "precision should be one number")]),
     "iou_where_present": dict(
         stub=iou_stub, right=[iou],
@@ -152,6 +152,7 @@ DEFINITIONS = [
     dict(name="frechet_of_gaussians", library="ssgan_lite.measure.distances:frechet_of_gaussians", inputs=gaussians,
          grad=False),
     dict(name="precision_recall", library="ssgan_lite.measure.distances:precision_recall", inputs=clouds, grad=False),
-    dict(name="precision_recall", library="ssgan_lite.measure.distances:precision_recall", inputs=lambda: (*clouds(), 5),
+    dict(name="precision_recall", library=
+         "ssgan_lite.measure.distances:precision_recall", inputs=lambda: (*clouds(), 5),
          grad=False),
 ]

@@ -194,10 +194,13 @@ ANSWERS = {
                (lambda x: filtered(x, gain=2.0), "gain is 2 for each axis"), (spread, "the filter is missing"),
                (lambda x: filtered(x, pad=(1, 2)), "shifted by one pixel"), (channels_mixed, "channels are mixed"),
                (lambda x: F.interpolate(x, scale_factor=2, mode="bilinear"), "repeat the last pixel"),
-               (lambda x: filtered(x, pad=(1, 1)), "has the shape"), (lambda x: filtered(x, gain=3.0), "scaled to sum"),
+               (lambda x: filtered(x, pad=(1, 1)), "has the "
+                                                   "shape"), (lambda x: filtered(x, gain=3.0), "scaled to sum"),
                (three_channels_only, "single channel"),
-               (lambda x: filtered(x, gain=16.0), "four times brighter"), (lambda x: filtered(x, gain=64.0), "used as they are"),
-               (at_odd_places, "odd positions"), (rows_only, "only the rows"), (lambda x: filtered(x.detach()), "no gradient flows")]),
+               (lambda x: filtered(x, gain=16.0), "four times "
+                                                  "brighter"), (lambda x: filtered(x, gain=64.0), "used as they are"),
+               (at_odd_places, "odd positions"), (rows_only, "only the rows"), (lambda x: filtered(x.detach()), "no "
+                   "gradient flows")]),
     "skip_chain": dict(
         stub=chain_stub, right=[chain, chain_at_the_end, chain_by_popping],
         wrong=[(chain_without, "coarse mask is missing"),
@@ -215,7 +218,8 @@ ANSWERS = {
                (lambda outputs, c, up: chain(outputs, c.detach(), up), "no gradient flows")]),
     "predict_columns": dict(
         stub=..., right=[4, 4.0],
-        wrong=[(6, "after* the transposed convolution"), (3, "halved 6"), (5, "rounded up"), (16, "rows times columns"),
+        wrong=[(6, "after* the transposed convolution"), (3, "halved "
+                                                             "6"), (5, "rounded up"), (16, "rows times columns"),
                (8, "goes backward"), (12, "minding the overlap"), ("4 columns", "one number")]),
     "who_influences": dict(
         stub=seen_stub, right=[seen, seen_by_jacobian],
@@ -243,7 +247,8 @@ def noisy_conv(upsample):
 DEFINITIONS = [
     dict(name="FixedStyledConv", library="ssgan_lite.model.layers:FixedStyledConv", build=noisy_conv(True), atol=1e-5,
          inputs=lambda: (torch.randn(2, 6, 5, 7), torch.randn(2, 1, 10, 14))),
-    dict(name="FixedStyledConv", library="ssgan_lite.model.layers:FixedStyledConv", build=noisy_conv(False), atol=1e-5,
+    dict(name="FixedStyledConv", library=
+         "ssgan_lite.model.layers:FixedStyledConv", build=noisy_conv(False), atol=1e-5,
          inputs=lambda: (torch.randn(2, 6, 5, 7), torch.randn(1, 1, 5, 7))),
     dict(name="OutputHead", library="ssgan_lite.model.layers:OutputHead", build=lambda cls: cls(6, 3), atol=1e-5,
          inputs=lambda: (torch.randn(2, 6, 8, 8), torch.randn(2, 3, 4, 4))),

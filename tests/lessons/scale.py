@@ -62,7 +62,8 @@ ANSWERS = {
         stub=lost_stub, right=[lost],
         wrong=[(lambda s, e, b: s - lost(s, e, b), "where the last checkpoint was written"),
                (lambda s, e, b: s % e, "after whole steps"), (lambda s, e, b: lost(s, e, b) // b, "count steps"),
-               (lambda s, e, b: s - s // e * e // b * b, "round up"), (lambda s, e, b: e - s % e, "up to the next one"),
+               (lambda s, e, b: s - s // e * e // b * b, "round "
+                                                         "up"), (lambda s, e, b: e - s % e, "up to the next one"),
                (lambda s, e, b: e, "the end of the step that reached it"),
                (lambda s, e, b: lost(s, e, b) if s >= e else 0, "before the first checkpoint"),
                (lambda s, e, b: lost(s, e, b) or b, "loses nothing"),

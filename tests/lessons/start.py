@@ -21,7 +21,7 @@ def made_by_hand(G):
 
 
 def order_stub(G):
-    made = Session(G, seed=9, psi=0.7)
+    made = Session(G, seed=9, psi=0.7)      # noqa: F841 (not returned)
     ...  # your lines here
     return ...
 
@@ -84,14 +84,15 @@ ANSWERS = {
                (same(torch.allclose), "a millionth"),
                (same(lambda a, b: torch.equal(a[0], b[0])), "first face of the batch"),
                (lambda before, after, names: [n for p, n in enumerate(names)
-                                              if torch.equal(before.mask[:, p], after.mask[:, p])], "call it unmoved"),
+                                              if torch.equal(before.mask[:, p], after.mask[:, p])], "call it "
+                                                  "unmoved"),
                (lambda before, after, names: [
                    n for p, n in enumerate(names) if torch.equal(before.depths[:, p], after.depths[:, p])
                    and torch.equal(before.mask[:, p], after.mask[:, p])], "only the mask was changed"),
                (lambda *args: unmoved_with_a_loop(*args)[::-1], "change their order")]),
     "what_base_codes_do": dict(
         stub=..., right=["c", "C", " c "],
-        wrong=[("a", "colours alone"), ("b", "the background is a part"), ("d", "drawing order"),
+        wrong=[("a", "colors alone"), ("b", "the background is a part"), ("d", "drawing order"),
                ("e", "not among them")]),
 }
 

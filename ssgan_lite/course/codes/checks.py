@@ -38,8 +38,8 @@ def first_adam_step(share):
                                                      "of the weights is 1 / sqrt(512)")
     expect(not close(share, 1 / math.sqrt(512), atol=4e-4), "that is how large the weights are; what share of it is "
                                                             "one step?")
-    expect(abs(share - wanted) < 0.0006, "divide how far a weight moves (Adam's first step: the learning rate) by how "
-                                         "large it is (its standard deviation)")
+    expect(abs(share - wanted) < 0.0006, "divide how far a weight moves (Adam's first step: the learning rate) by "
+                                         "how large it is (its standard deviation)")
 
 
 @exercise(2, title="Pixel norm", solution="ssgan_lite.model.mapping:normalize_second_moment", minutes=5, level=1)
@@ -51,28 +51,29 @@ def pixel_norm(answer):
     expect(not close(out, z / z.norm(dim=1, keepdim=True)), "your rows have length 1; divide by the root of the "
                                                             "*mean* of the squares, not of their sum")
     expect(not close(out, z * torch.rsqrt(square.mean(dim=0, keepdim=True))),
-           "you take the mean over the samples; each sample (row) is normalised by itself, over dim 1")
-    expect(not close(out, z * torch.rsqrt(square.mean())), "you take one mean over the whole batch; each sample (row) "
-                                                          "is normalised by itself, over dim 1")
+           "you take the mean over the samples; each sample (row) is normalized by itself, over dim 1")
+    expect(not close(out, z * torch.rsqrt(square.mean())), "you take one mean over the whole batch; each sample "
+                                                          "(row) is normalized by itself, over dim 1")
     expect(not close(out, (z - z.mean(1, keepdim=True)) / z.std(1, keepdim=True), atol=1e-3)
            and not close(out, (z - z.mean(1, keepdim=True)) / z.std(1, unbiased=False, keepdim=True), atol=1e-3),
            "you subtract the mean of the row; pixel norm leaves the direction alone and only divides")
-    expect(not close(out, z / z.std(1, keepdim=True), atol=1e-3), "std subtracts the mean before it squares; take the "
-                                                                  "mean of the squares themselves")
+    expect(not close(out, z / z.std(1, keepdim=True), atol=1e-3), "std subtracts the mean before it squares; take "
+                                                                  "the mean of the squares themselves")
     expect(not close(out, z / square.mean(1, keepdim=True)), "a square root is missing: divide by the root of the "
                                                              "mean square")
     expect_close(out, normalize_second_moment(z), "each row should have root mean square 1 and its old direction")
     zeros = answer(torch.zeros(2, s))
-    expect(torch.isfinite(zeros).all() and not zeros.any(), "a row of zeros should stay zeros; add 1e-8 under the root")
+    expect(torch.isfinite(zeros).all() and not zeros.any(), "a row of zeros should stay zeros; add 1e-8 under the "
+                                                            "root")
     half = torch.full((1, s), 1e-5)
-    expect(close(answer(half), normalize_second_moment(half), atol=0.02), "your 1e-8 stands outside of the root; under "
-           "it, it counts for rows as small as 1e-4, and the gradient of a row of zeros is a number")
+    expect(close(answer(half), normalize_second_moment(half), atol=0.02), "your 1e-8 stands outside of the root; "
+           "under it, it counts for rows as small as 1e-4, and the gradient of a row of zeros is a number")
     expect_same_gradients(answer, normalize_second_moment, [z], "the values are right, their gradients are not")
 
 
 @exercise(3, title="Weights for a batch", solution="ssgan_lite.model.local:LocalBank.modulated_weights",
-          solution_text="weight * style[:, None, :], demodulated over the last axis; the library does it for all parts "
-                        "and layers at once:", minutes=10, level=2)
+          solution_text="weight * style[:, None, :], demodulated over the last axis; the library does it for all "
+                        "parts and layers at once:", minutes=10, level=2)
 def modulated_weights(answer):
     """Modulate and demodulate one weight matrix with a style for every sample."""
     n, c_out, c_in = 3, *_sizes(4, 7)
@@ -85,14 +86,16 @@ def modulated_weights(answer):
                                                              "sum should run over the inputs")
     expect(not close(out, demodulate(modulated, dims=(1, 2))), "you divide each sample's whole matrix by one length; "
                                                                "every row (output) has a length of its own")
-    expect(not close(out, demodulate(modulated, dims=(0, 2))), "you sum over the samples too; each sample has weights "
-                                                               "of its own, and lengths of its own")
+    expect(not close(out, demodulate(modulated, dims=(0, 2))), "you sum over the samples too; each sample has "
+                                                               "weights of its own, and lengths of its own")
     expect(not close(out, demodulate(weight, dims=(1,)) * style[:, None]),
-           "you demodulate before you modulate; then the style's loudness stays in. First the style, then the lengths")
+           "you demodulate before you modulate; then the style's loudness stays in. First the style, then the "
+           "lengths")
     expect_close(out, wanted, "W'[n, o, i] = W[o, i] s[n, i], then each row [n, o] divided by its length", atol=1e-4)
     square = answer(weight[:, :c_out], style[:, :c_out])
     expect_close(square, demodulate(weight[:, :c_out] * style[:, None, :c_out], dims=(2,)),
-                 "with as many outputs as inputs, your style is multiplied onto the outputs; it belongs to the inputs",
+                 "with as many outputs as inputs, your style is multiplied onto the outputs; it belongs to the "
+                 "inputs",
                  atol=1e-4)
     zeros = answer(weight, torch.zeros(1, c_in))
     expect(torch.isfinite(zeros).all(), "a style of zeros should give zeros; add 1e-8 under the root")
@@ -101,8 +104,8 @@ def modulated_weights(answer):
 
 
 @exercise(4, title="Without a matrix per sample", solution="ssgan_lite.model.stylegan2:StyledConv",
-          solution_text="(style * x) @ weight.T * rsqrt(style^2 @ (weight^2).T + 1e-8); the library's convolution does "
-                        "the same:", minutes=15, level=2)
+          solution_text="(style * x) @ weight.T * rsqrt(style^2 @ (weight^2).T + 1e-8); the library's convolution "
+                        "does the same:", minutes=15, level=2)
 def modulated_product(answer):
     """Modulated, demodulated product with shared weights: scale inputs before it and outputs after it."""
     n, c_out, c_in = 4, *_sizes(5, 8)
@@ -113,8 +116,8 @@ def modulated_product(answer):
 
     out, product = answer(x, weight, style), (x * style) @ weight.T
     expect_shape(out, [n, c_out], "the output")
-    expect(not close(out, product), "the outputs are not demodulated yet: divide output o of sample n by the length of "
-                                    "its modulated row")
+    expect(not close(out, product), "the outputs are not demodulated yet: divide output o of sample n by the length "
+                                    "of its modulated row")
     expect(not close(out, product * torch.rsqrt(weight.square().sum(1))),
            "you divide by the length of the rows of W; the rows of the *modulated* weights are what counts")
     expect(not close(out, product * torch.rsqrt(style.square().sum(1, keepdim=True))),
@@ -146,16 +149,17 @@ def code_of_layer(answer):
         b, d, layout = config.base_layers, config.depth_layers, LatentLayout(config)
         for part in (1, 7, 12):
             base = [answer(part, layer, b, d) for layer in range(b)]
-            expect(base != [b + 2 * part] * b, f"part {part} is in front of the background: its first {b} layers take "
-                                               "the base codes")
-            expect(base != [0] * b or b == 1, "there is one base code *per layer*: layer 0 takes code 0, layer 1 code 1")
+            expect(base != [b + 2 * part] * b, f"part {part} is in front of the background: its first {b} layers "
+                                               "take the base codes")
+            expect(base != [0] * b or b == 1, "there is one base code *per layer*: layer 0 takes code 0, layer 1 "
+                                              "code 1")
             shape, texture = answer(part, d - 1, b, d), answer(part, d, b, d)
-            expect(shape != texture or answer(part, config.local_layers - 1, b, d) != shape, "a part has two codes, one "
-                   "for its shape and one for its texture; you give it one")
-            expect(shape != texture, f"the depth is read after {d} layers, so layers 0 to {d - 1} belong to the shape "
-                                     f"and layer {d} is the first of the texture")
-            expect((shape, texture) != (2 * part, 2 * part + 1), "you forgot that the base codes come first: the part "
-                                                                "codes begin at number base_layers")
+            expect(shape != texture or answer(part, config.local_layers - 1, b, d) != shape, "a part has two codes, "
+                   "one for its shape and one for its texture; you give it one")
+            expect(shape != texture, f"the depth is read after {d} layers, so layers 0 to {d - 1} belong to the "
+                                     f"shape and layer {d} is the first of the texture")
+            expect((shape, texture) != (2 * part, 2 * part + 1), "you forgot that the base codes come first: the "
+                                                                "part codes begin at number base_layers")
             expect((shape, texture) != (b + part, b + config.n_parts + part), "shape and texture code of a part lie "
                                                                              "beside each other")
             expect((shape, texture) != (b + 2 * (part - 1), b + 2 * (part - 1) + 1),
@@ -222,7 +226,8 @@ def mix_by_parts(answer):
                                          "from b then")
     order = torch.cat([(choice == 2).T, (choice > 0).T], 1)[..., None]
     expect(not close(out[:, b:], torch.where(order, w_b[:, None], w_a[:, None])),
-           "shape and texture of a part lie beside each other: shape of part 0, texture of part 0, shape of part 1, ...")
+           "shape and texture of a part lie beside each other: shape of part 0, texture of part 0, shape of part 1, "
+           "...")
     only_two = (choice == 2).T.repeat_interleave(2, 1)[..., None]
     expect(not close(out[:, b:], torch.where(only_two, w_b[:, None], w_a[:, None])),
            "at a throw of 1 the texture comes from b")

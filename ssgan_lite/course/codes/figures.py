@@ -42,7 +42,7 @@ def weight_tables(tables: Mapping[str, Tensor], row_notes: Mapping[str, Sequence
     figure = Figure(figsize=(2.9 * len(tables), 0.42 * height + 0.75))
     largest = max(1e-9, *(float(table.abs().max()) for table in tables.values()))
     for number, (axis, (title, table)) in enumerate(zip(np.atleast_1d(figure.subplots(1, len(tables))),
-                                                        tables.items())):
+                                                        tables.items(), strict=False)):
         axis.set_xlim(-1.1, width + 1.3), axis.set_ylim(height + 0.05, -0.45)
         axis.axis("off")
         axis.set_title(title, fontsize=9, color=INK, pad=6)
@@ -72,7 +72,7 @@ def magnitudes(curves: Mapping[str, Tensor], x_label: str = "after layer") -> Fi
     """
     figure = Figure(figsize=(5.6, 2.9))
     axis = figure.subplots()
-    for (name, values), (color, line, marker) in zip(curves.items(), LINES):
+    for (name, values), (color, line, marker) in zip(curves.items(), LINES, strict=False):
         values, x = values.numpy(), np.arange(values.shape[1])
         axis.fill_between(x, values.min(0), values.max(0), color=color, alpha=0.22, linewidth=0)
         axis.plot(x, np.median(values, 0), color=color, linestyle=line, marker=marker, markersize=4, label=name)
@@ -84,10 +84,10 @@ def magnitudes(curves: Mapping[str, Tensor], x_label: str = "after layer") -> Fi
 
 def lines(x: Sequence[float], curves: Mapping[str, Sequence[float]], x_label: str, y_label: str, log: bool = True,
           base: int = 2, height: float = 2.6) -> Figure:
-    """A few curves that stay apart in gray too: by color, line and marker. `log`: both axes logarithmic, x to `base`."""
+    """A few curves, told apart in gray too. log: both axes are logarithmic, x to the given base."""
     figure = Figure(figsize=(5.2, height))
     axis = figure.subplots()
-    for (name, y), (color, line, marker) in zip(curves.items(), LINES):
+    for (name, y), (color, line, marker) in zip(curves.items(), LINES, strict=False):
         axis.plot(x, y, color=color, linestyle=line, marker=marker, markersize=4, label=name)
     if log:
         axis.set_xscale("log", base=base), axis.set_yscale("log")
@@ -168,8 +168,9 @@ def warp(data: Tensor, mapping: Callable[[Tensor], Tensor], names: Sequence[str]
         axis.plot(*in_w.T, color=BLUE, linewidth=2.2, label="straight in W")
         axis.plot(*in_z.T, color=ORANGE, linewidth=2.2, linestyle=(0, (4, 1.2)), label="straight in Z")
         axis.plot(*in_z[[0, -1]].T, "o", color=INK, markersize=4)
-    titles = ("the data", f"Z, with lines of equal\n{names[0]} (solid), {names[1]} (dashed)", "W (here: the attributes)")
-    for axis, title, limit in zip((left, middle, right), titles, (1.15, 2.5, 1.15)):
+    titles = ("the data", f"Z, with lines of equal\n{names[0]} (solid), {names[1]} "
+                          "(dashed)", "W (here: the attributes)")
+    for axis, title, limit in zip((left, middle, right), titles, (1.15, 2.5, 1.15), strict=False):
         axis.set_title(title, fontsize=8.5, color=INK)
         axis.set_xlim(-limit, limit), axis.set_ylim(-limit, limit)
         axis.set_aspect("equal")

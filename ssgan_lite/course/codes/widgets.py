@@ -20,13 +20,13 @@ HEIGHT = 240        # pixels, height of the cloud of codes in the widget
 
 
 class StyleTable(Panel):
-    """One slider for the style of each input; below them the weights before and after, with the length of each row."""
+    """One slider for the style of each input, and the weights before and after with the length of each row."""
 
     def __init__(self, weight: Tensor, style: Tensor | Sequence[float]):
         super().__init__()
         if weight.ndim != 2 or len(style) != weight.shape[1]:
-            raise UserError(f"A weight of shape {list(weight.shape)} needs one style for each of its inputs (columns), "
-                            f"not {len(style)}.")
+            raise UserError(f"A weight of shape {list(weight.shape)} needs one style for each of its inputs "
+                            f"(columns), not {len(style)}.")
         self.weight = weight.detach()
         self.styles = [widgets.FloatSlider(value=float(value), min=-1, max=3, step=0.1, description=f"style {i + 1}",
                                            tooltip=f"How much every output listens to input {i + 1}",

@@ -25,20 +25,23 @@ from ssgan_lite.model.layers import FIRFilter
 
 
 @exercise(1, title="The forgotten division", minutes=3, level=1,
-          solution_text="The sum of two independent signals of standard deviation s has sqrt(s^2 + s^2) = sqrt(2) s.\n"
-                        "After seven blocks that is sqrt(2)**7 = 11.3 times as much.")
+          solution_text="The sum of two independent signals of standard deviation s has sqrt(s^2 + s^2) = sqrt(2) "
+                        "s.\nAfter seven blocks that is sqrt(2)**7 = 11.3 times as much.")
 def forgotten_division(factor):
     """Say by what factor the standard deviation grows in seven blocks without the division by sqrt(2)."""
     expect_number(factor)
-    near = lambda value: abs(float(factor) - value) < 0.03 * value
+
+    def near(value: float) -> bool:
+        return abs(float(factor) - value) < 0.03 * value
+
     expect(not near(128), "variances double in every block; a standard deviation is the root of a variance")
     expect(not near(7 * math.sqrt(2)), "the factors of the blocks multiply; you have added them up")
     expect(not near(14), "two independent signals of size 1 do not add up to size 2, and seven factors multiply")
     expect(not near(math.sqrt(2)), "that is the factor of one block; there are seven, one after another")
     expect(not near(1), "that would be so with the division; here it was forgotten")
     expect(not near(2 ** -3.5), "the signal grows; you have divided where the sums multiply")
-    expect(near(2**3.5), "variances of independent signals add up: ask what one block does to the standard deviation, "
-                         "and then do it seven times")
+    expect(near(2**3.5), "variances of independent signals add up: ask what one block does to the standard "
+                         "deviation, and then do it seven times")
 
 
 def _deviation(h: Tensor, groups: Tensor, unbiased: bool = False) -> Tensor:
@@ -67,9 +70,10 @@ def with_deviation(answer):
     expect_shape(out, [8, 4, 4, 5])
     expect(close(out[:, :3], h), "the first C channels should be h itself, unchanged")
     expect(close(out[:, 3], out[:, 3, :1, :1].expand(8, 4, 5), 1e-6),
-           "the new channel holds one number a sample; yours varies from pixel to pixel: average over channels and pixels")
+           "the new channel holds one number a sample; yours varies from pixel to pixel: average over channels and "
+           "pixels")
     expect(not close(out, _deviation(h, torch.arange(8).reshape(2, 4).T)),
-           "your groups are blocks of neighbours, 0 to 3 and 4 to 7; sample n belongs to group n mod (N / G)")
+           "your groups are blocks of neighbors, 0 to 3 and 4 to 7; sample n belongs to group n mod (N / G)")
     expect(not close(out, _deviation(h, torch.arange(8).reshape(8, 1))),
            "you compare all eight samples with each other; a group has four")
     expect(not close(out, _deviation(h, by_modulus, unbiased=True)),
@@ -82,11 +86,12 @@ def with_deviation(answer):
     expect(not close(out, _append(h, variance.add(1e-8).sqrt().mean((1, 2, 3)).repeat_interleave(4))),
            "the numbers are right, but they went to the wrong samples: group g is given to samples g, g + N/G, ...")
     expect(not close(out, _append(h, (h.var((1, 2, 3), unbiased=False) + 1e-8).sqrt()), 1e-4),
-           "this is how much the pixels of one sample differ from each other; compare the same pixel of the samples in a "
-           "group")
-    expect(not close(out, _append(h, (variance + 1e-8).sqrt().mean().expand(8))), "every sample of the batch gets the "
-           "same number; each group is to have its own")
-    expect_close(out, wanted, "the new channel is the mean over channels and pixels of the deviation within the group")
+           "this is how much the pixels of one sample differ from each other; compare the same pixel of the samples "
+           "in a group")
+    expect(not close(out, _append(h, (variance + 1e-8).sqrt().mean().expand(8))), "every sample of the batch gets "
+           "the same number; each group is to have its own")
+    expect_close(out, wanted, "the new channel is the mean over channels and pixels of the deviation within the "
+                              "group")
     copies = torch.ones(4, 2, 3, 3, requires_grad=True)
     same = answer(copies)
     expect_close(same, minibatch_stddev(copies), "four equal samples should give the root of 1e-8: 1e-8 is added to "
@@ -97,8 +102,8 @@ def with_deviation(answer):
         try:
             out = answer(h, group)
         except RuntimeError:
-            expect(shape[0] >= group, f"with {shape[0]} samples it stops with an error: a batch smaller than the group is one "
-                   "group of min(N, group)")
+            expect(shape[0] >= group, f"with {shape[0]} samples it stops with an error: a batch smaller than the "
+                   "group is one group of min(N, group)")
             raise
         expect_close(out, minibatch_stddev(h, group),
                      f"with {shape[0]} samples in groups of {group} the result is wrong; {few}")
@@ -107,9 +112,9 @@ def with_deviation(answer):
 
 
 @exercise(3, title="Who can see a pair", minutes=4, level=1,
-          solution_text="c and d. In b every score f(i) and every score g(m) is there whether the masks are swapped or\n"
-                        "not, so the batch as a whole scores the same. In c the head is not linear: it can turn the\n"
-                        "sum of two features into the size of their difference.")
+          solution_text="c and d. In b every score f(i) and every score g(m) is there whether the masks are swapped "
+                        "or\nnot, so the batch as a whole scores the same. In c the head is not linear: it can turn "
+                        "the\nsum of two features into the size of their difference.")
 def able_to_see_pairs(able):
     """Say which of the designs a to d can tell true pairs from pairs whose masks were swapped."""
     expect_choice(able, "cd", {
@@ -126,7 +131,7 @@ def _halved(x: Tensor, taps: tuple[float, ...] = (1, 3, 3, 1), down: int = 2, pa
 @exercise(4, title="Halve without lies", minutes=10, level=2, solution="ssgan_lite.model.layers:FIRFilter",
           solution_text="The filter with `FIRFilter(pad=(1, 1), down=2)`; its kernel is made by `fir_kernel`.")
 def halve(answer):
-    """Blur [N, C, H, W] with [1, 3, 3, 1] both ways, one zero of padding on each side, and keep every second sample."""
+    """Blur [N, C, H, W] with [1, 3, 3, 1] both ways, padded by one zero, and keep every second sample."""
     x = torch.randn(2, 3, 8, 12) + 1.0
     out, wanted = answer(x), FIRFilter(pad=(1, 1), down=2)(x)
     expect_tensor(out)
@@ -142,14 +147,15 @@ def halve(answer):
     expect(not close(out, F.avg_pool2d(F.pad(x, (1, 1, 1, 1)), 4, 2)),
            "all four taps weigh the same in your filter; they are 1, 3, 3, 1")
     inside = (..., slice(1, -1), slice(1, -1))
-    expect(not close(out[inside], wanted[inside]) or close(out, wanted), "inside the picture this is right, but not along "
-           "its edge: beyond the edge there are zeros here, not a copy or a mirror image")
+    expect(not close(out[inside], wanted[inside]) or close(out, wanted), "inside the picture this is right, but not "
+           "along its edge: beyond the edge there are zeros here, not a copy or a mirror image")
     for pad in ((2, 0), (0, 2), (2, 1)):
-        expect(not close(out, FIRFilter(down=2)(F.pad(x, (*pad, *pad)))[..., :4, :6]), "everything is shifted by a pixel: "
-               "pad with one zero on *each* side")
+        expect(not close(out, FIRFilter(down=2)(F.pad(x, (*pad, *pad)))[..., :4, :6]), "everything is shifted by a "
+               "pixel: pad with one zero on *each* side")
     expect(not close(out, wanted.sum(1, keepdim=True).expand_as(wanted)), "the channels are mixed: every channel is "
            "filtered alone (groups = number of channels)")
-    expect_close(out, wanted, "the kernel is the outer product of [1, 3, 3, 1] with itself, divided by 64, moving by two")
+    expect_close(out, wanted, "the kernel is the outer product of [1, 3, 3, 1] with itself, divided by 64, moving by "
+                              "two")
     for shape in ((1, 1, 2, 2), (3, 5, 6, 4)):
         x = torch.randn(shape)
         expect_close(answer(x), FIRFilter(pad=(1, 1), down=2)(x), f"an input of shape {list(shape)} comes out wrong: "
@@ -159,7 +165,7 @@ def halve(answer):
 
 
 class _Groups(nn.Module):
-    """A toy critic: one number a sample from image and mask, then something of its whole group, as told."""
+    """A toy discriminator: one number a sample from image and mask, then something of its whole group, as told."""
 
     def __init__(self, group: int, blocks: bool = False, use_image: bool = True, use_mask: bool = True):
         super().__init__()
@@ -177,42 +183,44 @@ class _Groups(nn.Module):
 
 
 @exercise(5, title="Who decides a score", minutes=12, level=2, solution_text="""\
-def who_decides(critic, image, mask, n):
+def who_decides(discriminator, image, mask, n):
     image = image.detach().requires_grad_(True)
     mask = mask.detach().requires_grad_(True)
-    slopes = torch.autograd.grad(critic(image, mask)[n].sum(), [image, mask], allow_unused=True)
-    sizes = sum(slope.flatten(1).abs().sum(1) for slope in slopes if slope is not None)
+    gradients = torch.autograd.grad(discriminator(image, mask)[n].sum(), [image, mask], allow_unused=True)
+    sizes = sum(gradient.flatten(1).abs().sum(1) for gradient in gradients if gradient is not None)
     return sizes.nonzero().flatten().tolist()""")
 def who_decides(answer):
     """List, in order, all samples of a batch whose pixels have an influence on the score of sample n."""
-    def ask(critic, size, n):
-        found = answer(critic, torch.randn(size, 3, 4, 4), torch.randn(size, 2, 4, 4), n)
+    def ask(discriminator, size, n):
+        found = answer(discriminator, torch.randn(size, 3, 4, 4), torch.randn(size, 2, 4, 4), n)
         found = found.tolist() if hasattr(found, "tolist") else found
         expect(isinstance(found, (list, tuple)), f"return a list of sample numbers; this is {describe(found)}")
-        expect(not any(isinstance(sample, (list, tuple)) for sample in found), "return a flat list of sample numbers, "
-               "like [1, 3]; yours holds lists (`nonzero()` gives one for each place it finds: add `.flatten()`)")
-        expect(not any(isinstance(sample, bool) for sample in found), "return the numbers of the samples, not a True or "
-               "False for each of them")
+        expect(not any(isinstance(sample, (list, tuple)) for sample in found), "return a flat list of sample "
+               "numbers, like [1, 3]; yours holds lists (`nonzero()` gives one for each place it finds: add "
+               "`.flatten()`)")
+        expect(not any(isinstance(sample, bool) for sample in found), "return the numbers of the samples, not a True "
+               "or False for each of them")
         return [int(sample) for sample in found]
 
     deviation = _Groups(4)
     found = ask(deviation, 8, 5)
     expect(found != [5], "sample 5 is not alone: the deviation of its group is part of its score")
-    expect(found != [4, 5, 6, 7], "a group is not a block of neighbours; let the slopes tell you who belongs to it")
-    expect(found != list(range(8)), "you list every sample; keep those whose slope is not zero everywhere. Did you take "
-           "the slope of score n alone?")
+    expect(found != [4, 5, 6, 7], "a group is not a block of neighbors; let the gradients tell you who belongs to it")
+    expect(found != list(range(8)), "you list every sample; keep those whose gradient is not zero everywhere. Did "
+           "you take the gradient of score n alone?")
     expect(found != [1, 3, 7], "sample n itself has an influence on its score, too")
     expect(sorted(found) != [1, 3, 5, 7] or found == [1, 3, 5, 7], "the list should be sorted")
     expect(found == [1, 3, 5, 7], f"for sample 5 of 8 in groups of four you found {found}")
     expect(ask(deviation, 12, 0) == [0, 3, 6, 9], "for 12 samples and n = 0 the list is wrong")
-    expect(ask(_Groups(1), 6, 2) == [2], "one of our critics judges every sample alone; your answer assumes groups")
+    expect(ask(_Groups(1), 6, 2) == [2], "one of our discriminators judges every sample alone; your answer assumes "
+                                         "groups")
     expect(ask(_Groups(2, blocks=True), 6, 3) == [2, 3],
-           "one of our critics makes its groups of neighbours; find out by slopes, not by a rule")
+           "one of our discriminators makes its groups of neighbors; find out by gradients, not by a rule")
     expect(ask(_Groups(4, use_image=False), 8, 2) == [0, 2, 4, 6],
-           "one of our critics looks at the mask only: a slope may be None for the image (allow_unused=True), and an "
-           "influence through the mask counts")
+           "one of our discriminators looks at the mask only: a gradient may be None for the image "
+           "(allow_unused=True), and an influence through the mask counts")
     expect(ask(_Groups(4, use_mask=False), 8, 2) == [0, 2, 4, 6],
-           "one of our critics looks at the image only: the slope with respect to the mask may be None")
+           "one of our discriminators looks at the image only: the gradient with respect to the mask may be None")
 
 
 @exercise(6, title="Agreement from one sum", minutes=20, level=3, solution_text="""\
@@ -231,21 +239,24 @@ def agreement_weights(answer):
         A, B, v = found
         expect_shape(A, [2 * K, K], "A"), expect_shape(B, [2 * K, K], "B"), expect_shape(v, [2 * K], "v")
         A, B, v = A.float(), B.float(), v.float()
-        score = lambda a, b: F.leaky_relu(a @ A.T + b @ B.T, 0.2) @ v
+
+        def score(a, b, A=A, B=B, v=v):
+            return F.leaky_relu(a @ A.T + b @ B.T, 0.2) @ v
+
         a, b = torch.randn(16, K), torch.randn(16, K)
         wanted = -(a - b).abs().sum(1)
         expect(not score(a, a).abs().max() > 1e-4, "two equal inputs should score 0, and do not: where a = b the sum "
                "must vanish, so one of the towers needs the opposite sign")
         expect(not close(score(a, b), -wanted, 1e-4), "the score should be highest, 0, where a and b agree; its sign "
                "is wrong")
-        expect(not close(score(a, b), 0.8 * wanted, 1e-4), "nearly: lrelu(d) + lrelu(-d) is 0.8 |d|, so v must make up "
-               "for the 0.8")
+        expect(not close(score(a, b), 0.8 * wanted, 1e-4), "nearly: lrelu(d) + lrelu(-d) is 0.8 |d|, so v must make "
+               "up for the 0.8")
         expect(not close(score(a, b), 0.8 / 1.2 * wanted, 1e-4),
                "the slope below zero is 0.2, and it is subtracted: lrelu(d) + lrelu(-d) is not 1.2 |d|")
         one_sided = score(b, a)
         expect(not score(a, b).abs().max() < 1e-4, "every score is 0, whatever a and b are; v must not be zero")
-        expect(not close(score(a, b), -one_sided, 1e-4), "the score changes its sign when a and b are exchanged: all of v "
-               "must have the same sign, or lrelu(d) and lrelu(-d) are subtracted")
+        expect(not close(score(a, b), -one_sided, 1e-4), "the score changes its sign when a and b are exchanged: all "
+               "of v must have the same sign, or lrelu(d) and lrelu(-d) are subtracted")
         expect(close(score(a, b), one_sided, 1e-4), "your score is not the same when a and b are exchanged; you need "
                "both a - b and b - a")
         expect(close(score(a, b), wanted, 1e-4), f"with K = {K} the score is not -sum |a - b|; each a[k] is to be "

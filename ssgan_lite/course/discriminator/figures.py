@@ -22,7 +22,7 @@ from ssgan_lite.course.figures import (
 )
 
 
-def critic_map(config: ModelConfig) -> Figure:
+def discriminator_map(config: ModelConfig) -> Figure:
     """The discriminator of `config`, with the shape of what goes along every arrow."""
     figure = Figure(figsize=(8.4, 2.5))
     axis = figure.add_axes([0, 0, 1, 1])
@@ -40,7 +40,8 @@ def critic_map(config: ModelConfig) -> Figure:
     def arrow(start, end, text="", above=0.1):
         axis.add_patch(FancyArrowPatch(start, end, arrowstyle="-|>", mutation_scale=9, color=INK, linewidth=1,
                                        shrinkA=0, shrinkB=0))
-        axis.text((start[0] + end[0]) / 2, max(start[1], end[1]) + above, text, ha="center", va="bottom", fontsize=7.5,
+        axis.text((start[0] + end[0]) / 2, max(start[1], end[1]) + above, text, ha=
+                  "center", va="bottom", fontsize=7.5,
                   color=INK)
 
     for middle, name, channels in ((3.0, "image", 3), (1.0, "mask", config.n_parts)):
@@ -77,20 +78,21 @@ def gray(picture: Tensor) -> np.ndarray:
 
 
 def score_dots(scores: Mapping[str, Mapping[str, Tensor]]) -> Figure:
-    """One panel a critic, one column a kind of pair, one dot a pair; the bar is the median.
+    """One panel a discriminator, one column a kind of pair, one dot a pair; the bar is the median.
 
-    scores: {critic: {kind: [n]}}.
+    scores: {discriminator: {kind: [n]}}.
     """
     figure = Figure(figsize=(3.9 * len(scores), 2.5))
     rng = np.random.default_rng(0)
-    for axis, (critic, kinds) in zip(np.atleast_1d(figure.subplots(1, len(scores))), scores.items()):
-        for column, (values, (color, _, marker)) in enumerate(zip(kinds.values(), LINES)):
+    axes = np.atleast_1d(figure.subplots(1, len(scores)))
+    for axis, (discriminator, kinds) in zip(axes, scores.items(), strict=True):
+        for column, (values, (color, _, marker)) in enumerate(zip(kinds.values(), LINES, strict=False)):
             values = values.flatten().numpy()
             across = column + rng.uniform(-0.27, 0.27, len(values))
             axis.scatter(across, values, s=9, color=color, marker=marker, alpha=0.55, linewidths=0)
             axis.plot([column - 0.35, column + 0.35], [np.median(values)] * 2, color=INK, linewidth=2)
         axis.set_xticks(range(len(kinds)), kinds, fontsize=8.5, color=INK)
-        axis.set_title(critic, fontsize=9, color=INK)
+        axis.set_title(discriminator, fontsize=9, color=INK)
         style_axis(axis)
     np.atleast_1d(figure.axes)[0].set_ylabel("score", fontsize=8.5, color=INK)
     figure.subplots_adjust(wspace=0.22)
@@ -102,7 +104,7 @@ def curves(x: Sequence[float], lines: Mapping[str, Sequence[float]], xlabel: str
     """Lines that can be told apart in gray; `level` is a horizontal line of reference."""
     figure = Figure(figsize=(5.2, 2.4))
     axis = figure.subplots()
-    for (name, values), (color, style, marker) in zip(lines.items(), LINES):
+    for (name, values), (color, style, marker) in zip(lines.items(), LINES, strict=False):
         axis.plot(x, values, color=color, linestyle=style, marker=marker, markersize=4, label=name)
     if level is not None:
         axis.axhline(level, color=INK, linewidth=0.8, linestyle=(0, (1, 2)))
@@ -115,14 +117,15 @@ def curves(x: Sequence[float], lines: Mapping[str, Sequence[float]], xlabel: str
 
 
 def bars(groups: Sequence[str], values: Mapping[str, Sequence[float]], ylabel: str) -> Figure:
-    """For every group one bar of each critic, told apart by color and hatching."""
+    """For every group one bar of each discriminator, told apart by color and hatching."""
     figure = Figure(figsize=(7.6, 2.5))
     axis = figure.subplots()
     width = 0.8 / len(values)
-    for i, ((name, heights), color, hatch) in enumerate(zip(values.items(), (GRAY, BLUE, ORANGE), ("", "//", ".."))):
+    looks = ((GRAY, ""), (BLUE, "//"), (ORANGE, ".."))
+    for i, ((name, heights), (color, hatch)) in enumerate(zip(values.items(), looks, strict=False)):
         places = [k + (i + 0.5) * width - 0.4 for k in range(len(groups))]
         axis.bar(places, heights, width, label=name, color=color, hatch=hatch, edgecolor="white", linewidth=0.5)
-        for x, height in zip(places, heights):
+        for x, height in zip(places, heights, strict=False):
             axis.text(x, min(height, 0), f"{height:.1f}" if abs(height) >= 0.05 else "0", fontsize=7, ha="center",
                       va="top", color=INK)
     axis.axhline(0, color=INK, linewidth=0.8)

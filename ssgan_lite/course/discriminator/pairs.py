@@ -10,7 +10,7 @@ from torch.nn import functional as F
 
 from ssgan_lite.data import Dataset, signed_one_hot
 
-Critic = Callable[[Tensor, Tensor], Tensor]
+Discriminator = Callable[[Tensor, Tensor], Tensor]
 
 
 def shift_mask(ids: Tensor, dx: int) -> Tensor:
@@ -23,20 +23,22 @@ def shift_mask(ids: Tensor, dx: int) -> Tensor:
 def damage(image: Tensor, ids: Tensor, dx: int = 0, noise: float = 0.0) -> tuple[Tensor, Tensor]:
     """Image [N, 3, H, W] with `noise` times a fixed random pattern, and the mask [N, H, W] of ids moved by dx pixels.
 
-    Returns the image and the mask as a critic gets it, [N, P, H, W].
+    Returns the image and the mask as a discriminator gets it, [N, P, H, W].
     """
     pattern = torch.randn(image.shape[1:], generator=torch.Generator().manual_seed(0))
     return image + noise * pattern, signed_one_hot(shift_mask(ids, dx), 13)
 
 
 @torch.no_grad()
-def score_beside(critic: Critic, image: Tensor, mask: Tensor, companions: tuple[Tensor, Tensor]) -> float:
-    """The score of one pair [1, ...], judged together with untouched pairs [3, ...]: critics look at groups of four."""
-    return float(critic(torch.cat([image, companions[0]]), torch.cat([mask, companions[1]]))[0])
+def score_beside(discriminator: Discriminator, image: Tensor, mask: Tensor,
+                 companions: tuple[Tensor, Tensor]) -> float:
+    """The score of one pair [1, ...], in a group with three untouched pairs [3, ...]."""
+    return float(discriminator(torch.cat([image, companions[0]]), torch.cat([mask, companions[1]]))[0])
 
 
 @torch.no_grad()
-def mean_changes(critic: Critic, faces: Dataset, states: Sequence[tuple[int, int, float]], n: int = 60) -> list[float]:
+def mean_changes(discriminator: Discriminator, faces: Dataset, states: Sequence[tuple[int, int, float]],
+                 n: int = 60) -> list[float]:
     """How much the scores of n faces change, on average, in each state (owner of the mask, dx, noise).
 
     n: fewer, if there are not so many.
@@ -50,6 +52,5 @@ def mean_changes(critic: Critic, faces: Dataset, states: Sequence[tuple[int, int
     scores = []
     for owner, dx, noise in ((0, 0, 0.0), *states):
         bad_image, bad_mask = damage(image, ids[owner:owner + n], dx, noise)
-        pairs = (torch.cat([bad, untouched]) for bad, untouched in zip((bad_image, bad_mask), companions))
-        scores.append(critic(*pairs)[:n])
+        scores.append(discriminator(torch.cat([bad_image, companions[0]]), torch.cat([bad_mask, companions[1]]))[:n])
     return [float((score - scores[0]).mean()) for score in scores[1:]]

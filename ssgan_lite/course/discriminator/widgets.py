@@ -9,7 +9,7 @@ import numpy as np
 from matplotlib.figure import Figure
 from torch import Tensor
 
-from ssgan_lite.course.discriminator.pairs import Critic, damage, score_beside, shift_mask
+from ssgan_lite.course.discriminator.pairs import Discriminator, damage, score_beside, shift_mask
 from ssgan_lite.course.figures import (
     GRAY,
     INK,
@@ -23,14 +23,15 @@ from ssgan_lite.pictures import mask_to_rgb, to_image
 class PairTester(Panel):
     """Sliders: move the mask, add noise to the image; a menu gives the image another person's mask.
 
-    critics: name -> critic(image, mask). images [n, 3, H, W] and ids [n, H, W] with n >= 6: the first is the pair in
-    hand, the next two lend their masks, the last three are the companions of the group. Drawn is how much each score
-    has changed from that of the untouched pair; what falls by more than three stays at the end of the scale.
+    discriminators: name -> discriminator(image, mask). images [n, 3, H, W] and ids [n, H, W] with n >= 6: the first
+    is the pair in hand, the next two lend their masks, the last three are the companions of the group. Drawn is how
+    much each score has changed from that of the untouched pair; what falls by more than three stays at the end of the
+    scale.
     """
 
-    def __init__(self, critics: Mapping[str, Critic], images: Tensor, ids: Tensor):
+    def __init__(self, discriminators: Mapping[str, Discriminator], images: Tensor, ids: Tensor):
         super().__init__()
-        self.critics, self.images, self.ids = dict(critics), images, ids
+        self.discriminators, self.images, self.ids = dict(discriminators), images, ids
         self.companions = (images[-3:], signed_one_hot(ids[-3:], 13))
         self.shift = widgets.IntSlider(value=0, min=-10, max=10, description="move mask",
                                        tooltip="How many pixels the mask is moved to the right")
@@ -47,12 +48,13 @@ class PairTester(Panel):
         self._redraw()
 
     def __repr__(self) -> str:
-        return f"PairTester({self.images.shape[-1]} px; critics: {', '.join(self.critics)})"
+        return f"PairTester({self.images.shape[-1]} px; discriminators: {', '.join(self.discriminators)})"
 
     def scores(self, owner: int, dx: int, noise: float) -> dict[str, float]:
-        """The score of each critic for a damaged pair."""
+        """The score of each discriminator for a damaged pair."""
         image, mask = damage(self.images[:1], self.ids[owner:owner + 1], dx, noise)
-        return {name: score_beside(critic, image, mask, self.companions) for name, critic in self.critics.items()}
+        return {name: score_beside(discriminator, image, mask, self.companions)
+                for name, discriminator in self.discriminators.items()}
 
     def _redraw(self, _=None) -> None:
         owner, dx, noise = self.owner.value, self.shift.value, self.noise.value
@@ -69,7 +71,8 @@ class PairTester(Panel):
     def _draw(self, found: dict[str, float]) -> Figure:
         figure = Figure(figsize=(3.4, 0.6 + 0.5 * len(found)))
         axis = figure.subplots()
-        for place, (name, score), (color, _, marker) in zip(range(0, -len(found), -1), found.items(), LINES, strict=False):
+        for i, ((name, score), (color, _, marker)) in enumerate(zip(found.items(), LINES, strict=False)):
+            place = -i
             change = np.clip(score - self._untouched[name], -3, 1)
             axis.plot([-3, 1], [place, place], color=GRAY, linewidth=0.8)
             axis.plot(change, place, marker=marker, markersize=10, color=color)

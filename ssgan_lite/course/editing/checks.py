@@ -30,7 +30,7 @@ def predict_address(answer):
 @exercise(2, title="A curve without kinks", minutes=12, level=2,
           solution="ssgan_lite.edit.interpolate:catmull_rom")
 def curve_without_kinks(answer):
-    """Write the cubic that passes through the second and third of four corners and joins its neighbours smoothly."""
+    """Write the cubic that passes through the second and third of four corners and joins its neighbors smoothly."""
     draw = torch.Generator().manual_seed(12)
     corners = [torch.randn(1, 5, 3, generator=draw) for _ in range(4)]
     p, a, b, n = corners
@@ -49,11 +49,11 @@ def curve_without_kinks(answer):
     expect(not close(slope.float(), b - p, atol=0.05, rtol=0.02), "at the start it is twice too fast: the slope at "
            "corner 1 is half of corner 2 minus corner 0, for between them lie two steps")
     expect(not close(slope.float(), torch.zeros_like(a), atol=0.05), "your curve stops at every corner (its slope "
-           "there is 0); it should run on, parallel to the line between the neighbours")
+           "there is 0); it should run on, parallel to the line between the neighbors")
     expect_close(slope.float(), (b - p) / 2, "the slope at corner 1 should be half of corner 2 minus corner 0",
                  atol=0.05, rtol=0.02)
-    expect_close(middle, catmull_rom(corners, 0.25), "both ends and the slope at the start are right, but not the way "
-                 "between them: four conditions (two places, two slopes) make it a cubic in t", atol=1e-5)
+    expect_close(middle, catmull_rom(corners, 0.25), "both ends and the slope at the start are right, but not the "
+                 "way between them: four conditions (two places, two slopes) make it a cubic in t", atol=1e-5)
 
 
 @exercise(3, title="A face made to order", minutes=10, level=2, solution_text=(
@@ -79,15 +79,15 @@ def order_a_face(answer):
         for kind in ("shape", "texture"):
             address = layout[part, kind]
             if part != "eyes" and (part, kind) != ("hair", "shape"):
-                expect_close(now.codes[:, address], other[:, address], f"everything else should come from seed 8, and "
-                             f"the {kind} of the part \"{part}\" does not: `face.randomize(\"all\", seed=8)` takes all "
-                             "codes of that seed")
+                expect_close(now.codes[:, address], other[:, address], "everything else should come from seed 8, and "
+                             f"the {kind} of the part \"{part}\" does not: `face.randomize(\"all\", seed=8)` takes "
+                             "all codes of that seed")
     there = float(face.axes("hair", "shape").read(now.codes[:, hair])[0, 0])
     expect(not close(there, float(face.axes("hair", "shape").read(other[:, hair])[0, 0])), "the hair's first shape "
-           "coordinate is still the one that seed 8 gave it; `set_axis` sets it (axes are counted from 0), and what you "
-           "do before the codes of seed 8 are there is lost")
-    expect(close(there, -2.0, atol=1e-2), f"the hair's first shape coordinate is {there:.2f}, not -2; `nudge` adds to "
-           "it, `set_axis` sets it, and what you do afterwards may change it again")
+           "coordinate is still the one that seed 8 gave it; `set_axis` sets it (axes are counted from 0), and what "
+           "you do before the codes of seed 8 are there is lost")
+    expect(close(there, -2.0, atol=1e-2), f"the hair's first shape coordinate is {there:.2f}, not -2; `nudge` adds "
+           "to it, `set_axis` sets it, and what you do afterwards may change it again")
     expect(G.config.part_id("hat") in now.hidden, "the hat has not been taken off: `hide` switches a part off")
     expect(now.hidden == {G.config.part_id("hat")}, "more is switched off than the hat")
     expect(now.backdrop is not None, "the background is still the model's own; see `set_backdrop`")
@@ -98,8 +98,8 @@ def order_a_face(answer):
 
 
 @exercise(4, title="Undo, counted", minutes=3, level=1, solution_text=(
-    "After A, B and C two undos leave A alone. D then takes the place of what could have been redone, so behind us lie "
-    "A and D: two undos lead to the beginning. Nothing is left to redo."))
+    "After A, B and C two undos leave A alone. D then takes the place of what could have been redone, so behind us "
+    "lie A and D: two undos lead to the beginning. Nothing is left to redo."))
 def predict_undos(undos, redos):
     """How many undos and redos are possible after A, B, C, undo, undo, D."""
     expect_number(undos, "your first number")
@@ -107,7 +107,8 @@ def predict_undos(undos, redos):
     first, second = float(undos), float(redos)
     expect(not close(first, 4), "the first number: two of these edits were taken back before D")
     expect(not close(first, 1), "the first number: only B and C were taken back; A still stands")
-    expect(close(first, 2), "the first number: go through the list and write down what lies behind you after each step")
+    expect(close(first, 2), "the first number: go through the list and write down what lies behind you after each "
+                            "step")
     expect(not close(second, 2), "the second number: B and C could be redone until D began another story")
     expect(close(second, 0), "the second number: after a new edit, what was taken back is gone")
 

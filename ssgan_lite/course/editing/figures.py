@@ -65,8 +65,8 @@ def leak_curves(curves: Mapping[str, list[float]], reach: int | None = None) -> 
         axis.axvspan(0, reach, color=PALE, zorder=0)
         axis.text(reach - 0.3, 0.97, "within reach of the render net", ha="right", va="top", fontsize=8, color=INK,
                   transform=axis.get_xaxis_transform())
-    for (name, values), (color, line, marker) in zip(curves.items(), LINES):
-        axis.plot(torch.arange(len(values)), values, color=color, linestyle=line, marker=marker, markersize=3.5, label=name)
+    for (name, values), (color, line, marker) in zip(curves.items(), LINES, strict=False):
+        axis.plot(range(len(values)), values, color=color, linestyle=line, marker=marker, markersize=3.5, label=name)
     axis.set_xlabel("distance from the part, in pixels (0: inside)", fontsize=9, color=INK)
     axis.set_ylabel("mean change", fontsize=9, color=INK)
     axis.set_ylim(bottom=0)

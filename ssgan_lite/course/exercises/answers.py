@@ -63,8 +63,8 @@ class Answer:
         if result is None:
             raise WrongAnswer("Your function returns nothing (None). Is a `return` missing at its end?")
         if before != [_version(tensor) for tensor in tensors]:
-            raise WrongAnswer("Your function changes a tensor that it was given. Make a new one instead: `x = x + 1`, "
-                              "not `x += 1`.")
+            raise WrongAnswer("Your function changes a tensor that it was given. Make a new one instead: `x = x + "
+                              "1`, not `x += 1`.")
         return result
 
     def __getattr__(self, name: str):
@@ -74,7 +74,8 @@ class Answer:
 class Watch(TorchDispatchMode):
     """Used as `with Watch() as watch: answer(...)`.
 
-    operations: how many operations torch carried out; largest: how many numbers the largest tensor made by them holds.
+    operations: how many operations torch carried out; largest: how many numbers the largest tensor made by them
+    holds.
     """
 
     def __init__(self) -> None:
@@ -116,7 +117,8 @@ def is_blank(value: object) -> bool:
 
 
 def is_unfinished(code: object) -> bool:
-    """Does a function, or any method of a class or of an object's class, still hold the line `...`, or nothing at all?
+    """Does a function, or any method of a class or of an object's class, still hold the line `...`, or nothing at
+    all?
 
     A function whose source cannot be found counts as unfinished.
     """

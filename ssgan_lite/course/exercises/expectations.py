@@ -83,7 +83,8 @@ def expect_choice(out: object, right: str | Sequence[str], hints: Mapping[str, s
            f'choose from {", ".join(options)}, as text: "{options[0]}"; you gave {describe(out)}')
     items = [re.sub(r"\band\b|[\s,;&+().]", "", item.lower()) for item in ([out] if isinstance(out, str) else out)]
     chosen = set("".join(items))
-    expect(chosen <= set(options), f'choose from {", ".join(options)}; "{", ".join(sorted(chosen))}" is not among them')
+    expect(chosen <= set(options), f'choose from {", ".join(options)}; "{", ".join(sorted(chosen))}" is not among '
+                                   "them")
     for letter in sorted(chosen - set(right)):
         expect(False, hints[letter])
     expect(chosen == set(right), "what you chose is right, but something is missing: more than one is right")
@@ -91,7 +92,8 @@ def expect_choice(out: object, right: str | Sequence[str], hints: Mapping[str, s
 
 def expect_same_gradients(answer: Callable, wanted: Callable, inputs: Sequence[Tensor], hint: str,
                           atol: float = 1e-4, rtol: float = 1e-4) -> None:
-    """Stop unless both functions of the same inputs have the same gradients with respect to each floating-point input.
+    """Stop unless both functions of the same inputs have the same gradients with respect to each floating-point
+    input.
 
     Outputs may be tensors or tuples of them; they are multiplied with fixed random numbers and summed, so that a
     gradient that vanishes for a plain sum (of a softmax, say) is compared too.
@@ -108,8 +110,8 @@ def expect_same_gradients(answer: Callable, wanted: Callable, inputs: Sequence[T
         leaves = [leaf for leaf in leaves if leaf.requires_grad]
         gradients = torch.autograd.grad(total, leaves, allow_unused=True)
         results.append([torch.zeros_like(leaf) if gradient is None else gradient
-                        for leaf, gradient in zip(leaves, gradients)])
-    for ours, theirs in zip(*results):
+                        for leaf, gradient in zip(leaves, gradients, strict=False)])
+    for ours, theirs in zip(*results, strict=False):
         expect(close(ours, theirs, atol, rtol), hint)
 
 

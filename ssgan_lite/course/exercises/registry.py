@@ -6,8 +6,8 @@
         '''What the reader must do, one sentence.'''
         expect_close(answer(positions, frequencies), wanted, "the first half holds the sines")
 
-The checks of a notebook are in the `checks.py` of its subject's folder; the exercise's id, here "03.2", follows from the
-table in `ssgan_lite.course.notebooks`.
+The checks of a notebook are in the `checks.py` of its subject's folder; the exercise's id, here "03.2", follows from
+the table in `ssgan_lite.course.notebooks`.
 """
 
 from __future__ import annotations
@@ -34,6 +34,7 @@ from ssgan_lite.course.exercises.answers import (
 from ssgan_lite.course.notebooks import notebook_of
 from ssgan_lite.errors import UserError
 
+LEVELS = {1: "easy", 2: "medium", 3: "hard"}
 GENERIC = "The check cannot work with this answer"
 EXERCISES: dict[str, Exercise] = {}         # by id, "03.2"
 RESERVED = {"exercises", "forget", "progress", "reveal"}        # other names of `ssgan_lite.course.check`
@@ -59,7 +60,8 @@ class Exercise:
         self.solution = (solution,) if isinstance(solution, str) else tuple(solution or ())
         self.solution_text, self.in_place = solution_text, in_place
         self.task = inspect.cleandoc(check.__doc__ or "")
-        self.__doc__ = f"{self.id} {title}: about {minutes} minutes, level {level} of 3.\n\n{self.task}"
+        self.effort = f"about {minutes} minutes, {LEVELS[level]}"
+        self.__doc__ = f"{self.id} {title}: {self.effort}.\n\n{self.task}"
 
     def __repr__(self) -> str:
         names = ", ".join(self._names())
@@ -94,7 +96,7 @@ class Exercise:
     def line(self, result: Result) -> str:
         """A result as it is printed."""
         about = {"right": "right.", "wrong": f"not yet. {result.hint}",
-                 "not started": f"not started yet (about {self.minutes} minutes, level {self.level} of 3)."}
+                 "not started": f"not started yet ({self.effort})."}
         return f"{self.id} {self.title}: {about[result.state]}"
 
     def solution_source(self) -> str:
@@ -131,13 +133,13 @@ def exercise(position: int, *, title: str, minutes: int, level: int, solution: s
              notebook: str | None = None) -> Callable[[Callable], Exercise]:
     """Make a check function an exercise and register it.
 
-    position: 2 for the second exercise of the notebook.   minutes, level: what it asks of the reader; level is 1 to 3.
-    solution: "module:name" of the library object(s) whose source is the solution; solution_text: or a text.
-    in_place: the reader's function returns nothing, or may change what it is given; the check finds out by itself
-    whether it was started (`raise NotStarted`).
+    position: 2 for the second exercise of the notebook.   minutes, level: what it asks of the reader; level is 1
+    (easy), 2 or 3 (hard). solution: "module:name" of the library object(s) whose source is the solution;
+    solution_text: or a text. in_place: the reader's function returns nothing, or may change what it is given; the
+    check finds out by itself whether it was started (`raise NotStarted`).
     notebook: its number, only for a check outside of a subject's folder.
     """
-    if position < 1 or level not in (1, 2, 3) or not (solution or solution_text):
+    if position < 1 or level not in LEVELS or not (solution or solution_text):
         raise ValueError(f"exercise {position}, {title}: positions count from 1, the level is 1 to 3, and it has a "
                          "solution")
 
@@ -147,8 +149,10 @@ def exercise(position: int, *, title: str, minutes: int, level: int, solution: s
         if not new.task or new.name in RESERVED:
             raise ValueError(f"exercise {new.id} ({new.name}): it needs a docstring and a name of its own")
         for other in EXERCISES.values():
-            if (other.id == new.id) != (other.name == new.name) or (other.id == new.id and other.module != new.module):
-                raise ValueError(f"exercise {new.id} ({new.name}) and {other.id} ({other.name}) share an id or a name")
+            same_id, same_name = other.id == new.id, other.name == new.name
+            if same_id != same_name or (same_id and other.module != new.module):
+                raise ValueError(f"exercise {new.id} ({new.name}) and {other.id} ({other.name}) share an id or a "
+                                 "name")
         EXERCISES[new.id] = new
         return new
     return register

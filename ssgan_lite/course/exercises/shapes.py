@@ -12,12 +12,14 @@ from torch import Tensor
 
 KEEPDIM = "`keepdim=True` keeps the axis over which a sum or a mean is taken"
 # Parts of an expression that can be computed again without harm; calls are limited to those that change nothing.
-HARMLESS = (ast.Name, ast.Attribute, ast.Constant, ast.Call, ast.keyword, ast.Subscript, ast.Slice, ast.Tuple, ast.List,
-            ast.UnaryOp, ast.BinOp, ast.operator, ast.unaryop, ast.expr_context)
+HARMLESS = (ast.Name, ast.Attribute, ast.Constant, ast.Call, ast.keyword, ast.Subscript, ast.Slice, ast.Tuple,
+            ast.List, ast.UnaryOp, ast.BinOp, ast.operator, ast.unaryop, ast.expr_context)
+
+CHANGING = ("print", "pop", "append", "backward", "step")
 
 
 def difference(found: Sequence[int], wanted: Sequence[int]) -> str:
-    """What probably went wrong when a result has the shape `found` instead of `wanted`; empty if there is no telling."""
+    """What probably went wrong with a result of shape `found` that should be `wanted`; empty if unknown."""
     found, wanted = list(found), list(wanted)
     if found == wanted:
         return ""
@@ -97,7 +99,7 @@ def _value(node: ast.expr, names: dict) -> object:
             return None
         called = getattr(inner, "func", None)
         name = getattr(called, "attr", getattr(called, "id", ""))
-        if isinstance(inner, ast.Call) and (name.endswith("_") or name in ("print", "pop", "append", "backward", "step")):
+        if isinstance(inner, ast.Call) and (name.endswith("_") or name in CHANGING):
             return None
     try:
         return eval(compile(ast.Expression(node), "<shapes>", "eval"), names)

@@ -49,8 +49,8 @@ def signed_masks(answer):
     expect(not close(out, -wanted), "the sign is the wrong way round: +1 where the part is, -1 elsewhere")
     expect(not close(out, one_hot.movedim(3, 1) - 1), "that is -1 and 0; twice the one-hot form, minus 1")
     for mixed in (one_hot.reshape(n, parts, h, w), one_hot.transpose(1, 3)):
-        expect(mixed.shape != out.shape or not close(out, 2 * mixed - 1), "the numbers went to other pixels: `reshape` and "
-               "`view` do not exchange axes, `permute(0, 3, 1, 2)` does")
+        expect(mixed.shape != out.shape or not close(out, 2 * mixed - 1), "the numbers went to other pixels: "
+               "`reshape` and `view` do not exchange axes, `permute(0, 3, 1, 2)` does")
     expect_close(out, wanted, "+1 in channel mask[n, h, w] of every pixel, -1 in all others")
     expect_close(answer(mask[:1, :1, :2], parts), wanted[:1, :, :1, :2], "it should work for any number and size of "
                                                                        "masks")
@@ -62,19 +62,19 @@ def signed_masks(answer):
 def planted_correlation(correlation):
     """Give the correlation of two things that agree in 95 % of the faces, each true in half of them."""
     expect_number(correlation)
-    expect(not close(correlation, 0.95, atol=1e-4), "0.95 is how often they agree; two things that have nothing to do "
-                                                    "with each other agree in half of the faces, at correlation 0")
+    expect(not close(correlation, 0.95, atol=1e-4), "0.95 is how often they agree; two things that have nothing to "
+                                                    "do with each other agree in half of the faces, at correlation 0")
     expect(not close(correlation, 0.05, atol=1e-4), "0.05 is how often they disagree")
     expect(not close(correlation, 0.475, atol=1e-4), "0.475 is the share of faces in which both are true")
     expect(not close(correlation, 0.81, atol=5e-3), "you squared it: that is the share of variance explained")
     expect(not close(correlation, 0.9025, atol=4e-4),
-           "0.95 squared comes close by accident; a correlation is the mean of a product, not a chance that two things "
-           "happen")
-    expect(not close(correlation, 0.45, atol=1e-4), "0.45 is how far above one half they agree; two things that always "
-                                                    "agree have correlation 1, not 0.5")
+           "0.95 squared comes close by accident; a correlation is the mean of a product, not a chance that two "
+           "things happen")
+    expect(not close(correlation, 0.45, atol=1e-4), "0.45 is how far above one half they agree; two things that "
+                                                    "always agree have correlation 1, not 0.5")
     expect(abs(correlation) <= 1, "a correlation lies between -1 and 1")
-    expect(abs(correlation - 0.9) < 0.002, "write each thing as +1 (true) or -1 (false): both have mean 0 and variance 1, "
-                                           "so the correlation is the mean of their product")
+    expect(abs(correlation - 0.9) < 0.002, "write each thing as +1 (true) or -1 (false): both have mean 0 and "
+                                           "variance 1, so the correlation is the mean of their product")
 
 
 @exercise(4, title="Rare and small", minutes=10, level=2, solution_text=(
@@ -98,8 +98,8 @@ def part_statistics(answer):
     right_share, right_area = has.float().mean(1), each.sum(1) / has.sum(1).clamp(min=1)
     expect(not close(area, right_share), "the other way round: the share of the faces first, then the area")
     expect(not close(share, has.sum(1)), "you count the faces; divide by how many there are")
-    expect(not close(share, each.mean(1)), "your share is of the pixels; count the *faces* that have any pixel of the "
-                                           "part")
+    expect(not close(share, each.mean(1)), "your share is of the pixels; count the *faces* that have any pixel of "
+                                           "the part")
     expect_close(share, right_share, "a face has a part if any of its pixels does", what="your share")
     expect(not area.isnan().any(), "the area of a part that no face has should be 0; yours divides 0 by 0")
     expect(not close(area, each.mean(1)), "your area is the mean over all faces; leave out those that lack the part")
@@ -127,8 +127,8 @@ def weighted_vote(answer):
     heavy = torch.tensor([1.0, 1.0, 1.0, 3.5, 1.0])
     out = answer(masks, 2, heavy)
     expect(not close(out, _vote(masks, 2, weights)), "you leave the weights out: a vote for part p counts weights[p]")
-    expect_close(out, _vote(masks, 2, heavy), "multiply the number of votes of part p with weights[p] before you look for "
-                                              "the largest")
+    expect_close(out, _vote(masks, 2, heavy), "multiply the number of votes of part p with weights[p] before you "
+                                              "look for the largest")
     large = torch.randint(5, (2, 12, 8), dtype=torch.uint8)
     for factor in (1, 4):
         expect_close(answer(large, factor, heavy), _vote(large, factor, heavy), f"with blocks of {factor} x {factor} "
@@ -153,12 +153,13 @@ def leak_of_edit(answer):
     inside, outside = (delta * region).sum((1, 2)), (delta * ~region).sum((1, 2))
     wanted = (outside / rest) / (inside / size)
     expect(not close(out, 1 / wanted), "upside down: outside divided by inside")
-    expect(not close(out, outside / inside), "you divide sums, or means over the whole picture; divide each sum by the "
-                                             "number of its *own* pixels first")
+    expect(not close(out, outside / inside), "you divide sums, or means over the whole picture; divide each sum by "
+                                             "the number of its *own* pixels first")
     signed = (after - before).mean(1)
     expect(not close(out, ((signed * ~region).sum((1, 2)) / rest) / ((signed * region).sum((1, 2)) / size)),
            "brighter and darker cancel in your means: take absolute values first")
-    expect(not close(out, ((signed.abs() * ~region).sum((1, 2)) / rest) / ((signed.abs() * region).sum((1, 2)) / size)),
+    outside, inside = ((signed.abs() * part).sum((1, 2)) for part in (~region, region))
+    expect(not close(out, (outside / rest) / (inside / size)),
            "red and blue cancel in your mean over the channels: take absolute values before any mean")
     square = (after - before).square().mean(1)
     expect(not close(out, ((square * ~region).sum((1, 2)) / rest) / ((square * region).sum((1, 2)) / size)),
@@ -166,11 +167,13 @@ def leak_of_edit(answer):
     expect(not close(out, (outside / (h * w)) / (inside / size))
            and not close(out, delta.mean((1, 2)) / (inside / size)),
            "outside means the pixels that are *not* in the region, and the mean over those alone")
-    expect_close(out, wanted, "mean of |change| over the pixels outside, divided by the mean over those inside", atol=1e-4)
+    expect_close(out, wanted, "mean of |change| over the pixels outside, divided by the mean over those "
+                              "inside", atol=1e-4)
     one = answer(before[:1], after[:1], region[:1])
     expect_close(one, wanted[:1], "each face has its own leak: yours depends on the other faces", atol=1e-4)
 
 
 def _vote(masks: Tensor, factor: int, weights: Tensor) -> Tensor:
-    votes = torch.stack([F.avg_pool2d((masks == part).float(), factor) * weight for part, weight in enumerate(weights)])
+    votes = torch.stack([F.avg_pool2d((masks == part).float(), factor) * weight
+                         for part, weight in enumerate(weights)])
     return votes.argmax(0)

@@ -31,7 +31,7 @@ def part_maps(maps: Tensor, names: Sequence[str], columns: int = 7) -> Figure:
     axes = figure.subplots(rows, columns, squeeze=False, gridspec_kw=dict(wspace=0.08, hspace=0.42)).ravel()
     for axis in axes:
         axis.axis("off")
-    for axis, picture, name in zip(axes, maps.numpy(), names):
+    for axis, picture, name in zip(axes, maps.numpy(), names, strict=False):
         axis.axis("on")
         axis.set_xticks([]), axis.set_yticks([])
         axis.imshow(picture, cmap="gray_r", vmin=0, vmax=max(float(picture.max()), 1e-6), interpolation="nearest")
@@ -63,10 +63,10 @@ def reduction_bars(panels: Mapping[str, Mapping[str, Sequence[float]]], names: S
     """
     figure = Figure(figsize=(3.9 * len(panels), 2.5))
     axes = np.atleast_1d(figure.subplots(1, len(panels), sharey=True, gridspec_kw=dict(wspace=0.06)))
-    for axis, (title, ways) in zip(axes, panels.items()):
+    for axis, (title, ways) in zip(axes, panels.items(), strict=False):
         width = 0.8 / len(ways)
         styles = ((PALE, ""), (LIGHT, "///"), (BLUE, ""))[-len(ways):]
-        for number, ((label, values), (color, hatch)) in enumerate(zip(ways.items(), styles)):
+        for number, ((label, values), (color, hatch)) in enumerate(zip(ways.items(), styles, strict=False)):
             axis.bar(np.arange(len(names)) + (number - (len(ways) - 1) / 2) * width, values, width, label=label,
                      color=color, hatch=hatch, edgecolor=INK, linewidth=0.6)
         axis.set_xticks(range(len(names)), names)
@@ -104,8 +104,9 @@ def leak_curve(curves: Mapping[str, Mapping[float, float]]) -> Figure:
     """Leak of an edit against the agreement that was planted in the data; curves: name -> {agreement: leak}."""
     figure = Figure(figsize=(4.8, 2.6))
     axis = figure.subplots()
-    for (label, values), (color, line, marker) in zip(curves.items(), LINES):
-        axis.plot(list(values), list(values.values()), color=color, linestyle=line, marker=marker, markersize=4, label=label)
+    for (label, values), (color, line, marker) in zip(curves.items(), LINES, strict=False):
+        axis.plot(list(values), list(values.values()), color=color, linestyle=line, marker=marker, markersize=4,
+                  label=label)
     axis.set_xlabel("agreement planted in the data (0.5: none)", fontsize=8.5, color=INK)
     axis.set_ylabel("leak: change of the background\n/ change of the hair", fontsize=8.5, color=INK)
     axis.set_ylim(bottom=-0.05)

@@ -19,8 +19,8 @@ Experiment = Callable[[float], tuple[Sequence[np.ndarray], float]]
 
 
 class PlantSlider(Panel):
-    """A slider over agreements. `experiment(agreement)` gives pictures, one for each title, and the leak; what it gave
-    is kept, so that going back costs nothing.
+    """A slider over agreements. `experiment(agreement)` gives pictures, one for each title, and the leak; what it
+    gave is kept, so that going back costs nothing.
     """
 
     def __init__(self, experiment: Experiment, titles: Sequence[str], agreements: Sequence[float] = (0.5, 1.0)):
@@ -31,7 +31,8 @@ class PlantSlider(Panel):
         self._found: dict[float, tuple[bytes, float]] = {}
         self.agreement = widgets.SelectionSlider(options=[(f"{value:.2f}", value) for value in agreements],
                                                  description="agreement", continuous_update=False,
-                                                 tooltip="In what share of the faces both things go together; 0.5: none")
+                                                 tooltip="In what share of the faces both things go together; 0.5: "
+                                                         "none")
         self.picture = widgets.Image(format="png")
         self.children = [self.agreement, self.picture, self.caption]
         self.watch([self.agreement], self._redraw)
@@ -47,4 +48,5 @@ class PlantSlider(Panel):
             figure = picture_rows([pictures], titles=self.titles, height=1.5)
             self._found[value] = png_bytes(to_picture(figure)), leak
         self.picture.value, leak = self._found[value]
-        self.say(f"agreement {value:.2f}: for every unit of change in the hair, the background changes by {leak:.2f}.")
+        self.say(f"agreement {value:.2f}: for every unit of change in the hair, the background changes by "
+                 f"{leak:.2f}.")

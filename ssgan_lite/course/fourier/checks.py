@@ -22,8 +22,8 @@ from ssgan_lite.model import fourier
 
 
 @exercise(1, title="How many channels?", minutes=2, level=1,
-          solution_text="The two coordinates, and for each of the 7 frequencies a sine and a cosine of each of them:\n"
-                        "2 + 7 * 2 * 2 = 2 * (2 * 7 + 1) = 30.")
+          solution_text="The two coordinates, and for each of the 7 frequencies a sine and a cosine of each of "
+                        "them:\n2 + 7 * 2 * 2 = 2 * (2 * 7 + 1) = 30.")
 def predict_feature_channels(channels):
     """Say how many numbers a position becomes with seven frequencies."""
     expect_number(channels)
@@ -71,10 +71,10 @@ def fourier_features(answer):
     expect(not close(out, apart), "everything of x comes before everything of y in your result; x and y alternate")
     in_turn = [f(s * axis) for s in speeds for axis in (x, y) for f in (torch.sin, torch.cos)]
     expect(not close(out, torch.cat([grid, *in_turn], dim=1)),
-           "you write sin x, cos x, sin y, cos y; the sines of both coordinates come first, then the cosines of both: "
-           "sin x, sin y, cos x, cos y")
+           "you write sin x, cos x, sin y, cos y; the sines of both coordinates come first, then the cosines of "
+           "both: sin x, sin y, cos x, cos y")
     expect(out.ndim == 4 and out.shape[0] == 4,
-           f"the channels of [..., 2, H, W] are the third axis from the end; joined along another one, your result is "
+           "the channels of [..., 2, H, W] are the third axis from the end; joined along another one, your result is "
            f"{list(out.shape)} instead of {list(wanted.shape)}")
     expect_close(out, wanted, "the channels are x, y, then sin and cos at 1, 2, 4, ...; yours hold other values")
     for shape, bands in (((2, 3, 7), 6), ((2, 3, 2, 4, 1), 1)):
@@ -82,8 +82,8 @@ def fourier_features(answer):
         out, wanted = answer(grid, bands), fourier.fourier_features(grid, bands)
         expect(out.shape != _three_bands(grid).shape, f"you make three frequencies even if {bands} are asked for")
         hint = f"a grid of shape {list(shape)} with {bands} frequencies comes out wrong"
-        expect(out.shape == wanted.shape, f"{hint}: {list(out.shape)} instead of {list(wanted.shape)}. Count the axis "
-                                          "of the channels from the end")
+        expect(out.shape == wanted.shape, f"{hint}: {list(out.shape)} instead of {list(wanted.shape)}. Count the "
+                                          "axis of the channels from the end")
         expect_close(out, wanted, hint)
     grid = torch.rand(2, 2, 2)
     expect_close(answer(grid, 0), grid, "with no frequencies at all the coordinates alone are left")
@@ -118,8 +118,8 @@ def aliased_frequencies(answer):
            "your limit is twice too high: the grid from -1 to 1 has the length 2, not 1, and from one position to "
            "the next a wave may make half a turn, not a whole one")
     expect(published != _too_fast(math.pi * 63 / 2, 9, math.pi),
-           "your limit is pi times too low, (size - 1) / 2: half a turn is pi, so a wave is too fast when 2**k times the "
-           "step 2 / (size - 1) is more than pi; the waves are sin(2**k x), without another pi")
+           "your limit is pi times too low, (size - 1) / 2: half a turn is pi, so a wave is too fast when 2**k times "
+           "the step 2 / (size - 1) is more than pi; the waves are sin(2**k x), without another pi")
     expect(published != _too_fast(32, 9), "you compare with half the number of positions; the limit is half a turn, "
                                           "pi, divided by the step of the grid")
     expect(published == [128, 256], "on a grid of 64 your list is not right; the step is 2 / (size - 1), and a wave "
@@ -136,7 +136,7 @@ def aliased_frequencies(answer):
 
 @exercise(4, title="Move and zoom", solution="ssgan_lite.model.fourier:move_and_zoom", minutes=10, level=2)
 def move_and_zoom(answer):
-    """Make the grid with which a part appears shifted by (dx, dy) and `zoom` times larger about its new centre."""
+    """Make the grid with which a part appears shifted by (dx, dy) and `zoom` times larger about its new center."""
     grid = fourier.coordinate_grid(5)
     dx, dy = torch.tensor([1.0, 0.0]).view(2, 1, 1), torch.tensor([0.0, 1.0]).view(2, 1, 1)
     shifted = answer(grid, 0.25, 0.5, 1.0)
@@ -149,8 +149,8 @@ def move_and_zoom(answer):
     zoomed = answer(grid, 0.0, 0.0, 1.2)
     expect(not close(zoomed, grid * 1.2), "multiplied by zoom, the positions cover a larger square and the part "
                                           "becomes smaller")
-    expect_close(zoomed, grid / 1.2, "the zoom without a shift is not right: where the generator says 1, the pixel at "
-                                     "the distance `zoom` should be")
+    expect_close(zoomed, grid / 1.2, "the zoom without a shift is not right: where the generator says 1, the pixel "
+                                     "at the distance `zoom` should be")
     both = answer(grid, 0.25, -0.5, 2.0)
     expect(not close(both, grid / 2.0 - 0.25 * dx + 0.5 * dy),
            "you zoom first and shift afterwards, so the shift is enlarged too: at the pixel (dx, dy) the generator "
@@ -176,25 +176,25 @@ def answer_grid(answer: Callable, grid: Tensor) -> Tensor:
                         "    # wanted: the pixel c sees the position c, so (c - d) / zoom = c\n"
                         "    return cx * (1 - zoom), cy * (1 - zoom)")
 def shift_that_keeps(answer):
-    """Find the (dx, dy) with which a part at (cx, cy) becomes `zoom` times larger and keeps its centre."""
+    """Find the (dx, dy) with which a part at (cx, cy) becomes `zoom` times larger and keeps its center."""
     def of(cx: float, cy: float, zoom: float) -> Tensor:
         out = answer(cx, cy, zoom)
         expect(hasattr(out, "__len__") and getattr(out, "ndim", 1) == 1 and len(out) == 2,
                "return two numbers, (dx, dy)")
         return torch.stack([torch.as_tensor(value, dtype=torch.float64).reshape(()) for value in out])
 
-    centre, zoom = torch.tensor([0.2, -0.6], dtype=torch.float64), 1.5
+    center, zoom = torch.tensor([0.2, -0.6], dtype=torch.float64), 1.5
     out = of(0.2, -0.6, zoom)
-    expect(not close(out, centre), "with this shift the part moves by as much as its centre is away from the middle; "
+    expect(not close(out, center), "with this shift the part moves by as much as its center is away from the middle; "
                                     "it already is there")
-    expect(not close(out, centre * (zoom - 1)), "the sign is wrong: a part to the right of the middle is pushed "
+    expect(not close(out, center * (zoom - 1)), "the sign is wrong: a part to the right of the middle is pushed "
                                                 "further right by the zoom, so it has to be moved back")
-    expect(not close(out, centre * (1 - 1 / zoom)) and not close(out, centre * (1 / zoom - 1)),
+    expect(not close(out, center * (1 - 1 / zoom)) and not close(out, center * (1 / zoom - 1)),
            "you solve c / zoom - d = c or the like; move_and_zoom subtracts the shift first: (c - d) / zoom = c")
-    expect_close(out, centre * (1 - zoom), "the pixel (cx, cy) should see the position (cx, cy): put it into "
+    expect_close(out, center * (1 - zoom), "the pixel (cx, cy) should see the position (cx, cy): put it into "
                                            "(position - shift) / zoom and solve for the shift", what="(dx, dy)")
     for _ in range(3):
         cx, cy, zoom = (torch.rand(3) + 0.3).tolist()
         expect_close(of(cx, cy, zoom), torch.tensor([cx, cy], dtype=torch.float64) * (1 - zoom),
-                     "for zoom below 1, or another centre, the shift is wrong", what="(dx, dy)")
+                     "for zoom below 1, or another center, the shift is wrong", what="(dx, dy)")
     expect_close(of(0.3, 0.4, 1.0), torch.zeros(2), "without a zoom nothing has to be moved", what="(dx, dy)")

@@ -34,7 +34,7 @@ def waves_learnt(histories: Mapping[str, Tensor], frequencies: Sequence[int], ev
     """
     figure = Figure(figsize=(7.2, 2.3), layout="constrained")
     for axis, (title, history) in zip(figure.subplots(1, len(histories), sharey=True, squeeze=False)[0],
-                                      histories.items()):
+                                      histories.items(), strict=False):
         steps = np.arange(len(history)) * every
         axis.axhline(1, color=LIGHT, linewidth=0.8)
         for k, frequency in enumerate(frequencies):
@@ -73,7 +73,7 @@ def sampled_waves(frequencies: Sequence[int], size: int) -> Figure:
     step = 2 / (size - 1)
     figure = Figure(figsize=(7.2, 1.15 * len(frequencies) + 0.3), layout="constrained")
     axes = figure.subplots(len(frequencies), 1, sharex=True, squeeze=False)[:, 0]
-    for axis, frequency in zip(axes, frequencies):
+    for axis, frequency in zip(axes, frequencies, strict=False):
         axis.plot(dense, torch.sin(frequency * dense), color=GRAY, linewidth=0.9)
         if frequency > np.pi / step:
             turns = round(frequency * step / (2 * np.pi))                # whole turns that happen between two points

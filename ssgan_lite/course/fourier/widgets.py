@@ -25,8 +25,8 @@ class FrequencySlider(Panel):
 
     def __init__(self, drawings: Tensor, wanted: Tensor):
         if drawings.ndim != 3 or drawings.shape[1:] != wanted.shape:
-            raise UserError(f"Drawings [F, H, W] and a wanted mask [H, W] go together, not {list(drawings.shape)} and "
-                            f"{list(wanted.shape)}.")
+            raise UserError(f"Drawings [F, H, W] and a wanted mask [H, W] go together, not {list(drawings.shape)} "
+                            f"and {list(wanted.shape)}.")
         super().__init__()
         self._drawings, self._wanted = drawings.detach(), wanted
         self.bands = widgets.IntSlider(value=0, min=0, max=len(drawings) - 1, description="frequencies")
@@ -46,8 +46,8 @@ class FrequencySlider(Panel):
         draw(self.pictures[1], gray_pixels(drawing), smooth=False)
         draw(self.pictures[2], gray_pixels(wrong.float()), smooth=False)
         highest = 2 ** (self.bands.value - 1) if self.bands.value else "none"
-        self.say(f"{self.bands.value} frequencies, highest {highest}: {100 * wrong.float().mean():.1f} % of the pixels "
-                 "are wrong.")
+        self.say(f"{self.bands.value} frequencies, highest {highest}: {100 * wrong.float().mean():.1f} % of the "
+                 "pixels are wrong.")
 
 
 class PartMover(Panel):
@@ -66,7 +66,8 @@ class PartMover(Panel):
         self.zoom = self._slider("zoom", 0.6, 1.6, 1.0)
         self.back = widgets.Button(description="Put it back", icon="undo", tooltip="The plain grid for all parts")
         self.pictures = [view(WIDTH) for _ in range(2)]
-        controls = side_by_side(widgets.VBox([self.part, self.back]), widgets.VBox([self.right, self.down, self.zoom]))
+        controls = side_by_side(widgets.VBox([self.part, self.back]),
+                                widgets.VBox([self.right, self.down, self.zoom]))
         self.children = [captioned(self.pictures, ("the face", "its mask")), controls, self.caption]
         self.watch([self.right, self.down, self.zoom], self._move)
         self.watch([self.part], self._begin)
@@ -84,7 +85,7 @@ class PartMover(Panel):
         """Set the sliders to where the chosen part already is."""
         part = self.face.generator.config.part_id(self.part.value)
         where = self.face.state.placement.get(part, (0.0, 0.0, 1.0))
-        for slider, value in zip((self.right, self.down, self.zoom), where):
+        for slider, value in zip((self.right, self.down, self.zoom), where, strict=False):
             self.set_quietly(slider, value, self._move)
         self._redraw()
 

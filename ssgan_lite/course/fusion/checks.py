@@ -34,10 +34,10 @@ def predict_two_shifts(everything, foreground):
            "same factor; what does that do to a share of the whole?")
     expect(not close(second, 1 / 6, 1e-3), "second number: now the background's exponential stays 1 while the others "
            "grow, so its share cannot stay the same")
-    expect(not close(second, 1 / 18, 1e-3), "second number: the background's exponential is not divided by 3; it stays "
-           "1 and the *others* are multiplied by 3")
-    expect(not close(second, 0.06, 1e-6), "second number: 0.06 may stand for 1/16 or for 1/17; give three digits or the "
-           "fraction")
+    expect(not close(second, 1 / 18, 1e-3), "second number: the background's exponential is not divided by 3; it "
+           "stays 1 and the *others* are multiplied by 3")
+    expect(not close(second, 0.06, 1e-6), "second number: 0.06 may stand for 1/16 or for 1/17; give three digits or "
+           "the fraction")
     expect(close(second, 1 / 16, 6e-4), "second number: the exponentials were 1, 2 and 3; multiply the last two "
            "by 3, then divide the background's by the sum")
 
@@ -50,7 +50,7 @@ def predict_weight_without_hair(answer):
     expect_number(answer)
     value = float(answer)
     expect(not close(value, 2 / 8, 4e-3), "that is the face's weight with the hair still there, or not yet "
-           "renormalised: what is left must sum to 1 again")
+           "renormalized: what is left must sum to 1 again")
     expect(not close(value, 7 / 8, 4e-3), "the hair's share does not go to the face alone; every part that is left "
            "grows by the same factor")
     expect(not close(value, 9 / 16, 4e-3), "the hair's share is not split into equal halves; every part that is left "
@@ -75,33 +75,34 @@ def fusion_weights(answer):
     expect(not close(out, mask), "you give back the mask as it is; the solid parts must share 1 among themselves")
     expect(not close(out, shared), "the transparent parts are missing: they are added on top with their own weight")
     expect(not close(out, shared + clear / (clear.sum(dim=1, keepdim=True) + 1e-8)),
-           "you renormalised the transparent parts; it is the solid ones that share 1")
+           "you renormalized the transparent parts; it is the solid ones that share 1")
     everything = shared + clear
     expect(not close(out, everything / everything.sum(dim=1, keepdim=True)),
            "you divided by the sum of all weights in the end; leave it out, the total may be more than one")
-    expect(not close(out, solid / solid.sum() + clear), "you divide by one sum over everything, as in the example of one "
-           "pixel; here each pixel has a sum of its own, over dim=1")
+    expect(not close(out, solid / solid.sum() + clear), "you divide by one sum over everything, as in the example of "
+           "one pixel; here each pixel has a sum of its own, over dim=1")
     expect(not close(out, solid / (solid.sum(dim=(1, 2, 3), keepdim=True) + 1e-8) + clear),
            "sum over the parts (dim=1) only, so that every pixel has a total of its own")
     for dim, name in ((2, "height"), (3, "width")):
-        expect(not close(out, solid / (solid.sum(dim=dim, keepdim=True) + 1e-8) + clear), f"you sum over the {name}; the "
-               "parts are dim=1")
-    expect(not close(out, mask / (solid.sum(dim=1, keepdim=True) + 1e-8)), "you divided the transparent parts, too; they "
-           "keep their weight")
-    expect(not close(out, solid + clear / (clear.sum(dim=1, keepdim=True) + 1e-8)), "the roles are exchanged: it is the "
-           "solid parts that share 1, and the transparent ones that keep their weight")
+        expect(not close(out, solid / (solid.sum(dim=dim, keepdim=True) + 1e-8) + clear), f"you sum over the {name}; "
+               "the parts are dim=1")
+    expect(not close(out, mask / (solid.sum(dim=1, keepdim=True) + 1e-8)), "you divided the transparent parts, too; "
+           "they keep their weight")
+    expect(not close(out, solid + clear / (clear.sum(dim=1, keepdim=True) + 1e-8)), "the roles are exchanged: it is "
+           "the solid parts that share 1, and the transparent ones that keep their weight")
     expect_close(out, wanted, "solid parts: their weight divided by the sum over the solid parts; transparent parts: "
                  "their weight as it is")
     expect_close(answer(mask, ()), mask, "with no transparent part at all the weights are the mask itself", atol=1e-6)
     buried = torch.zeros(1, 3, 1, 1)
     buried[:, 1] = 1
     hidden = answer(buried, (1,))
-    hint = ("where a transparent part has the whole pixel, the solid parts sum to 0 and you divide by it: add a small "
-            "number such as 1e-8 below the line")
+    hint = ("where a transparent part has the whole pixel, the solid parts sum to 0 and you divide by it: add a "
+            "small number such as 1e-8 below the line")
     expect(not torch.as_tensor(hidden).isnan().any(), hint)
     expect_close(hidden, buried, hint)
-    expect_same_gradients(lambda m: answer(m, glass), lambda m: fusion.fusion_weights(m, glass), (mask,), "the values "
-                          "are right, but the gradients are not: let them flow through the sum below the line, too")
+    expect_same_gradients(lambda m: answer(m, glass), lambda m: fusion.fusion_weights(m, glass), (mask,), "the "
+                          "values are right, but the gradients are not: let them flow through the sum below the "
+                          "line, too")
 
 
 @exercise(4, title="How far must it be lifted?", minutes=15, level=3,
@@ -114,17 +115,17 @@ def lift(answer):
     expect_shape(out, [2, 3, 5])
     own, others = depths[:, 2], depths[:, [0, 1, 3]]
     odds = torch.logit(torch.tensor(0.9))
-    expect(not close(out, wanted - 2 * odds), "the odds are upside down: a part with 9/10 of a pixel has 9 times what all "
-           "others have together, so the weight goes above the line and 1 - weight below")
+    expect(not close(out, wanted - 2 * odds), "the odds are upside down: a part with 9/10 of a pixel has 9 times "
+           "what all others have together, so the weight goes above the line and 1 - weight below")
     expect(not close(out, -wanted), "the right size, the wrong sign: what you return is to be *added* to the depth")
     expect(not close(out, wanted + own), "that is the depth that the part must *have*; by how much must it be lifted "
            "from where it is?")
-    expect(not close(out, odds - (own - depths.logsumexp(dim=1))), "compare the part with all *others*: leave its own "
-           "exponential out of the sum, for it grows as you lift")
-    expect(not close(out, odds - (own - others.amax(dim=1))), "only the nearest of the others is compared here; every "
-           "one of them takes a share of the pixel, the far ones a small one")
-    expect_close(out, wanted, "in the weight a = e^d / (e^d + s), with s the sum over the others, set a to the wanted "
-                 "weight, solve for d, and subtract the present depth", atol=1e-4)
+    expect(not close(out, odds - (own - depths.logsumexp(dim=1))), "compare the part with all *others*: leave its "
+           "own exponential out of the sum, for it grows as you lift")
+    expect(not close(out, odds - (own - others.amax(dim=1))), "only the nearest of the others is compared here; "
+           "every one of them takes a share of the pixel, the far ones a small one")
+    expect_close(out, wanted, "in the weight a = e^d / (e^d + s), with s the sum over the others, set a to the "
+                 "wanted weight, solve for d, and subtract the present depth", atol=1e-4)
     lifted = depths.clone()
     lifted[:, 0] += answer_of(answer, depths, 0, 0.25)
     expect_close(torch.softmax(lifted, dim=1)[:, 0], torch.full((2, 3, 5), 0.25),
@@ -133,8 +134,8 @@ def lift(answer):
     high, hint = answer(deep, 1, 0.5), ("it breaks for depths as large as 100, which occur: e^100 is too much for "
                                         "float32; work with logsumexp instead of exp and log")
     expect(torch.as_tensor(high).isfinite().all(), hint)
-    expect_close(high, torch.full((1, 1, 1), 200.0), "depths may be as large as 100: from -100 to a tie with 100 a part "
-                 "must be lifted by 200", atol=1e-3)
+    expect_close(high, torch.full((1, 1, 1), 200.0), "depths may be as large as 100: from -100 to a tie with 100 a "
+                 "part must be lifted by 200", atol=1e-3)
 
 
 @exercise(5, title="A hard choice that learns", minutes=15, level=3,
@@ -144,24 +145,24 @@ def straight_through(answer):
     generator = torch.Generator().manual_seed(9)
     mask = torch.softmax(torch.randn(2, 4, 3, 5, generator=generator), dim=1)
     out, wanted = answer(mask), fusion.one_hot_straight_through(mask)
-    expect(not (hasattr(out, "shape") and list(out.shape) == [2, 3, 5]), "that is the number of the winner; the result "
-           "needs a 1 in the winner's channel and 0 in all others, in the shape of the mask")
+    expect(not (hasattr(out, "shape") and list(out.shape) == [2, 3, 5]), "that is the number of the winner; the "
+           "result needs a 1 in the winner's channel and 0 in all others, in the shape of the mask")
     expect_shape(out, [2, 4, 3, 5])
     expect(not close(out, mask), "the forward pass still gives the soft mask; it must give zeros and ones")
     over_width = torch.zeros_like(mask).scatter_(3, mask.argmax(dim=3, keepdim=True), 1.0)
     expect(not close(out, over_width), "the largest is looked for along the width; the parts are dim=1")
     expect_close(out, wanted, "exactly one 1 in every pixel, at the part with the largest weight")
     tie = torch.tensor([0.4, 0.4, 0.2]).view(1, 3, 1, 1)
-    expect(close(answer(tie).sum(), 1), "where two parts tie for the largest weight there should still be exactly one 1: "
-           "take the first, as argmax does, instead of comparing with the maximum")
+    expect(close(answer(tie).sum(), 1), "where two parts tie for the largest weight there should still be exactly "
+           "one 1: take the first, as argmax does, instead of comparing with the maximum")
     leaf = mask.clone().requires_grad_()
     result = answer(leaf)
-    expect(result.requires_grad, "the values are right, but no gradient comes back: argmax is flat nearly everywhere. "
-           "Add the mask and subtract it again, so that only the gradient of one of the two is left")
+    expect(result.requires_grad, "the values are right, but no gradient comes back: argmax is flat nearly "
+           "everywhere. Add the mask and subtract it again, so that only the gradient of one of the two is left")
     factor = torch.randn(mask.shape, generator=generator)
     (gradient,) = torch.autograd.grad((result * factor).sum(), leaf, allow_unused=True)
-    expect(gradient is not None, "a gradient flows, but not to the mask: requires_grad_() on your zeros and ones makes a "
-           "new beginning; the mask itself has to be part of the sum")
+    expect(gradient is not None, "a gradient flows, but not to the mask: requires_grad_() on your zeros and ones "
+           "makes a new beginning; the mask itself has to be part of the sum")
     expect(gradient.abs().sum() > 0, "mask - mask has the gradient 0: detach *one* of the "
            "two, the one that is subtracted")
     expect(not close(gradient, -factor), "the gradient has the wrong sign: detach the mask that is subtracted, not "

@@ -10,8 +10,8 @@ from torch import Tensor
 
 from ssgan_lite.course.figures import (
     BLUE,
-    GRAY,
     INK,
+    LINES,
     ORANGE,
     style_axis,
 )
@@ -52,7 +52,7 @@ def temperature_curves(temperatures: Sequence[float] = (0.25, 1.0, 4.0)) -> Figu
     figure = Figure(figsize=(7.2, 2.4))
     weight_axis, slope_axis = figure.subplots(1, 2, gridspec_kw=dict(wspace=0.3))
     difference = np.linspace(-8, 8, 401)
-    for t, style, color in zip(temperatures, ("--", "-", ":"), (ORANGE, BLUE, INK)):
+    for t, style, color in zip(temperatures, ("--", "-", ":"), (ORANGE, BLUE, INK), strict=False):
         weight = 1 / (1 + np.exp(-difference / t))
         weight_axis.plot(difference, weight, style, color=color, linewidth=1.6)
         slope_axis.plot(difference, weight * (1 - weight) / t, style, color=color, linewidth=1.6, label=f"T = {t:g}")
@@ -69,7 +69,7 @@ def learning_curves(curves: Mapping[str, Sequence[float]], ylabel: str) -> Figur
     """A few curves over training steps, each with a line style of its own."""
     figure = Figure(figsize=(4.6, 2.2))
     axis = figure.subplots()
-    for (name, values), style, color in zip(curves.items(), ("-", "--", ":", "-."), (BLUE, ORANGE, INK, GRAY)):
+    for (name, values), (color, style, _) in zip(curves.items(), LINES, strict=False):
         axis.plot(values, style, color=color, linewidth=1.8, label=name)
     axis.set_xlabel("training step")
     axis.set_ylabel(ylabel)

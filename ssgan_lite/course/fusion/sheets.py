@@ -24,8 +24,8 @@ def render_depths(generator: SemanticGenerator, hidden: Tensor, depths: Tensor,
                   weights: Tensor | None = None) -> tuple[Tensor, Tensor]:
     """The second half of the generator, for depths that somebody has tampered with.
 
-    hidden [N, P, C, Hc, Hc] and depths [N, P, Hc, Hc] as the local generators give them; `weights` replaces the fusion
-    weights. Returns image [N, 3, R, R] and mask scores [N, P, R, R].
+    hidden [N, P, C, Hc, Hc] and depths [N, P, Hc, Hc] as the local generators give them; `weights` replaces the
+    fusion weights. Returns image [N, 3, R, R] and mask scores [N, P, R, R].
     """
     fused = fuse(depths, generator.config)
     weights = fused.weights if weights is None else weights
@@ -94,13 +94,13 @@ def section(depths: Tensor, row: int, size: int = 2 * VIEW) -> np.ndarray:
         return floor - (np.clip(depth, LOWEST, HIGHEST) - LOWEST) / (HIGHEST - LOWEST) * (floor - size // 18)
 
     for part, line in enumerate(lines):
-        shown = [(x, up(d)) for x, d in zip(across, line)]
+        shown = [(x, up(d)) for x, d in zip(across, line, strict=False)]
         color = tuple(int(c * min(1.0, 420 / sum(parts[part].color))) for c in parts[part].color)   # on white
-        for a, b, d in zip(shown, shown[1:], np.minimum(line, np.roll(line, -1))):
+        for a, b, d in zip(shown, shown[1:], np.minimum(line, np.roll(line, -1)), strict=False):
             if d > LOWEST:
                 draw.line([a, b], fill=color, width=max(2, size // 80))
     winner = weights.argmax(0)
-    for x, column in zip(across, weights.T):
+    for x, column in zip(across, weights.T, strict=False):
         top = float(floor + 8)
         for part in np.flatnonzero(column > 0.004):
             below = top + column[part] * strip

@@ -33,7 +33,8 @@ class DepthSheets(Panel):
         self.lift = widgets.FloatSlider(value=0, min=-30, max=30, step=1, description="lift", readout_format="+.0f",
                                         tooltip="What is added to the pseudo-depth of this part everywhere")
         size = depths.shape[-1]
-        self.row = widgets.IntSlider(value=size // 2 if row is None else row, min=0, max=size - 1, description="cut row",
+        self.row = widgets.IntSlider(value=size // 2 if row is None else row, min=0, max=size - 1, description="cut "
+            "row",
                                      tooltip="The row of the depth maps that the second picture shows")
         self.pictures = [view() for _ in range(4)]
         names = ("the sheets", "cut along one row", "the mask", "the image")

@@ -32,7 +32,8 @@ def predict_shape_layers(foreground, background):
     expect_number(foreground, "the first number")
     expect_number(background, "the second number")
     expect((foreground, background) != (6, 4), "the right numbers the wrong way round: the foreground part is first")
-    expect(foreground != 6, "a foreground part reads base codes in its first layers; its shape code begins after them")
+    expect(foreground != 6, "a foreground part reads base codes in its first layers; its shape code begins after "
+                            "them")
     expect(foreground not in (8, 10), "after the depth was read the layers belong to the texture code")
     expect(foreground == 4, "for the foreground part, count the layers after the base layers and up to the depth")
     expect(background != 4, "the background reads no base codes: who steers its first two layers?")
@@ -45,7 +46,7 @@ def one_part(x: Tensor, weights: Tensor, biases: Tensor, depth_head: Tensor, dep
              skip_bias: bool = False) -> tuple[Tensor, Tensor]:
     """The solution, with switches for typical mistakes."""
     hidden = [x]
-    for weight, bias in zip(weights, biases):
+    for weight, bias in zip(weights, biases, strict=False):
         x = weight @ x if skip_bias else weight @ x + bias[:, None]
         x = gain * F.leaky_relu(x, slope)
         hidden.append(x)
@@ -106,7 +107,7 @@ def run_one_part(answer):
     for c, m, n, d in ((3, 1, 4, 4), (5, 6, 2, 1)):
         given = inputs(c, m, n)
         out = answer(*given, d)
-        for ours, theirs in zip(out, one_part(*given, d)):
+        for ours, theirs in zip(out, one_part(*given, d), strict=False):
             expect_close(ours.reshape(theirs.shape), theirs,
                          f"with {n} layers and the depth after {d} of them the result is wrong")
     expect_same_gradients(lambda *args: answer(*args, 3), lambda *args: one_part(*args, 3), inputs(3, 4, 5),
@@ -183,10 +184,10 @@ def compose_at_once(answer):
     tall = (hidden * weights[:, :, None]).flatten(1, 2)
     expect(not close(out, torch.einsum("oi,nihw->nohw", wide, tall) + torch.einsum("po,nphw->nohw", biases, weights),
                      atol=1e-4),
-           "the wide matrix is mixed up: a reshape of [P, O, C] does not put the heads side by side; the O axis has to "
-           "come first, [O, P, C], before P and C are joined")
-    expect(not close(out, composed(heads / c**0.5, biases, hidden, weights), atol=1e-4), "the heads that your function is "
-           "given are used as they are: leave 1 / sqrt(C) out")
+           "the wide matrix is mixed up: a reshape of [P, O, C] does not put the heads side by side; the O axis has "
+           "to come first, [O, P, C], before P and C are joined")
+    expect(not close(out, composed(heads / c**0.5, biases, hidden, weights), atol=1e-4), "the heads that your "
+           "function is given are used as they are: leave 1 / sqrt(C) out")
     expect_close(out, wanted, "the sum over parts of a_p (F_p x_p + b_p) is not right", atol=1e-4)
     heads, biases = torch.randn(1, 2, 3), torch.randn(1, 2)
     hidden, weights = torch.randn(3, 1, 3, 2, 2), torch.rand(3, 1, 2, 2)
@@ -194,7 +195,8 @@ def compose_at_once(answer):
                  "with a single part it is wrong", atol=1e-4)
     p, o, c, size = 6, 32, 2, 8
     with Watch() as watch:
-        answer(torch.randn(p, o, c), torch.randn(p, o), torch.randn(2, p, c, size, size), torch.rand(2, p, size, size))
+        answer(torch.randn(p, o, c), torch.randn(p, o), torch.randn(2, p, c, size, size),
+               torch.rand(2, p, size, size))
     expect(watch.largest < 2 * p * o * size * size,
            f"the sum is right, but on the way you build a tensor of {watch.largest:,} numbers, O channels for every "
            "part. Weight the hidden features first, join parts and channels, and multiply once")
@@ -203,9 +205,9 @@ def compose_at_once(answer):
 
 
 @exercise(5, title="Who can learn what?", minutes=5, level=2,
-          solution_text="a, b and d. What happens after the cut can change (a, b). Features send nothing back to the\n"
-                        "shape layers any more (not c), but the depth does: it decides which part is seen, and so the\n"
-                        "image loss still teaches shapes where to be (d).")
+          solution_text="a, b and d. What happens after the cut can change (a, b). Features send nothing back to "
+                        "the\nshape layers any more (not c), but the depth does: it decides which part is seen, and "
+                        "so the\nimage loss still teaches shapes where to be (d).")
 def choose_what_detached_layers_learn(letters):
     """Choose the ways in which the picture can still be mended when texture is detached."""
     expect_choice(letters, "abd", {

@@ -43,7 +43,8 @@ def layer_table(config: ModelConfig, part: str = "hair") -> Figure:
             axis.text(layer + 0.5, y + 0.3, text, ha="center", va="center", fontsize=8, color=ink)
         arrow = dict(arrowstyle="-|>", color=INK, linewidth=1, shrinkA=0, shrinkB=0)
         axis.annotate("", (n + 0.45, y + 0.3), (n + 0.02, y + 0.3), arrowprops=arrow)
-        axis.text(n + 0.52, y + 0.3, f"features\n[{config.local_channels}, {config.coarse_size}, {config.coarse_size}]",
+        axis.text(n + 0.52, y + 0.3, f"features\n[{config.local_channels}, {config.coarse_size}, "
+                                     f"{config.coarse_size}]",
                   va="center", fontsize=8, color=INK)
         if name == "background":
             axis.text(d - 0.1, y - 0.27, "depth: 0 everywhere", ha="center", va="center", fontsize=8, color=INK)
@@ -80,7 +81,7 @@ def drift_scatter(pairs: Mapping[str, tuple[Tensor, Tensor]], names: tuple[str, 
     """Where two parts are, one against the other, a dot a face; one plot for each entry of `pairs`."""
     figure = Figure(figsize=(2.7 * len(pairs), 2.5), layout="constrained")
     axes = figure.subplots(1, len(pairs), sharex=True, sharey=True, squeeze=False)[0]
-    for i, (axis, (title, (first, second))) in enumerate(zip(axes, pairs.items())):
+    for i, (axis, (title, (first, second))) in enumerate(zip(axes, pairs.items(), strict=False)):
         axis.plot(first, second, "o^"[i % 2], color=(BLUE, ORANGE)[i % 2], markersize=4, alpha=0.75,
                   markeredgewidth=0)
         axis.set_title(title, fontsize=9, color=INK)

@@ -36,8 +36,8 @@ class ShapeWalk(Panel):
             for kind in ("shape", "texture"))
         self.pictures = [view() for _ in range(4)]
         names = ("its depth: near is dark", "its features", "the face", "the mask")
-        self.children = [captioned(self.pictures, names), side_by_side(self.part, widgets.VBox([self.shape, self.texture])),
-                         self.caption]
+        controls = side_by_side(self.part, widgets.VBox([self.shape, self.texture]))
+        self.children = [captioned(self.pictures, names), controls, self.caption]
         self.watch([self.part], self._begin)
         self.watch([self.shape, self.texture], self._redraw)
         self._redraw()
@@ -64,10 +64,11 @@ class ShapeWalk(Panel):
         out = G(self.codes())
         per_layer = out.codes.unflatten(1, (G.config.n_parts, G.config.local_layers))
         hidden, _ = G.local(per_layer, G.embedding())
-        pictures = (gray_pixels(depth_pictures(out.depths[0, [part]])[0]), feature_picture(hidden[0, part]), to_image(out.image)[0],
-                    mask_to_rgb(out.mask.argmax(1))[0])
+        pictures = (gray_pixels(depth_pictures(out.depths[0, [part]])[0]), feature_picture(hidden[0, part]),
+                    to_image(out.image)[0], mask_to_rgb(out.mask.argmax(1))[0])
         for place, picture in zip(self.pictures, pictures, strict=True):
             draw(place, picture)
         change = (out.depths - self._before.depths).abs().amax((0, 2, 3))
         own, others = change[part].item(), torch.cat([change[:part], change[part + 1:]]).max().item()
-        self.say(f"Largest change of pseudo-depth: {own:.1f} in the {self.part.value}, {others:.1f} in all other parts.")
+        self.say(f"Largest change of pseudo-depth: {own:.1f} in the {self.part.value}, {others:.1f} in all other "
+                 "parts.")

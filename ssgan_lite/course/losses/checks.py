@@ -26,11 +26,11 @@ def _near(value: object, wanted: float, share: float = 0.01) -> bool:
     return abs(float(value) - wanted) <= share * abs(wanted)
 
 
-@exercise(1, title="The undecided critic", minutes=3, level=1,
+@exercise(1, title="The undecided discriminator", minutes=3, level=1,
           solution_text="softplus(0) = log(1 + 1) = 0.693 for the reals and as much for the fakes: 2 log 2 = 1.386.\n"
-                        "A critic's loss near 1.39 in a log means that it cannot tell the two apart.")
+                        "A discriminator's loss near 1.39 in a log means that it cannot tell the two apart.")
 def undecided(loss):
-    """Say what the critic's loss is when every score is 0."""
+    """Say what the discriminator's loss is when every score is 0."""
     expect_number(loss)
     expect(not _near(loss, math.log(2)), "that is one of the two surprises; reals and fakes each bring one")
     expect(not _near(loss, 1.0) and not _near(loss, 0.5), "a probability of one half is not a surprise of one half: "
@@ -42,8 +42,8 @@ def undecided(loss):
     expect(_near(loss, 2 * math.log(2)), "put 0 into softplus, once for the reals and once for the fakes")
 
 
-class _Critic(nn.Module):
-    """A small smooth critic: its R1 depends on its weights and on where the images are."""
+class _SmallDiscriminator(nn.Module):
+    """A small smooth discriminator: its R1 depends on its weights and on where the images are."""
 
     def __init__(self, size: int = 4):
         super().__init__()
@@ -53,66 +53,71 @@ class _Critic(nn.Module):
         return self.second(torch.tanh(self.first(image.flatten(1))))
 
 
-def _gradient(critic: nn.Module, image: Tensor) -> Tensor:
+def _gradient(discriminator: nn.Module, image: Tensor) -> Tensor:
     image = image.detach().requires_grad_(True)
-    return torch.autograd.grad(critic(image).sum(), image, create_graph=True)[0]
+    return torch.autograd.grad(discriminator(image).sum(), image, create_graph=True)[0]
 
 
-def _r1(critic: nn.Module, image: Tensor) -> Tensor:
-    return _gradient(critic, image).square().flatten(1).sum(1).mean()
+def _r1(discriminator: nn.Module, image: Tensor) -> Tensor:
+    return _gradient(discriminator, image).square().flatten(1).sum(1).mean()
 
 
 @exercise(2, title="R1 for one input", minutes=12, level=2, solution="ssgan_lite.train.losses:r1_penalty")
 def r1_of_images(answer):
     """Mean over the batch of the squared gradient of the score, summed over channels and pixels."""
-    critic, image = _Critic(), torch.randn(6, 3, 4, 4)
-    out, slope = answer(critic, image), _gradient(critic, image)
-    wanted = slope.square().flatten(1).sum(1).mean()
+    discriminator, image = _SmallDiscriminator(), torch.randn(6, 3, 4, 4)
+    out, gradient = answer(discriminator, image), _gradient(discriminator, image)
+    wanted = gradient.square().flatten(1).sum(1).mean()
     expect_tensor(out)
-    expect(not close(out, slope.square().mean(), 1e-9), "you take the mean over the pixels as well; they are summed, "
-           "and only the samples are averaged")
-    expect(not close(out, slope.square().sum()), "you add up the samples; take their mean")
-    expect(not close(out, slope.flatten(1).norm(dim=1).mean()), "this is the mean length of the gradient; R1 has its "
-           "square: leave out the root")
-    expect(not close(out, slope.square().flatten(1).sum(1)), "these are the samples' penalties; return their mean")
+    expect(not close(out, gradient.square().mean(), 1e-9), "you take the mean over the pixels as well; they are "
+           "summed, and only the samples are averaged")
+    expect(not close(out, gradient.square().sum()), "you add up the samples; take their mean")
+    expect(not close(out, gradient.flatten(1).norm(dim=1).mean()), "this is the mean length of the gradient; R1 has "
+           "its square: leave out the root")
+    expect(not close(out, gradient.square().flatten(1).sum(1)), "these are the samples' penalties; return their mean")
     expect(not close(out, wanted / 2), "the factor of one half belongs to the weight, gamma / 2, not to R1 itself")
-    expect(not close(out, (slope / 6).square().flatten(1).sum(1).mean(), 1e-9), "you take the gradient of the mean "
-           "score, which makes every sample's slope smaller by the size of the batch; take that of the sum")
-    expect(not close(out, slope.abs().flatten(1).sum(1).mean()), "square the gradient; you have summed its absolute values")
-    expect(not close(out, slope.flatten(1).sum(1).square().mean()), "you add up the gradient before you square it, so that "
-           "pixels cancel: square first")
+    expect(not close(out, (gradient / 6).square().flatten(1).sum(1).mean(), 1e-9), "you take the gradient of the "
+           "mean score, which makes every sample's gradient smaller by the size of the batch; take that of the sum")
+    expect(not close(out, gradient.abs().flatten(1).sum(1).mean()), "square the gradient; you have summed its "
+                                                                 "absolute values")
+    expect(not close(out, gradient.flatten(1).sum(1).square().mean()), "you add up the gradient before you square "
+           "it, so that pixels cancel: square first")
     leaf = image.clone().requires_grad_(True)
     for sign in (-1, 1):
-        of_loss, = torch.autograd.grad(F.softplus(sign * critic(leaf)).sum(), leaf)
-        expect(not close(out, of_loss.square().flatten(1).sum(1).mean()), "this is the gradient of a loss; R1 takes that of "
-               "the score itself")
+        of_loss, = torch.autograd.grad(F.softplus(sign * discriminator(leaf)).sum(), leaf)
+        expect(not close(out, of_loss.square().flatten(1).sum(1).mean()), "this is the gradient of a loss; R1 takes "
+               "that of the score itself")
     expect(out.ndim == 0, f"the penalty is one number; yours has the shape {list(out.shape)}")
-    expect_close(out, wanted, "the value is not the mean over samples of the sum of squared slopes")
-    expect(out.requires_grad, "the critic's weights cannot be trained through your result: the gradient is to be "
-           "differentiable itself (create_graph=True)")
-    parameters = list(critic.parameters())
-    theirs, ours = (torch.autograd.grad(loss, parameters, allow_unused=True) for loss in (out, _r1(critic, image)))
-    same = all(close(0 * p if a is None else a, 0 * p if b is None else b) for p, a, b in zip(parameters, theirs, ours))
-    expect(same, "the value is right, but its gradient with respect to the critic's weights is not: the slope must "
-           "stay connected (create_graph=True, and nothing detached)")
-    expect(not image.requires_grad, "you switched requires_grad on for the very tensor that you were given; make a copy first "
-           "with image.detach()")
+    expect_close(out, wanted, "the value is not the mean over samples of the sum of squared gradients")
+    expect(out.requires_grad, "the discriminator's weights cannot be trained through your result: the gradient is to "
+           "be differentiable itself (create_graph=True)")
+    parameters = list(discriminator.parameters())
+    theirs, ours = (torch.autograd.grad(loss, parameters, allow_unused=True)
+                    for loss in (out, _r1(discriminator, image)))
+    same = all(close(0 * p if a is None else a, 0 * p if b is None else b)
+               for p, a, b in zip(parameters, theirs, ours, strict=True))
+    expect(same, "the value is right, but its gradient with respect to the discriminator's weights is not: the "
+           "gradient must stay connected (create_graph=True, and nothing detached)")
+    expect(not image.requires_grad, "you switched requires_grad on for the very tensor that you were given; make a "
+           "copy first with image.detach()")
     image = torch.randn(3, 3, 2, 2)
-    critic = _Critic(2)
-    expect_close(answer(critic, image), _r1(critic, image), "with another size and batch the value is wrong")
+    discriminator = _SmallDiscriminator(2)
+    expect_close(answer(discriminator, image), _r1(discriminator, image), "with another size and batch the value is "
+                 "wrong")
     made = (2 * torch.randn(2, 3, 2, 2, requires_grad=True))
-    expect_close(answer(critic, made), _r1(critic, made), "with images that were themselves computed the value is "
-                 "wrong: detach them first")
+    expect_close(answer(discriminator, made), _r1(discriminator, made), "with images that were themselves computed "
+                 "the value is wrong: detach them first")
 
 
 @exercise(3, title="A weight for 128 pixels", minutes=3, level=1,
-          solution_text="1000 * (128 / 512)**2 = 1000 / 16 = 62.5. (The recipe has 480, eight times a first value of 60.)")
+          solution_text="1000 * (128 / 512)**2 = 1000 / 16 = 62.5. (The recipe has 480, eight times a first value of "
+                        "60.)")
 def weight_for_size(weight):
     """Say what the rule of the pixels makes of a mask weight of 1000 when the model has 128 pixels instead of 512."""
     expect_number(weight)
     expect(not _near(weight, 250), "you scaled with the width; the number of pixels goes with its square")
     expect(not _near(weight, 16000) and not _near(weight, 4000), "the other way round: a smaller picture has fewer "
-           "pixels, each with more slope, and needs a smaller weight")
+           "pixels, each with more gradient, and needs a smaller weight")
     expect(not _near(weight, 1000), "the same weight would be 16 times too strong")
     expect(not _near(weight, 480), "that is the recipe's number, which was raised by hand; the rule alone gives less")
     expect(not _near(weight, 0.625), "that is the image's weight, from 10; the mask's begins at 1000")
@@ -134,7 +139,8 @@ def hold_together(answer):
     expect(not close(out, (F.interpolate(coarse, scale_factor=2) - final).square().mean()), "you enlarge the coarse "
            "mask instead: then a sharp outline within a block would be punished; shrink the final mask")
     expect(not close(out, (coarse - pooled).abs().mean()), "these are absolute differences; square them")
-    expect(not close(out, (coarse - pooled).square().sum()), "a sum would depend on the size of the masks; take the mean")
+    expect(not close(out, (coarse - pooled).square().sum()), "a sum would depend on the size of the masks; take the "
+                                                             "mean")
     expect(not close(out, 3 * wanted), "you sum over the parts; take the mean over the parts as well")
     expect(not close(out, wanted / 2), "without the factor of one half: the mean of the squares is the loss")
     expect(not close(out, (coarse - pooled).square().mean().sqrt()), "no root: the mean of the squares is the loss")
@@ -168,17 +174,17 @@ def chance_of_crossing(probability):
     expect(not _near(probability, 0.3), "so often a batch is mixed; then the die decides about the part")
     expect(not _near(probability, 1 / 3), "that is the die alone; first the batch has to be mixed at all")
     expect(not _near(probability, 0.2), "of the three sides only one gives shape and texture to different codes")
-    expect(not _near(probability, 0.15) and not _near(probability, 0.075), "two coins would be another rule; it is one "
-           "die with three sides")
+    expect(not _near(probability, 0.15) and not _near(probability, 0.075), "two coins would be another rule; it is "
+           "one die with three sides")
     expect(not _near(probability, 10), "10 per cent is a probability of ...?")
     expect(0 <= float(probability) <= 1, "a probability lies between 0 and 1")
-    expect(_near(probability, 0.1), "multiply the chance that a batch is mixed by that of the one side of the die that "
-           "crosses")
+    expect(_near(probability, 0.1), "multiply the chance that a batch is mixed by that of the one side of the die "
+           "that crosses")
 
 
 @exercise(6, title="Adam for lazy terms", minutes=8, level=2, solution="ssgan_lite.train.trainer:lazy_adam")
 def lazy_settings(answer):
-    """Learning rate and betas of Adam, corrected for a regulariser that takes an extra step every `every` steps."""
+    """Learning rate and betas of Adam, corrected for a regularizer that takes an extra step every `every` steps."""
     def differs(wrong, hint):
         expect(not (close(out[0], wrong[0], 1e-9, 1e-6) and close(out[1], wrong[1], 1e-9, 1e-6)
                     and close(out[2], wrong[2], 1e-9, 1e-6)), hint)
@@ -186,12 +192,12 @@ def lazy_settings(answer):
     lr, beta1, beta2, k = 0.002, 0.5, 0.99, 16
     out = answer(lr, beta1, beta2, k)
     expect(isinstance(out, (tuple, list)) and len(out) == 3, f"return lr, beta1 and beta2; this is {describe(out)}")
-    for value, name in zip(out, ("lr", "beta1", "beta2")):
+    for value, name in zip(out, ("lr", "beta1", "beta2"), strict=False):
         expect_number(value, name)
     c = k / (k + 1)
     differs((lr, beta1, beta2), "nothing was corrected")
-    differs((lr * c, beta1 * c, beta2 * c), "the decays are raised to the power of c, not multiplied by it: forgetting "
-            "goes on by products")
+    differs((lr * c, beta1 * c, beta2 * c), "the decays are raised to the power of c, not multiplied by it: "
+            "forgetting goes on by products")
     differs((lr**c, beta1**c, beta2**c), "the learning rate is multiplied by c; the power is for the decays")
     differs((lr / c, beta1 ** (1 / c), beta2 ** (1 / c)), "the wrong way round: there are more steps, so each should "
             "move less and forget less")
@@ -201,21 +207,22 @@ def lazy_settings(answer):
     d = (k - 1) / k
     differs((lr * d, beta1**d, beta2**d), "c is k / (k + 1): one extra step makes k + 1 out of k")
     differs((lr / k, beta1 ** (1 / k), beta2 ** (1 / k)), "c is k / (k + 1), close to 1, not 1 / k")
-    for value, wanted, name in zip(out, (lr * c, beta1**c, beta2**c), ("lr", "beta1", "beta2")):
+    for value, wanted, name in zip(out, (lr * c, beta1**c, beta2**c), ("lr", "beta1", "beta2"), strict=False):
         expect(close(value, wanted, 1e-9, 1e-6), f"{name} is not what the formula gives with k = {k}")
     for k in (4, 1):
         c = k / (k + 1)
-        for value, wanted in zip(answer(0.001, 0.0, 0.9, k), (0.001 * c, 0.0, 0.9**c)):
-            expect(close(value, wanted, 1e-9, 1e-6), f"with a regulariser every {k} steps the result is wrong")
-    for value, wanted in zip(answer(0.001, 0.0, 0.9, None), (0.001, 0.0, 0.9)):
-        expect(close(value, wanted, 1e-9, 1e-6), "without a regulariser (None) nothing should be corrected")
+        for value, wanted in zip(answer(0.001, 0.0, 0.9, k), (0.001 * c, 0.0, 0.9**c), strict=False):
+            expect(close(value, wanted, 1e-9, 1e-6), f"with a regularizer every {k} steps the result is wrong")
+    for value, wanted in zip(answer(0.001, 0.0, 0.9, None), (0.001, 0.0, 0.9), strict=False):
+        expect(close(value, wanted, 1e-9, 1e-6), "without a regularizer (None) nothing should be corrected")
 
 
 @exercise(7, title="Who is moved?", minutes=6, level=2,
-          solution_text="b and e. The mask loss reads coarse and final mask only, so the image heads are out of its reach\n"
-                        "(a), but the depths of the local generators are not (b). Path length cuts the codes off from\n"
-                        "the mapping network (c) and looks at the image only (d). In the generator's step the gradient\n"
-                        "runs through the critic, whose own weights are held, back to the codes and the mapping (e).")
+          solution_text="b and e. The mask loss reads coarse and final mask only, so the image heads are out of its "
+                        "reach\n(a), but the depths of the local generators are not (b). Path length cuts the codes "
+                        "off from\nthe mapping network (c) and looks at the image only (d). In the generator's step "
+                        "the gradient\nruns through the discriminator, whose own weights are held, back to the codes "
+                        "and the mapping (e).")
 def who_is_moved(statements):
     """Say which statements about losses and the parameters that they move are true."""
     expect_choice(statements, "be", {
@@ -235,7 +242,7 @@ class _Maker(nn.Module):
         return torch.sin(self.linear(codes.flatten(1))).view(-1, 3, 2, 2)
 
 
-def _slopes(f: nn.Module, codes: Tensor, y: Tensor) -> Tensor:
+def _code_gradients(f: nn.Module, codes: Tensor, y: Tensor) -> Tensor:
     codes = codes.detach().requires_grad_(True)
     return torch.autograd.grad((f(codes) * y).sum(), codes, create_graph=True)[0]
 
@@ -247,35 +254,36 @@ def measure_steps(answer):
     f, y = _Maker(k, s), torch.randn(5, 3, 2, 2)
     base = torch.randn(5, k, s, requires_grad=True)
     codes = 1.5 * base                                     # made by something that must get no gradient
-    out, slope = answer(f, codes, y), _slopes(f, codes, y)
-    wanted = slope.square().sum(2).mean(1).sqrt()
+    out, gradient = answer(f, codes, y), _code_gradients(f, codes, y)
+    wanted = gradient.square().sum(2).mean(1).sqrt()
     expect_tensor(out)
-    expect(not close(out, slope.square().sum(2).sum(1).sqrt()), "you add up the K codes; take their mean (only the S "
-           "numbers of a code are summed)")
-    expect(not close(out, slope.square().mean(2).mean(1).sqrt()), "you take the mean over the S numbers of a code; "
-           "they are summed")
-    expect(not close(out, slope.square().mean(2).sum(1).sqrt()), "sum over the numbers of a code and mean over the "
-           "codes, not the other way round")
-    expect(not close(out, slope.square().sum(2).mean(1)), "the root is missing")
-    expect(not close(out, slope.square().sum(2).sqrt().mean(1)), "you take the root for every code; first the mean over "
-           "the codes, then the root")
+    expect(not close(out, gradient.square().sum(2).sum(1).sqrt()), "you add up the K codes; take their mean (only "
+           "the S numbers of a code are summed)")
+    expect(not close(out, gradient.square().mean(2).mean(1).sqrt()), "you take the mean over the S numbers of a "
+           "code; they are summed")
+    expect(not close(out, gradient.square().mean(2).sum(1).sqrt()), "sum over the numbers of a code and mean over "
+           "the codes, not the other way round")
+    expect(not close(out, gradient.square().sum(2).mean(1)), "the root is missing")
+    expect(not close(out, gradient.square().sum(2).sqrt().mean(1)), "you take the root for every code; first the "
+           "mean over the codes, then the root")
     expect(not close(out, wanted.mean()), "you return the mean; there should be one length for each sample")
-    expect(not close(out, wanted / math.sqrt(k), 1e-6), "the mean over the codes is taken of the squares, inside the root; "
-           "you divide by K outside of it")
-    expect(not close(out, wanted / math.sqrt(4), 1e-6), "y has its scale already: do not divide by the root of the pixels")
+    expect(not close(out, wanted / math.sqrt(k), 1e-6), "the mean over the codes is taken of the squares, inside the "
+           "root; you divide by K outside of it")
+    expect(not close(out, wanted / math.sqrt(4), 1e-6), "y has its scale already: do not divide by the root of the "
+                                                        "pixels")
     expect(not close(out, wanted / y.numel(), 1e-7), "you take the mean of picture times y; take the sum")
-    plain = _slopes(f, codes, torch.ones_like(y)).square().sum(2).mean(1).sqrt()
+    plain = _code_gradients(f, codes, torch.ones_like(y)).square().sum(2).mean(1).sqrt()
     expect(not close(out, plain), "y is not used: multiply the picture with it before you sum")
-    expect(out.ndim == 1 and len(out) == 5, f"there should be one length for each of the 5 samples; your result has the "
-           f"shape {list(out.shape)}")
-    expect_close(out, wanted, "the lengths are not the root of the mean over codes of the sum of squared slopes")
+    expect(out.ndim == 1 and len(out) == 5, "there should be one length for each of the 5 samples; your result has "
+           f"the shape {list(out.shape)}")
+    expect_close(out, wanted, "the lengths are not the root of the mean over codes of the sum of squared gradients")
     expect(out.requires_grad, "the parameters of f cannot be trained through your result (create_graph=True)")
     gradients = torch.autograd.grad(out.sum(), [*f.parameters(), base], allow_unused=True)
-    expect(gradients[-1] is None or not gradients[-1].abs().max() > 0, "a gradient flows into what made the codes; take "
-           "them as given: codes.detach()")
+    expect(gradients[-1] is None or not gradients[-1].abs().max() > 0, "a gradient flows into what made the codes; "
+           "take them as given: codes.detach()")
     ours = torch.autograd.grad(wanted.sum(), list(f.parameters()), allow_unused=True)
-    same = all(a is not None and close(a, b, 1e-4) for a, b in zip(gradients, ours))
+    same = all(a is not None and close(a, b, 1e-4) for a, b in zip(gradients, ours, strict=False))
     expect(same, "the lengths are right, but their gradient with respect to the parameters of f is not")
     f, codes, y = _Maker(1, 6), torch.randn(2, 1, 6), torch.randn(2, 3, 2, 2)
-    expect_close(answer(f, codes, y), _slopes(f, codes, y).square().sum(2).mean(1).sqrt(),
+    expect_close(answer(f, codes, y), _code_gradients(f, codes, y).square().sum(2).mean(1).sqrt(),
                  "with a single code of six numbers the lengths are wrong")

@@ -26,7 +26,7 @@ def phase(paths: Mapping[str, Path], limit: float = 1.15) -> Figure:
     """Left: the two numbers against each other. Right: how far the generator is from the data, step by step."""
     figure = Figure(figsize=(7.6, 2.7))
     plane, time = figure.subplots(1, 2, gridspec_kw=dict(width_ratios=(1, 1.7)))
-    for (name, path), (color, style, marker) in zip(paths.items(), LINES):
+    for (name, path), (color, style, marker) in zip(paths.items(), LINES, strict=False):
         points = np.array(path)
         plane.plot(points[:, 0], points[:, 1], color=color, linestyle=style, linewidth=1.1)
         plane.plot(*points[-1], marker=marker, color=color, markersize=6, markeredgecolor="white")
@@ -35,7 +35,8 @@ def phase(paths: Mapping[str, Path], limit: float = 1.15) -> Figure:
     plane.plot(0, 0, marker="+", color=INK, markersize=12)
     plane.set_xlim(-limit, limit), plane.set_ylim(-limit, limit)
     plane.set_aspect("equal")
-    plane.set_xlabel("generator θ", fontsize=8.5, color=INK), plane.set_ylabel("critic ψ", fontsize=8.5, color=INK)
+    plane.set_xlabel("generator θ", fontsize=8.5, color=INK), plane.set_ylabel("discriminator "
+                     "ψ", fontsize=8.5, color=INK)
     time.axhline(0, color=INK, linewidth=0.8, linestyle=(0, (1, 2)))
     time.set_ylim(-limit, limit)
     time.set_xlabel("step", fontsize=8.5, color=INK), time.set_ylabel("generator θ", fontsize=8.5, color=INK)
@@ -52,7 +53,7 @@ def lines(x: Sequence[float], named: Mapping[str, Sequence[float]], xlabel: str,
     figure = Figure(figsize=(5.6, 2.5))
     axis = figure.subplots()
     few = len(x) <= 30
-    for (name, values), (color, style, marker) in zip(named.items(), LINES):
+    for (name, values), (color, style, marker) in zip(named.items(), LINES, strict=False):
         axis.plot(x, values, color=color, linestyle=style, marker=marker if few else None, markersize=4, label=name,
                   linewidth=1.4)
     if log_x:
@@ -75,11 +76,11 @@ def grid_areas(points: Tensor) -> Tensor:
 def warps(named: Mapping[str, Tensor]) -> Figure:
     """Grids [n, n, 2], each drawn to the same width, its cells the darker the larger they are."""
     figure = Figure(figsize=(2.5 * len(named), 2.7))
-    for axis, (name, points) in zip(np.atleast_1d(figure.subplots(1, len(named))), named.items()):
+    for axis, (name, points) in zip(np.atleast_1d(figure.subplots(1, len(named))), named.items(), strict=False):
         points = points - points.mean((0, 1))
         points = points / points.std()
         areas = grid_areas(points)
-        corners = torch.stack([points[:-1, :-1], points[1:, :-1], points[1:, 1:], points[:-1, 1:]], 2)   # [n, n, 4, 2]
+        corners = torch.stack([points[:-1, :-1], points[1:, :-1], points[1:, 1:], points[:-1, 1:]], 2)  # [n, n, 4, 2]
         shade = (areas / areas.mean() / 2.5).clamp(0, 1).flatten().numpy()
         colors = [tuple(1 - s * (1 - np.array((0x22, 0x57, 0x7A)) / 255)) for s in shade]
         axis.add_collection(PolyCollection(corners.flatten(0, 1).numpy(), facecolors=colors, edgecolors=INK,
@@ -98,7 +99,7 @@ def histograms(named: Mapping[str, Tensor], xlabel: str) -> Figure:
     high = max(float(values.max()) for values in named.values())
     edges = np.linspace(min(low, -1.1), max(high, 1.1), 60)
     for axis, (name, values), color in zip(np.atleast_1d(figure.subplots(1, len(named), sharey=True)), named.items(),
-                                           (BLUE, ORANGE)):
+                                           (BLUE, ORANGE), strict=False):
         counts, _ = np.histogram(values.flatten().numpy(), edges)
         axis.bar(edges[:-1], counts / counts.sum(), np.diff(edges), align="edge", color=color)
         axis.set_yscale("log")
@@ -110,7 +111,7 @@ def histograms(named: Mapping[str, Tensor], xlabel: str) -> Figure:
 
 
 def who_moves_whom(norms: Mapping[str, Mapping[str, float]]) -> Figure:
-    """Rows are losses, columns groups of parameters: a full dot for a gradient, a ring for one that is zero or none."""
+    """Rows are losses, columns groups of parameters: a dot for a gradient, a ring where it is zero or missing."""
     rows, columns = list(norms), list(dict.fromkeys(name for row in norms.values() for name in row))
     figure = Figure(figsize=(0.78 * len(columns) + 1.6, 0.33 * len(rows) + 1.1))
     axis = figure.subplots()

@@ -12,7 +12,7 @@ from ssgan_lite.errors import UserError
 
 
 class OrbitSlider(Panel):
-    """Move the weight of R1 and see where generator and critic go. paths: {weight: path}, computed beforehand."""
+    """Move the weight of R1 and see where generator and discriminator go. paths: {weight: path}."""
 
     def __init__(self, paths: Mapping[float, Path]):
         if not paths:

@@ -23,7 +23,7 @@ def unbiased_mmd2(x: np.ndarray, y: np.ndarray) -> float:
 
 
 def part_iou(judged: Tensor, witness: Tensor, part: int) -> float:
-    """IoU of one part, averaged over the images whose `judged` mask has it; NaN where none has. Ids [N, H, W] each."""
+    """IoU of one part, averaged over the images whose `judged` mask has it; NaN if none has. Ids [N, H, W]."""
     mine, theirs = judged == part, witness == part
     both, either = (mine & theirs).flatten(1).sum(1), (mine | theirs).flatten(1).sum(1)
     present = mine.flatten(1).any(1)

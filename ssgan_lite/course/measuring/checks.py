@@ -21,14 +21,16 @@ def two_bells(answer):
            "one")
     expect(not close(out, 9 + 3.75**2), "you compare the variances; it is the standard deviations whose difference "
            "counts")
-    expect(not close(out, 9.0), "only the means are compared; a model that always makes the mean face would be perfect")
+    expect(not close(out, 9.0), "only the means are compared; a model that always makes the mean face would be "
+                                "perfect")
     expect(not close(out, 2.25), "only the spreads are compared")
     expect(not close(out, 3 + 1.5), "square both differences")
     expect(not close(out, 9 - 2.25), "both differences make the distance larger: add their squares")
-    expect(close(out, 11.25), "(difference of the means) squared plus (difference of the standard deviations) squared")
+    expect(close(out, 11.25), "(difference of the means) squared plus (difference of the standard deviations) "
+                              "squared")
     expect(close(answer_of(answer, -1.0, 1.0, -1.0, 1.0), 0), "two equal distributions have distance 0")
-    expect(close(answer_of(answer, -2.0, 0.5, 1.0, 3.0), 9 + 6.25), "with a negative mean, or with the smaller spread "
-           "first, it does not come out")
+    expect(close(answer_of(answer, -2.0, 0.5, 1.0, 3.0), 9 + 6.25), "with a negative mean, or with the smaller "
+           "spread first, it does not come out")
 
 
 @exercise(2, title="The kernel distance without bias", minutes=15, level=3,
@@ -46,25 +48,24 @@ def kernel_estimate(answer):
         within = within or (lambda k: (k.sum() - k.trace()) / (len(k) * (len(k) - 1)))
         return within(kernel(x, x)) + within(kernel(y, y)) - factor * kernel(x, y).mean()
 
-    expect(not close(out, 1000 * wanted), "that is 1000 times as much: the factor of published tables is not asked for "
-           "here")
+    expect(not close(out, 1000 * wanted), "that is 1000 times as much: the factor of published tables is not asked "
+           "for here")
     expect(not close(out, variant(within=np.mean)), "every sample is compared with itself, and is of course like "
            "itself: "
            "leave the diagonal out, and divide by n (n - 1)")
     expect(not close(out, variant(within=lambda k: (k.sum() - k.trace()) / k.size)), "the diagonal is left out, but "
            "you "
            "still divide by n^2; there are n (n - 1) pairs")
-    expect(not close(out, variant(within=lambda k: (k.sum() - k.trace()) / (2 * len(k) * (len(k) - 1)))), "you count each "
-           "pair once but divide by n (n - 1), which counts each of them twice")
-    expect(not close(out, variant(within=lambda k: k.sum() / (len(k) * (len(k) - 1)))), "you divide by n (n - 1), but "
-           "the "
-           "diagonal is still in the sum")
+    expect(not close(out, variant(within=lambda k: (k.sum() - k.trace()) / (2 * len(k) * (len(k) - 1)))), "you count "
+           "each pair once but divide by n (n - 1), which counts each of them twice")
+    expect(not close(out, variant(within=lambda k: k.sum() / (len(k) * (len(k) - 1)))), "you divide by n (n - 1), "
+           "but the diagonal is still in the sum")
     expect(not close(out, variant(scale=1)), "divide the dot product by D, the length of a feature")
     expect(not close(out, variant(power=2)), "the kernel is the third power, not the second")
     expect(not close(out, variant(factor=1)), "the mixed pairs count twice: -2 times their mean")
     expect(not close(out, -wanted), "the sign is turned round: likeness within minus likeness between")
-    expect(wanted > 0 or not close(out, 0), "you cut off at 0: an unbiased estimate may well be below 0, or the mean over "
-           "many samples would be too large")
+    expect(wanted > 0 or not close(out, 0), "you cut off at 0: an unbiased estimate may well be below 0, or the mean "
+           "over many samples would be too large")
     expect(close(out, wanted), "mean of k over all pairs within x, plus the same within y, minus twice the mean over "
            "the "
            "pairs between them")
@@ -75,29 +76,29 @@ def kernel_estimate(answer):
 
 
 @exercise(3, title="The one perfect face", minutes=5, level=1, solution_text=(
-    "Precision 1: every made-up face lies on the real manifold. Recall 0: the balls around the made-up faces have the "
-    "radius 0, since their nearest neighbours are copies of themselves, so they contain no real face. A mean of the "
-    "two, "
-    "or precision alone, would not have told."))
+    "Precision 1: every generated face lies on the real manifold. Recall 0: the balls around the generated faces "
+    "have the radius 0, since their nearest neighbors are copies of themselves, so they contain no real face. A mean "
+    "of the two, or precision alone, would not have told."))
 def one_perfect_face(precision, recall):
     """Precision and recall of a model that always makes the same, flawless face."""
     expect_number(precision, "precision")
     expect_number(recall, "recall")
     precision, recall = float(precision), float(recall)
-    expect(not (close(precision, 0) and close(recall, 1)), "the other way round: which of the two asks whether what is "
-           "made looks real?")
+    expect(not (close(precision, 0) and close(recall, 1)), "the other way round: which of the two asks whether what "
+           "is made looks real?")
     expect(not (close(precision, 1) and close(recall, 1)), "nothing can be wrong with a single face that is perfect, "
            "but "
-           "recall asks something else: which share of the *real* faces lies near made-up ones?")
-    expect(close(precision, 1, 1e-3), "precision: in how many of the made-up faces is something wrong? Each lies "
+           "recall asks something else: which share of the *real* faces lies near generated ones?")
+    expect(close(precision, 1, 1e-3), "precision: in how many of the generated faces is something wrong? Each lies "
            "within "
            "the ball of a real one")
-    expect(close(recall, 0, 1e-2), "recall: how far do the balls around the made-up faces reach, when each one's "
+    expect(close(recall, 0, 1e-2), "recall: how far do the balls around the generated faces reach, when each one's "
            "nearest "
-           "neighbour is a copy of itself?")
+           "neighbor is a copy of itself?")
 
 
-@exercise(4, title="IoU where the part is", minutes=12, level=2, solution="ssgan_lite.course.measuring.by_hand:part_iou")
+@exercise(4, title="IoU where the part is", minutes=12, level=2,
+          solution="ssgan_lite.course.measuring.by_hand:part_iou")
 def iou_where_present(answer):
     """IoU of one part, averaged over the images whose first mask has it."""
     judged, witness = torch.zeros(2, 4, 3, 4, dtype=torch.long)
@@ -107,15 +108,13 @@ def iou_where_present(answer):
     out = answer(judged, witness, 2)                     # and image 3 has none at all
     ious = [3 / 4, 4 / 12]
     if isinstance(out, float | torch.Tensor) and math.isnan(out):
-        expect(False, "the result is NaN: where neither mask has the part you divide 0 by 0; choose the images that have "
-               "the part before you take the mean")
+        expect(False, "the result is NaN: where neither mask has the part you divide 0 by 0; choose the images that "
+               "have the part before you take the mean")
     expect_number(out)
-    expect(not close(out, 7 / 16), "you sum over all images before dividing: that is the pooled IoU, in which a large "
-           "part "
-           "counts more")
-    expect(not close(out, 7 / 17), "you sum over all images before dividing, even over the one that has no such part; "
-           "take "
-           "the IoU of each image first")
+    expect(not close(out, 7 / 16), "you sum over all images before dividing: that is the pooled IoU, in which a "
+           "large part counts more")
+    expect(not close(out, 7 / 17), "you sum over all images before dividing, even over the one that has no such "
+           "part; take the IoU of each image first")
     expect(not close(out, sum(ious) / 4), "images without the part count as 0 in your mean; leave them out")
     expect(not close(out, (sum(ious) + 1) / 4), "an image in which nobody sees the part counts as 1 in your mean; "
            "leave it "
@@ -124,7 +123,8 @@ def iou_where_present(answer):
            "the "
            "second mask only")
     expect(not close(out, (6 / 7 + 8 / 16) / 2), "that is the Dice coefficient, 2 A&B / (A + B); divide by the union")
-    expect(not close(out, (3 / 4 + 4 / 8) / 2), "you divide by the area of the first mask; divide by the union of both")
+    expect(not close(out, (3 / 4 + 4 / 8) / 2), "you divide by the area of the first mask; divide by the union of "
+                                                "both")
     expect(not close(out, (1 + 4 / 8) / 2), "you divide by the area of the second mask; divide by the union of both")
     expect(close(out, sum(ious) / 2), "for each image that has the part: pixels that both call so, divided by pixels "
            "that "
@@ -153,8 +153,8 @@ def leak(answer):
     expect(not close(out, ratio(change, mean=False), 1e-4), "you divide sums; the outside has many more pixels, so "
            "take the "
            "*mean* of a pixel on each side")
-    expect(not close(out, ratio(signed.abs()), 1e-4), "red that rises and blue that falls cancel in your mean: take the "
-           "absolute change of each color before the mean over the colors")
+    expect(not close(out, ratio(signed.abs()), 1e-4), "red that rises and blue that falls cancel in your mean: take "
+           "the absolute change of each color before the mean over the colors")
     expect(not close(out, ratio(signed, mean=True), 1e-4), "brighter here and darker there would cancel: take the "
            "absolute "
            "change before any mean")
@@ -164,7 +164,7 @@ def leak(answer):
     expect(not close(out, change.mean((1, 2)) / ((change * region).sum((1, 2)) / region.sum((1, 2))), 1e-4), "above "
            "the line "
            "is the mean over the whole picture; leave the region out of it")
-    expect(not close(out, wanted.mean(), 1e-4), "one number for each face is wanted, not their mean: a median is taken "
-           "later")
-    expect_close(out, wanted, "for each face: the absolute change, its mean over the colors; of that the mean over the "
-                 "pixels outside of the region, divided by the mean over those inside", atol=1e-4)
+    expect(not close(out, wanted.mean(), 1e-4), "one number for each face is wanted, not their mean: a median is "
+           "taken later")
+    expect_close(out, wanted, "for each face: the absolute change, its mean over the colors; of that the mean over "
+                 "the pixels outside of the region, divided by the mean over those inside", atol=1e-4)

@@ -11,6 +11,7 @@ from matplotlib.patches import Circle
 from ssgan_lite.course.figures import (
     BLUE,
     INK,
+    LINES,
     ORANGE,
     style_axis,
 )
@@ -22,7 +23,7 @@ def bells(pairs: Sequence[tuple[float, float, float, float]]) -> Figure:
     """Pairs (mean, std, mean, std) of bell curves, each titled with its Frechet distance."""
     figure = Figure(figsize=(2.1 * len(pairs), 1.7), layout="constrained")
     x = np.linspace(-5, 8, 400)
-    for axis, (m, s, n, t) in zip(figure.subplots(1, len(pairs), sharey=True, squeeze=False)[0], pairs):
+    for axis, (m, s, n, t) in zip(figure.subplots(1, len(pairs), sharey=True, squeeze=False)[0], pairs, strict=False):
         for mean, std, color, line in ((m, s, BLUE, "-"), (n, t, ORANGE, "--")):
             y = np.exp(-0.5 * ((x - mean) / std) ** 2) / (std * np.sqrt(2 * np.pi))
             axis.plot(x, y, line, color=color, linewidth=1.6)
@@ -37,8 +38,8 @@ def bells(pairs: Sequence[tuple[float, float, float, float]]) -> Figure:
 def against_n(panels: Mapping[str, Mapping[str, Mapping[int, Sequence[float]]]], truth: float | None = 0.0) -> Figure:
     """{panel: {line: {n: repeated estimates}}}: means and standard deviations over n; a thin line at the truth."""
     figure = Figure(figsize=(3.6 * len(panels), 2.5), layout="constrained")
-    for axis, (title, lines) in zip(figure.subplots(1, len(panels), squeeze=False)[0], panels.items()):
-        for (label, values), color, style, marker in zip(lines.items(), (BLUE, ORANGE, INK), ("-", "--", ":"), "os^"):
+    for axis, (title, lines) in zip(figure.subplots(1, len(panels), squeeze=False)[0], panels.items(), strict=False):
+        for (label, values), (color, style, marker) in zip(lines.items(), LINES, strict=False):
             axis.errorbar(list(values), [np.mean(v) for v in values.values()], [np.std(v) for v in values.values()],
                           color=color, linestyle=style, marker=marker, markersize=4, capsize=2, linewidth=1.4,
                           label=label)
@@ -56,14 +57,14 @@ def against_n(panels: Mapping[str, Mapping[str, Mapping[int, Sequence[float]]]],
 
 
 def balls(real: np.ndarray, fake: np.ndarray, k: int = 3, limit: float = 4.5) -> Figure:
-    """Left: made-up points before the balls of the real ones (precision); right the other way round (recall)."""
+    """Left: generated points before the balls of the real ones (precision); right the other way round (recall)."""
     figure = Figure(figsize=(6.4, 3.2), layout="constrained")
     precision, recall = precision_recall(real, fake, k)
     views = ((f"precision {precision:.2f}", real, fake, BLUE, ORANGE, "x"),
              (f"recall {recall:.2f}", fake, real, ORANGE, BLUE, "o"))
-    for axis, (title, owners, others, ball, point, marker) in zip(figure.subplots(1, 2), views):
+    for axis, (title, owners, others, ball, point, marker) in zip(figure.subplots(1, 2), views, strict=False):
         radii = np.sort(np.linalg.norm(owners[:, None] - owners[None], axis=2), axis=1)[:, k]
-        for center, radius in zip(owners, radii):
+        for center, radius in zip(owners, radii, strict=False):
             axis.add_patch(Circle(center, radius, facecolor=ball, alpha=0.10, edgecolor="none"))
         axis.plot(*owners.T, "o" if marker == "x" else "x", color=ball, markersize=2.5, alpha=0.5)
         covered = (np.linalg.norm(others[:, None] - owners[None], axis=2) <= radii[None]).any(1)
@@ -77,7 +78,7 @@ def balls(real: np.ndarray, fake: np.ndarray, k: int = 3, limit: float = 4.5) ->
 
 
 def two_clouds(shift: float = 0.0, spread: float = 1.0, n: int = 60, seed: int = 0) -> tuple[np.ndarray, np.ndarray]:
-    """Real points around 0, and made-up ones moved to the right by `shift` and scaled by `spread`: [n, 2] each."""
+    """Real points around 0, and generated ones moved to the right by `shift` and scaled by `spread`: [n, 2] each."""
     rng = np.random.default_rng(seed)
     real, fake = rng.standard_normal((2, n, 2))
     return real, spread * fake + [shift, 0]

@@ -41,8 +41,8 @@ def family(name: str) -> list[str]:
 def read_measured(name: str) -> dict[str, float | None]:
     """The numbers of `COLUMNS` (and `kernel_real_halves`) as they were stored with shipped weights; None: not known.
 
-    They are taken from the result of `ssgan-lite measure`, NAME.measure.json or that of the family's first model, which
-    holds a baseline as well; or else from the summary in the record.
+    They are taken from the result of `ssgan-lite measure`, NAME.measure.json or that of the family's first model,
+    which holds a baseline as well; or else from the summary in the record.
     """
     record = _json(f"weights/{name}.json").get("record", {})
     found = {key: record.get("measured", {}).get(key) for key in (*COLUMNS, "kernel_real_halves")}
@@ -78,7 +78,7 @@ def models_table(models: Mapping[str, nn.Module], measured: Mapping[str, Mapping
     rows = [faces_of(generator, seeds)[0] for generator in models.values()]
     figure = picture_rows(rows, height=height)
     n = len(seeds)
-    for axis, name in zip(figure.axes[::n], models):
+    for axis, name in zip(figure.axes[::n], models, strict=False):
         axis.set_ylabel(name, fontsize=8.5, color=INK, rotation=0, ha="right", va="center")
     for j, (key, (heading, digits, less)) in enumerate(COLUMNS.items()):
         values = [measured[name].get(key) for name in models]
@@ -138,7 +138,7 @@ def dots(values: Mapping[str, Mapping[str, float]], label: str, log: bool = Fals
     figure = Figure(figsize=(6.0, 0.6 + 0.24 * len(values)), layout="constrained")
     axis = figure.subplots()
     kinds = list(next(iter(values.values())))
-    for kind, color, marker in zip(kinds, (BLUE, ORANGE, GRAY), "os^"):
+    for kind, color, marker in zip(kinds, (BLUE, ORANGE, GRAY), "os^", strict=False):
         known = [(row[kind], i) for i, row in enumerate(values.values()) if row[kind] is not None]
         axis.plot([x for x, _ in known], [i for _, i in known], marker, color=color, markersize=5.5, label=kind,
                   fillstyle="full" if marker == "o" else "none")

@@ -10,7 +10,7 @@ from ssgan_lite.measure.distances import frechet_distance, precision_recall
 
 
 class CloudPair(Panel):
-    """Move and stretch a cloud of made-up points; precision, recall and Frechet distance follow."""
+    """Move and stretch a cloud of generated points; precision, recall and Frechet distance follow."""
 
     def __init__(self, n: int = 60):
         super().__init__()
@@ -24,10 +24,11 @@ class CloudPair(Panel):
         self._redraw()
 
     def __repr__(self) -> str:
-        return f"CloudPair({self.n} real and {self.n} made-up points)"
+        return f"CloudPair({self.n} real and {self.n} generated points)"
 
     def _redraw(self, _=None) -> None:
         real, fake = two_clouds(self.shift.value, self.spread.value, self.n)
         precision, recall = precision_recall(real, fake, self.k.value)
         draw(self.picture, balls(real, fake, self.k.value))
-        self.say(f"precision {precision:.2f}, recall {recall:.2f}, Frechet distance {frechet_distance(real, fake):.2f}")
+        self.say(f"precision {precision:.2f}, recall {recall:.2f}, Frechet distance "
+                 f"{frechet_distance(real, fake):.2f}")

@@ -27,10 +27,10 @@ def predict_checkerboard(answer):
     """Largest divided by smallest value in the interior, for a 3 x 3 kernel of ones with stride 2."""
     expect_number(answer)
     value = float(answer)
-    expect(not close(value, 2, 1e-3), "2 is the ratio in one dimension; now a pixel can be favoured along both axes at "
-           "once")
-    expect(not close(value, 9, 1e-3), "the kernel has 9 weights, but with stride 2 no output pixel gets all nine; count "
-           "how many copies of the kernel reach a pixel")
+    expect(not close(value, 2, 1e-3), "2 is the ratio in one dimension; now a pixel can be favored along both axes "
+           "at once")
+    expect(not close(value, 9, 1e-3), "the kernel has 9 weights, but with stride 2 no output pixel gets all nine; "
+           "count how many copies of the kernel reach a pixel")
     expect(not close(value, 3, 1e-3), "the kernel is 3 wide, but its copies are 2 apart, so at most 2 of them meet "
            "along each axis")
     expect(not close(value, 1, 1e-3), "that would be a plain picture: every pixel gets the same number of "
@@ -46,8 +46,8 @@ def upsample_twice(answer):
     filter4 = FIRFilter(gain=4.0, up=2)
     out, wanted = answer(x), filter4(x)
     expect_shape(out, [2, 3, 10, 14])
-    expect(not close(out, F.interpolate(x, scale_factor=2)), "every pixel is merely repeated; put zeros in between and "
-           "filter")
+    expect(not close(out, F.interpolate(x, scale_factor=2)), "every pixel is merely repeated; put zeros in between "
+           "and filter")
     expect(not close(out, wanted / 4), "the picture has become four times darker: of four positions only one is not "
            "zero, so the kernel must sum to 4")
     expect(not close(out, wanted / 2), "the gain is 2 for each axis, so 4 in all")
@@ -60,16 +60,17 @@ def upsample_twice(answer):
     expect(not close(out, F.conv2d(F.pad(spread, (2, 1, 2, 1)), filter4.kernel.expand(3, 3, 4, 4))),
            "the channels are mixed: each channel is filtered by itself (groups = number of channels)")
     expect(not close(out, F.interpolate(x, scale_factor=2, mode="bilinear", align_corners=False)),
-           "inside the picture this is right, but at its border you repeat the last pixel; the filter sees zeros there")
-    expect(not close(out, 4 * wanted, 1e-4), "the picture has become four times brighter: of 16 weights that sum to 16 "
-           "only four meet a value, and those are to sum to 1, so the kernel must sum to 4")
+           "inside the picture this is right, but at its border you repeat the last pixel; the filter sees zeros "
+           "there")
+    expect(not close(out, 4 * wanted, 1e-4), "the picture has become four times brighter: of 16 weights that sum to "
+           "16 only four meet a value, and those are to sum to 1, so the kernel must sum to 4")
     expect(not close(out, 16 * wanted, 1e-3), "the taps are used as they are; scale the kernel so that it sums to 4")
     expect(not close(out, F.conv2d(F.pad(spread.roll((1, 1), (2, 3)), (2, 1, 2, 1)), kernel, groups=3)),
            "the values stand at the odd positions; they belong at the even ones, 0, 2, 4, ...")
     expect(not close(out, F.conv2d(F.pad(spread, (2, 1, 0, 0)), kernel.sum(2, keepdim=True) / 2, groups=3)),
            "only the rows are filtered; do the same along the columns")
-    expect_close(out, wanted, "put the values at the even positions, pad (2, 1), and convolve with the outer product of "
-                 "[1, 3, 3, 1] with itself, scaled to sum to 4")
+    expect_close(out, wanted, "put the values at the even positions, pad (2, 1), and convolve with the outer product "
+                 "of [1, 3, 3, 1] with itself, scaled to sum to 4")
     one = torch.randn(1, 1, 1, 1, generator=torch.Generator().manual_seed(2))
     expect_close(answer(one), filter4(one), "it does not work for a single pixel and a single channel")
     expect_same_gradients(answer, filter4, (x,), "the values are right, but the gradients are not")
@@ -87,8 +88,9 @@ def skip_chain(answer):
         given = [y.clone() for y in outputs]           # the reader's own list, to be taken apart at will
         items = list(given)
         wanted, out = _chain(outputs, coarse, up), answer(given, coarse, up)
-        expect(all(torch.equal(y, item) for y, item in zip(outputs, items)), "your function changes the tensors in the "
-               "list that it was given; write `total = total + ...`, not `total += ...`")
+        untouched = all(torch.equal(y, item) for y, item in zip(outputs, items, strict=True))
+        expect(untouched, "your function changes the tensors in "
+               "the list that it was given; write `total = total + ...`, not `total += ...`")
         expect_tensor(out)
         bare, part = _chain(outputs, None, up), coarse
         while part.shape[-1] < sizes[-1]:
@@ -96,13 +98,13 @@ def skip_chain(answer):
         expect(not close(out, bare), "the coarse mask is missing when it has the size of the *first* output: compare "
                "the sizes at the first stage as well" if coarse_at == 0 else
                "the coarse mask is missing from the sum" if coarse_at == 1 else
-               "the coarse mask is missing when it has the size of the *last* output: add it after the head's output, "
-               "at each stage, not only before enlarging")
-        expect(not close(out, outputs[-1]), "only the last head's output is there; those before it are to be enlarged "
-               "and added")
+               "the coarse mask is missing when it has the size of the *last* output: add it after the head's "
+               "output, at each stage, not only before enlarging")
+        expect(not close(out, outputs[-1]), "only the last head's output is there; those before it are to be "
+               "enlarged and added")
         expect(not close(out, outputs[-1] + up(outputs[-2])) and not close(out, outputs[-1] + up(outputs[-2]) + part),
-               "you enlarge the previous head's *output*; it is the *sum so far* that is handed on, or the first stages "
-               "get lost")
+               "you enlarge the previous head's *output*; it is the *sum so far* that is handed on, or the first "
+               "stages get lost")
         expect(not close(out, bare + 2 * part) and not close(out, bare + 3 * part), "the coarse mask was added more "
                "than once")
         near = F.interpolate(coarse, size=sizes[-1])
@@ -110,12 +112,12 @@ def skip_chain(answer):
                "through the same filter as everything else, instead of repeating its pixels")
         def larger(y):
             return F.interpolate(y, scale_factor=2)
-        expect(not close(out, _chain(outputs, coarse, larger)), "pixels are repeated; enlarge the sum with the `up` that "
-               "your function is given")
+        expect(not close(out, _chain(outputs, coarse, larger)), "pixels are repeated; enlarge the sum with the `up` "
+               "that your function is given")
         expect(not close(out, bare - part), "the coarse mask is added, not subtracted")
         expect_shape(out, [2, 5, sizes[-1], sizes[-1]])
-        expect_close(out, wanted, "at each stage: the head's output plus the enlarged sum so far; plus the coarse mask "
-                     "where the sizes agree", atol=1e-4)
+        expect_close(out, wanted, "at each stage: the head's output plus the enlarged sum so far; plus the coarse "
+                     "mask where the sizes agree", atol=1e-4)
     expect_same_gradients(lambda c: answer(list(outputs), c, up), lambda c: _chain(outputs, c, up), (coarse,),
                           "the values are right, but the gradient does not reach the coarse mask as it should")
 
@@ -131,26 +133,28 @@ def _chain(outputs, coarse, up):
 
 @exercise(4, title="How many columns?", minutes=8, level=2, solution_text=(
     "Backwards: the 3 x 3 convolution looks at 3 columns; the filter with 4 taps makes 6 of them; a transposed "
-    "convolution with stride 2 halves that: 6 neighbouring columns of its output come from 4 input columns, whether "
+    "convolution with stride 2 halves that: 6 neighboring columns of its output come from 4 input columns, whether "
     "the first of the six is even (inputs -1, 0, 1, 2) or odd (0, 1, 2, 3). So 4."))
 def predict_columns(answer):
     """How many input columns does one output pixel of a stage depend on?"""
     expect_number(answer)
     value = float(answer)
-    expect(not close(value, 6), "6 columns are right *after* the transposed convolution, at the doubled size; how many "
-           "input columns do they come from?")
+    expect(not close(value, 6), "6 columns are right *after* the transposed convolution, at the doubled size; how "
+           "many input columns do they come from?")
     expect(not close(value, 3), "either you counted the last convolution alone, or you halved 6; the six columns "
            "do not come from three inputs, because the kernel of the transposed convolution is 3 wide and overlaps")
-    expect(not close(value, 5), "you may have added 2 for the transposed kernel before halving, and rounded up; write "
-           "down which inputs reach column 0, 1, 2, ... of the transposed convolution: even columns two, odd ones one")
+    expect(not close(value, 5), "you may have added 2 for the transposed kernel before halving, and rounded up; "
+           "write down which inputs reach column 0, 1, 2, ... of the transposed convolution: even columns two, odd "
+           "ones one")
     expect(not close(value, 16), "that is the number of input *pixels*, rows times columns")
     expect(not close(value, 8), "you went forward: an input does reach about that many output columns; the question "
            "goes backward")
-    expect(close(value, 4), "go backward: 3 columns of the convolution, then the filter's 4 taps, then halve, minding "
-           "the overlap of the transposed kernel")
+    expect(close(value, 4), "go backward: 3 columns of the convolution, then the filter's 4 taps, then halve, "
+           "minding the overlap of the transposed kernel")
 
 
-@exercise(5, title="Who influences this pixel?", minutes=15, level=3, solution="ssgan_lite.course.rendering.figures:inputs_seen")
+@exercise(5, title="Who influences this pixel?", minutes=15, level=3,
+          solution="ssgan_lite.course.rendering.figures:inputs_seen")
 def who_influences(answer):
     """Give back a map of how strongly one output pixel reacts to every input pixel."""
     generator = torch.Generator().manual_seed(4)
@@ -169,13 +173,13 @@ def who_influences(answer):
     (whole,) = torch.autograd.grad(function(leaf).sum(), leaf)
     expect(not close(out, signed.sum(dim=(0, 1))), "positive and negative influences cancel here: take the absolute "
            "value before you sum")
-    expect(not close(out, signed.sum(dim=(0, 1)).abs()), "you take the absolute value after the sum, when positive and "
-           "negative influences have cancelled; take it before")
+    expect(not close(out, signed.sum(dim=(0, 1)).abs()), "you take the absolute value after the sum, when positive "
+           "and negative influences have canceled; take it before")
     expect(not close(out, whole.abs().sum(dim=(0, 1))), "you differentiated the sum of all output pixels; choose the "
            "one at (row, column) first")
     expect_shape(out, [7, 9])
-    expect(not close(out, inputs_seen(function, x, 5, 2)), "row and column are exchanged: the output is indexed [..., "
-           "row, column]")
+    expect(not close(out, inputs_seen(function, x, 5, 2)), "row and column are exchanged: the output is indexed "
+           "[..., row, column]")
     expect(not close(out, (wanted > 0).float()), "that says where there is influence, but not how strong; give back "
            "the sum of the absolute gradients")
     expect(not close(out, signed[:1].abs().sum(dim=(0, 1))), "only the first sample is counted; sum over all samples")
@@ -188,6 +192,6 @@ def who_influences(answer):
     except (AttributeError, RuntimeError):
         expect(False, "it fails when x itself already wants gradients: a clone of such an x is no leaf and gets no "
                "`.grad`; begin with x.detach().clone()")
-    expect(marked.grad is None, "the x that was handed to you has a `.grad` now; work on `x.detach().clone()`, or use "
-           "torch.autograd.grad")
+    expect(marked.grad is None, "the x that was handed to you has a `.grad` now; work on `x.detach().clone()`, or "
+           "use torch.autograd.grad")
     expect_close(again, wanted, "it fails when x itself already wants gradients", atol=1e-4)

@@ -34,7 +34,7 @@ def stems(signals: Mapping[str, Tensor]) -> Figure:
     """One-dimensional signals beside each other, a stem for every sample."""
     figure = Figure(figsize=(2.6 * len(signals), 1.9))
     axes = figure.subplots(1, len(signals), sharey=True, gridspec_kw=dict(wspace=0.12), squeeze=False)[0]
-    for axis, (name, signal) in zip(axes, signals.items()):
+    for axis, (name, signal) in zip(axes, signals.items(), strict=False):
         values = signal.flatten().numpy()
         axis.vlines(range(len(values)), 0, values, color=BLUE, linewidth=1.6)
         axis.plot(range(len(values)), values, "o", color=BLUE, markersize=3.5)
@@ -72,8 +72,8 @@ def reach_figure(seen: Tensor, row: float, column: float, image_size: int) -> Fi
     left.plot([column + 0.5], [row + 0.5], "+", color=ORANGE, markersize=12, markeredgewidth=2)
     bar = figure.colorbar(shown, ax=left, ticks=(-4, -2, 0), fraction=0.05)
     bar.ax.set_yticklabels(["1/10000", "1/100", "strongest"], fontsize=8, color=INK)
-    centre = (np.arange(size) + 0.5) * step
-    distance = np.maximum(abs(centre[:, None] - row - 0.5), abs(centre[None] - column - 0.5))
+    center = (np.arange(size) + 0.5) * step
+    distance = np.maximum(abs(center[:, None] - row - 0.5), abs(center[None] - column - 0.5))
     radii = np.arange(1, image_size)
     right.plot(radii, [share[distance <= radius].sum() for radius in radii], color=BLUE, linewidth=1.8)
     right.axhline(0.9, color=INK, linewidth=0.7, linestyle=":")

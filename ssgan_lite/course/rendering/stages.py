@@ -34,7 +34,7 @@ def louder(net: RenderNet, strength: float) -> Iterator[None]:
     try:
         yield
     finally:
-        for parameter, value in zip(strengths, before):
+        for parameter, value in zip(strengths, before, strict=False):
             parameter.data = value
 
 
@@ -69,7 +69,7 @@ def so_far(net: RenderNet, features: Tensor, coarse_mask: Tensor) -> tuple[list[
     images, masks = head_outputs(net, features)
     image = mask = 0
     all_images, all_masks = [], []
-    for image_part, mask_part in zip(images, masks):
+    for image_part, mask_part in zip(images, masks, strict=False):
         if net.mask_residual and mask_part.shape[-1] == net.coarse_size:
             mask_part = mask_part + coarse_mask
         image, mask = image + enlarge(net, image_part), mask + enlarge(net, mask_part)

@@ -30,7 +30,8 @@ class StageViewer(Panel):
                                            tooltip="The seed of the face")
         self.pictures = [view() for _ in range(4)]
         names = ("image so far", "added by this stage", "mask so far", "mask changed here")
-        self.children = [captioned(self.pictures, names), self.caption, side_by_side(self.stage, self.noise, self.seed)]
+        controls = side_by_side(self.stage, self.noise, self.seed)
+        self.children = [captioned(self.pictures, names), self.caption, controls]
         self.watch([self.seed, self.noise], self._render)
         self.watch([self.stage], self._redraw)
         self._render()

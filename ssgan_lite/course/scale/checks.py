@@ -15,7 +15,7 @@ def run_cost(answer):
     hours, cost = planner.hours_and_cost(**case)
     out = answer(*case.values())
     expect(isinstance(out, (tuple, list)) and len(out) == 2, "return two numbers: hours and cost")
-    for value, what in zip(out, ("the first number, the hours,", "the second number, the cost,")):
+    for value, what in zip(out, ("the first number, the hours,", "the second number, the cost,"), strict=False):
         expect_number(value, what)
     mine, paid = map(float, out)
     expect(not close(mine, hours * 3600), "your hours are seconds")
@@ -30,8 +30,8 @@ def run_cost(answer):
            "the cost")
     expect(close(paid, cost), "cost: hours times GPUs times the price of an hour")
     again = answer_of(answer, 1_000_000, 250, 1, 1.0, 0.0)
-    expect(close(float(again[0]), 1_000_000 / 250 / 3600) and float(again[1]) == 0, "for other numbers (one GPU, given "
-           "away for nothing) it does not come out; did you write one of the numbers down as it is?")
+    expect(close(float(again[0]), 1_000_000 / 250 / 3600) and float(again[1]) == 0, "for other numbers (one GPU, "
+           "given away for nothing) it does not come out; did you write one of the numbers down as it is?")
 
 
 @exercise(2, title="What a kill costs", minutes=10, level=2, solution="ssgan_lite.course.scale.planner:images_lost")
@@ -48,8 +48,8 @@ def images_lost(answer):
     expect(not close(out, 600), "what is lost was done after the last checkpoint; you count up to the next one")
     expect(close(out, 384), "find the last multiple of `every` that was reached, then the end of the step that "
            "reached it")
-    expect(close(answer_of(answer, 960, 1_000, 32), 960), "before the first checkpoint (seen=960) everything is lost: "
-           "there is only the one of the beginning")
+    expect(close(answer_of(answer, 960, 1_000, 32), 960), "before the first checkpoint (seen=960) everything is "
+           "lost: there is only the one of the beginning")
     expect(close(answer_of(answer, 2_048, 1_024, 32), 0), "a run that is killed just when a checkpoint was written "
            "(seen=2048, every=1024) loses nothing")
     for seen, every, batch in ((16_000, 300, 64), (10_080, 100, 16), (640, 1, 8)):
@@ -65,14 +65,14 @@ def next_bfloat16(answer):
     expect_number(answer)
     value = float(answer)
     expect(not close(value, 2**-7, 1e-6), "that is the distance; what is the number itself?")
-    expect(not close(value, 1 + 2**-8, 1e-6), "eight bits of precision count the leading 1, which is not stored; only "
-           "seven stand behind the point")
-    expect(not close(value, 1 + 2**-10, 1e-6), "that is float16, which has ten bits behind the point and a small range "
-           "instead")
+    expect(not close(value, 1 + 2**-8, 1e-6), "eight bits of precision count the leading 1, which is not stored; "
+           "only seven stand behind the point")
+    expect(not close(value, 1 + 2**-10, 1e-6), "that is float16, which has ten bits behind the point and a small "
+           "range instead")
     expect(not close(value, 1 + 2**-23, 1e-9), "that is float32, with 23 bits behind the point")
     expect(not close(value, 1 + 2**-16, 1e-7), "sixteen bits in all, but sign and exponent take nine of them")
-    expect(close(value, 1 + 2**-7, 2.5e-4), "between 1 and 2 the numbers stand 2^-b apart, where b is the number of bits "
-           "behind the point")
+    expect(close(value, 1 + 2**-7, 2.5e-4), "between 1 and 2 the numbers stand 2^-b apart, where b is the number of "
+           "bits behind the point")
 
 
 @exercise(4, title="Four times the batch", minutes=6, level=2, solution_text=(
@@ -88,9 +88,10 @@ def four_times_the_batch(rate, steps):
            "batch")
     expect(not close(rate, 0.001, 1e-6), "a larger batch has a less noisy gradient, so the step may be longer, not "
            "shorter")
-    expect(not close(rate, 0.002, 1e-6), "the rate stays as it is here; that is what one does with the *same* batch on "
-           "more GPUs")
-    expect(close(rate, 0.004, 1e-5), "learning rate: 0.002 times the square root of the factor by which the batch grew")
+    expect(not close(rate, 0.002, 1e-6), "the rate stays as it is here; that is what one does with the *same* batch "
+           "on more GPUs")
+    expect(close(rate, 0.004, 1e-5), "learning rate: 0.002 times the square root of the factor by which the batch "
+                                     "grew")
     expect(not close(steps, 32_000, 1), "that is the number of steps with batches of 64")
     expect(not close(steps, 16_000, 1), "the number of steps follows the batch itself, not its square root")
     expect(close(steps, 8_000, 1), "steps: images in all divided by images in a step")
@@ -105,12 +106,12 @@ def largest_batch(answer):
     expect(not close(out, 24), "0.9 GB times 24 and the fixed 3 GB are more than there is; round down, and mind the "
            "fixed part")
     expect(not close(out, 21 / 0.9), "a batch is a whole number")
-    expect(not close(out, 23), "the minibatch standard deviation wants groups of 4: the batch must be a multiple of 4")
+    expect(not close(out, 23), "the minibatch standard deviation wants groups of 4: the batch must be a multiple of "
+                               "4")
     expect(close(out, 20), "subtract the fixed part, divide by what one image takes, round down to a multiple of 4")
     expect(close(answer_of(answer, 10.0, 2.0, 1.0), 8), "with memory 10, fixed 2 and 1 for each image a batch of 8 "
            "just fits")
-    expect(close(answer_of(answer, 2.0, 3.0, 0.5), 0), "where the fixed part alone does not fit, the answer is 0, not "
-           "a "
-           "negative number")
-    expect(close(answer_of(answer, 80.0, 1.5, 0.03), math.floor(78.5 / 0.03) // 4 * 4), "for other numbers it does not "
-           "come out; did you write one of them down as it is?")
+    expect(close(answer_of(answer, 2.0, 3.0, 0.5), 0), "where the fixed part alone does not fit, the answer is 0, "
+           "not a negative number")
+    expect(close(answer_of(answer, 80.0, 1.5, 0.03), math.floor(78.5 / 0.03) // 4 * 4), "for other numbers it does "
+           "not come out; did you write one of them down as it is?")

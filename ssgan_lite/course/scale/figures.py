@@ -24,11 +24,12 @@ from ssgan_lite.course.figures import (
 )
 from ssgan_lite.course.scale.planner import GPUS, Plan, kept_per_image
 
-PANELS = (              # title, logarithmic?, the quantities with colour and line
-    ("losses", False, (("d_loss", "critic", BLUE, "-"), ("g_loss", "generator", ORANGE, "--"))),
-    ("mean scores", False, (("real_score", "real", BLUE, "-"), ("fake_score", "made up", ORANGE, "--"))),
+PANELS = (              # title, logarithmic?, the quantities with color and line
+    ("losses", False, (("d_loss", "discriminator", BLUE, "-"), ("g_loss", "generator", ORANGE, "--"))),
+    ("mean scores", False, (("real_score", "real", BLUE, "-"), ("fake_score", "generated", ORANGE, "--"))),
     ("coarse against final mask", True, (("mask_loss", "mask loss", BLUE, "-"),)),
-    ("slopes of the critic", True, (("r1_image", "R1, image", BLUE, "-"), ("r1_mask", "R1, mask", ORANGE, "--"))),
+    ("gradients of the discriminator", True, (("r1_image", "R1, "
+                                                        "image", BLUE, "-"), ("r1_mask", "R1, mask", ORANGE, "--"))),
 )
 PAPER_GPU_HOURS = 8 * 2.5 * 24
 
@@ -48,14 +49,14 @@ def read_log_as_curve(path: str | Path) -> dict[str, list]:
 
 
 def curves(curve: Mapping[str, Sequence[float | None]]) -> Figure:
-    """Losses, scores, mask loss and slopes over the images seen, in four panels."""
+    """Losses, scores, mask loss and gradients over the images seen, in four panels."""
     figure = Figure(figsize=(7.6, 3.6), layout="constrained")
     axes = figure.subplots(2, 2, sharex=True)
-    for axis, (title, log, lines) in zip(axes.flat, PANELS):
+    for axis, (title, log, lines) in zip(axes.flat, PANELS, strict=False):
         for key, label, color, style in lines:
-            known = [(x, y) for x, y in zip(curve["images"], curve.get(key) or ()) if y is not None]
+            known = [(x, y) for x, y in zip(curve["images"], curve.get(key) or (), strict=False) if y is not None]
             if known:
-                axis.plot(*zip(*known), style, color=color, linewidth=1.4, label=label,
+                axis.plot(*zip(*known, strict=False), style, color=color, linewidth=1.4, label=label,
                           marker="." if len(known) < 12 else None)
         if log:
             axis.set_yscale("log")
@@ -75,8 +76,9 @@ def kernel_curve(curve: Mapping[int, float], spread: Mapping[int, float], real: 
     """Kernel distance over the images seen, with its sampling error, and that of two halves of the real faces."""
     figure = Figure(figsize=(5.6, 2.6), layout="constrained")
     axis = figure.subplots()
-    images, places = list(curve), range(len(curve))          # snapshots double, so evenly spaced is nearly logarithmic
-    axis.errorbar(places, list(curve.values()), yerr=[spread[i] for i in images], color=BLUE, marker="o", markersize=4,
+    images, places = list(curve), range(len(curve))     # snapshots double, so evenly spaced is nearly logarithmic
+    axis.errorbar(places, list(curve.values()), yerr=[spread[i] for i in images], color=BLUE, marker=
+                  "o", markersize=4,
                   capsize=2, linewidth=1.4, label=f"{n} generated faces")
     axis.axhline(real, linestyle="--", color=GRAY, linewidth=1.2, label="real faces among themselves")
     axis.set_xticks(places, [f"{i:,}" for i in images])
@@ -92,7 +94,7 @@ def lapse(generators: Mapping[int, torch.nn.Module], seeds: Sequence[int] = rang
     """A run in one picture: every row a moment, every column a seed, without truncation."""
     rows = [faces_of(generator, seeds)[0] for generator in generators.values()]
     figure = picture_rows(rows, height=height)
-    for axis, images in zip(figure.axes[::len(seeds)], generators):
+    for axis, images in zip(figure.axes[::len(seeds)], generators, strict=False):
         axis.set_ylabel(f"{images:,}", fontsize=9, color=INK, rotation=0, ha="right", va="center")
     return figure
 
@@ -148,7 +150,7 @@ def scaling_figure(start: Plan, batches: Sequence[int] = (64, 256, 1024), gpus: 
     ideal = replace(start, gpus=1)
     left.plot(gpus, [ideal.hours / n for n in gpus], ":", color=GRAY, linewidth=1.2,
               label=f"ideal, batch {start.batch}")
-    for batch, line, marker, color in zip(batches, ("-", "--", "-."), "os^", (BLUE, ORANGE, INK)):
+    for batch, line, marker, color in zip(batches, ("-", "--", "-."), "os^", (BLUE, ORANGE, INK), strict=False):
         plans = [plan for n in gpus if (plan := replace(start, gpus=n, batch=batch)).possible]
         for axis, name in ((left, "hours"), (right, "gpu_hours")):
             axis.plot([plan.gpus for plan in plans], [getattr(plan, name) for plan in plans], line, marker=marker,

@@ -5,8 +5,8 @@ The model of time is the simplest that is of use. A step of one process takes
     t = fixed + images / rate + exchange,     exchange = 2 (N - 1) / N * gradient bytes / link
 
 with a `fixed` time to start the work however small the batch, a `rate` of images a second when the GPU is full, and,
-with N processes, the time in which a ring passes all gradients round (Patarasuk and Yuan, 2009: each process sends and
-receives 2 (N - 1) / N times their size). What one would have to measure are `fixed`, `rate` and `link`.
+with N processes, the time in which a ring passes all gradients round (Patarasuk and Yuan, 2009: each process sends
+and receives 2 (N - 1) / N times their size). What one would have to measure are `fixed`, `rate` and `link`.
 """
 
 from __future__ import annotations
@@ -15,6 +15,7 @@ from dataclasses import dataclass
 from functools import cache
 
 import torch
+from torch import nn
 
 from ssgan_lite.config import ModelConfig
 from ssgan_lite.errors import UserError
@@ -69,8 +70,8 @@ class Plan:
 def hours_and_cost(images: float, rate: float, gpus: int, efficiency: float, price: float) -> tuple[float, float]:
     """Hours that a run takes on so many GPUs, and what they cost together.
 
-    rate: images a second of one GPU alone; efficiency: the share of `gpus * rate` that is left when they work together;
-    price: of one GPU for one hour.
+    rate: images a second of one GPU alone; efficiency: the share of `gpus * rate` that is left when they work
+    together; price: of one GPU for one hour.
     """
     hours = images / (rate * gpus * efficiency) / 3600
     return hours, hours * gpus * price
@@ -98,17 +99,19 @@ def images_lost(seen: int, every: int, batch: int) -> int:
 def kept_per_image(config: ModelConfig) -> tuple[int, int]:
     """Bytes that a forward pass of generator and of discriminator keeps for the way back, for each image, in float32.
 
-    Counted on torch's "meta" device, where tensors have shapes but no content: nothing is computed and no memory used.
+    Counted on torch's "meta" device, where tensors have shapes but no content: nothing is computed and no memory
+    used.
     """
     with torch.device("meta"):
         G, D = build_generator(config), DualBranchDiscriminator(config)
-        made = [(_kept(lambda: G(torch.zeros(n, config.style_dim))),
-                 _kept(lambda: D(torch.zeros(n, 3, config.size, config.size),
-                                 torch.zeros(n, config.n_parts, config.size, config.size)))) for n in (4, 8)]
-    return tuple((eight - four) // 4 for four, eight in zip(*made))        # weights are in both, and cancel
+        size = (config.size, config.size)
+        made = [(_kept(G, torch.zeros(n, config.style_dim)),
+                 _kept(D, torch.zeros(n, 3, *size), torch.zeros(n, config.n_parts, *size))) for n in (4, 8)]
+    return tuple((eight - four) // 4 for four, eight in zip(*made, strict=True))  # weights are in both, and cancel
 
 
-def _kept(forward) -> int:
+def _kept(network: nn.Module, *inputs: torch.Tensor) -> int:
+    """Bytes that autograd keeps of one forward pass."""
     storages: dict[int, torch.UntypedStorage] = {}
 
     def note(tensor: torch.Tensor) -> torch.Tensor:
@@ -117,7 +120,7 @@ def _kept(forward) -> int:
         return tensor
 
     with torch.autograd.graph.saved_tensors_hooks(note, lambda tensor: tensor):
-        forward()
+        network(*inputs)
     return sum(storage.nbytes() for storage in storages.values())
 
 

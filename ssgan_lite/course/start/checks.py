@@ -56,18 +56,20 @@ def made_to_order(answer):
 
 @exercise(2, title="When one is gone", minutes=5, level=1, solution_text=(
     "0.2 / (0.2 + 0.5) = 0.286. What is left, 0.7, is made to sum to 1 again, and everybody keeps their proportion:\n"
-    "hair 2/7, background 5/7. So behind a face that is lifted off appears whatever came next; nothing is torn open.\n"
-    "(A small number, 1e-8, is added below the line. Where the parts that are on had less than that, nobody comes\n"
-    "forward: `face.show_only(\"hair\")` is empty far away from the hair.)"))
+    "hair 2/7, background 5/7. So behind a face that is lifted off appears whatever came next; nothing is torn "
+    "open.\n(A small number, 1e-8, is added below the line. Where the parts that are on had less than that, nobody "
+    "comes\nforward: `face.show_only(\"hair\")` is empty far away from the hair.)"))
 def weight_without_the_face(answer):
     """Say which weight the hair has when the face is switched off."""
     expect_number(answer)
     weight = float(answer)
     expect(0 <= weight <= 1, "a weight lies between 0 and 1")
-    expect(not close(weight, 0.2), "if the hair keeps its 0.2 and the background its 0.5, the weights sum to 0.7 only")
-    expect(not close(weight, 0.5), "you give the hair everything that the face had; the background wants its share, too")
-    expect(not close(weight, 0.35), "you divide the face's weight in equal halves; but the background had more than the "
-                                    "hair, and keeps that proportion")
+    expect(not close(weight, 0.2), "if the hair keeps its 0.2 and the background its 0.5, the weights sum to 0.7 "
+                                   "only")
+    expect(not close(weight, 0.5), "you give the hair everything that the face had; the background wants its share, "
+                                   "too")
+    expect(not close(weight, 0.35), "you divide the face's weight in equal halves; but the background had more than "
+                                    "the hair, and keeps that proportion")
     expect(not close(weight, 5 / 7, atol=0.006), "that is the weight of the background")
     expect(not close(weight, 0.4), "you divide by what the background has; divide by what both have together")
     expect(abs(weight - 2 / 7) < 0.006, "hair and background keep their proportion, 2 to 5, and sum to 1")
@@ -95,15 +97,15 @@ def unmoved_parts(answer):
     expect(isinstance(out, (list, tuple)), "a list of names is wanted, in the order of `names`; "
                                            f"you return {describe(out)}")
     out = list(out)
-    expect(not out or isinstance(out[0], (str, int)), "the list should hold one name for each unmoved part; the first "
-                                                      f"thing in yours is {describe(out[0] if out else out)}")
+    expect(not out or isinstance(out[0], (str, int)), "the list should hold one name for each unmoved part; the "
+                                                      f"first thing in yours is {describe(out[0] if out else out)}")
     expect(all(isinstance(item, str) for item in out), "you return numbers; turn each into the name of its part: "
                                                        "`names[p]`")
     expect(out != ["hair"], "these are the parts that moved; the others are asked for")
     expect(out != [], "you say that every part has moved, but in this test the hair alone did; one part of `.depths` "
                       "is `.depths[:, p]`")
-    expect("hair" not in out, "in this test the depths of the hair were changed and nothing else was, and you call it "
-                              "unmoved: look at `.depths`")
+    expect("hair" not in out, "in this test the depths of the hair were changed and nothing else was, and you call "
+                              "it unmoved: look at `.depths`")
     expect(out != ["background", "face"], "you stop at the first part that moved; go on behind it")
     expect(out == ["background", "face", "hat", "neck"], "in this test the hair alone was moved, and you leave out "
                                                          "others, or change their order")
@@ -114,15 +116,16 @@ def unmoved_parts(answer):
                                               "are not enough, compare every value")
     pixel = before.depths.clone()
     pixel[:, 4, 0, 0] += 1.0
-    expect("neck" not in ask(depths=pixel), "in this test one pixel of a part was moved, and you call it unmoved: all "
-                                            "values have to be equal, not any of them")
+    expect("neck" not in ask(depths=pixel), "in this test one pixel of a part was moved, and you call it unmoved: "
+                                            "all values have to be equal, not any of them")
     tiny = before.depths.clone()
     tiny[0, 4, 0, 0] += 1e-6
-    expect("neck" not in ask(depths=tiny), "a change of a millionth counts as none; \"identical\" means `torch.equal` "
-                                           "and not nearly equal")
+    expect("neck" not in ask(depths=tiny), "a change of a millionth counts as none; \"identical\" means "
+                                           "`torch.equal` and not nearly equal")
     second = before.depths.clone()
     second[1, 1] += 1.0
-    expect("face" not in ask(depths=second), "you look at the first face of the batch only; this edit moved the second")
+    expect("face" not in ask(depths=second), "you look at the first face of the batch only; this edit moved the "
+                                             "second")
     expect(list(ask(mask=before.mask.flip(1))) == names, "in this test only the mask was changed, and you say others "
                                                          "have moved: compare `.depths` and nothing else")
 
@@ -131,12 +134,13 @@ def unmoved_parts(answer):
     "c. Run `face.randomize(\"base\")` and give the outputs to `unmoved_parts`: only the background, which has no\n"
     "base codes, stays where it was; every other part moves. So one throw of the dice turns or shifts the head as a\n"
     "whole, and the eyes stay inside the face. Had each part a pose of its own, the generator would have to learn\n"
-    "from the critic alone that a head which turns takes its nose along. The picture of the background changes too,\n"
-    "but only where the head covers or uncovers it (and a little beside: the render net looks at neighbours)."))
+    "from the discriminator alone that a head which turns takes its nose along. The picture of the background "
+    "changes too,\nbut only where the head covers or uncovers it (and a little beside: the render net looks at "
+    "neighbors)."))
 def what_base_codes_do(answer):
     """Choose the statement on the base codes that is true: "a", "b", "c" or "d"."""
     expect_choice(answer, "c", {
-        "a": "look at `.depths` after `face.randomize(\"base\")`: colours alone would leave them as they were",
+        "a": "look at `.depths` after `face.randomize(\"base\")`: colors alone would leave them as they were",
         "b": "the background is a part, too: does `unmoved_parts` name it after `face.randomize(\"base\")`?",
         "d": "the drawing order is not fixed, it follows from the depths; and how many parts' depths have moved?"})
 

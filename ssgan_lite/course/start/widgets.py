@@ -30,7 +30,7 @@ class PartEditor(Panel):
 
         self.part = widgets.Dropdown(options=self.parts, description="part")
         self.shape = self._slider("shape", "How much of the guest's shape this part takes")
-        self.texture = self._slider("texture", "How much of the guest's colours this part takes")
+        self.texture = self._slider("texture", "How much of the guest's colors this part takes")
         self.psi = widgets.FloatSlider(value=psi, min=0, max=1, step=0.05, description="variety",
                                        tooltip="Truncation: 0 is the average face, 1 the full variety",
                                        readout_format=".2f", continuous_update=True)

@@ -18,13 +18,13 @@ SCORES = {"real_score": ("real pairs", BLUE, "-"), "fake_score": ("generated pai
 
 
 def score_curves(logs: dict[str, Sequence[dict[str, float]]], smooth: int = 1) -> Figure:
-    """What the critic thinks of real and made-up pairs, step by step; one panel for each named log.
+    """What the discriminator thinks of real and generated pairs, step by step; one panel for each named log.
 
     smooth: every point is the mean of so many steps, because single batches jump.
     """
     figure = Figure(figsize=(3.1 * len(logs), 2.1))
     axes = figure.subplots(1, len(logs), squeeze=False, sharey=True)[0]
-    for axis, (name, log) in zip(axes, logs.items()):
+    for axis, (name, log) in zip(axes, logs.items(), strict=False):
         seen = [line["images"] for line in log][smooth - 1::smooth]
         for key, (label, color, style) in SCORES.items():
             values = np.array([line[key] for line in log])[:len(seen) * smooth].reshape(-1, smooth).mean(1)

@@ -25,8 +25,8 @@ class GrowingPicture(Panel):
     >>> growing = GrowingPicture(trainer, seeds=range(4))
     >>> growing.train(images=1200, portion=200)          # returns when they have been shown; the picture follows
 
-    average: show the averaged generator, or the one that is being trained. `columns` and `history` keep everything, for a
-    figure that needs no kernel.
+    average: show the averaged generator, or the one that is being trained. `columns` and `history` keep everything,
+    for a figure that needs no kernel.
     """
 
     def __init__(self, trainer: Trainer, seeds: Sequence[int] = range(4), average: bool = True):
