@@ -247,7 +247,7 @@ DEFINITIONS = [
     dict(name="path_lengths", library=LOSSES + "path_lengths", call=lengths_and_gradients, atol=1e-5,
          inputs=lambda: (torch.randn(2, 78, 64),)),
     dict(name="path_penalty", library=LOSSES + "path_penalty", inputs=lambda: (torch.rand(5), torch.tensor(0.4))),
-    dict(name="lazy_adam", library="ssgan_lite.train.trainer:lazy_adam", grad=False,
+    dict(name="lazy_adam", library="ssgan_lite.train.state:lazy_adam", grad=False,
          call=lambda f, x: [settings(f, x.requires_grad_(True), every) for every in (16, 4, None)],
          inputs=lambda: (torch.randn(3),)),
     dict(name="ema_decay", library="ssgan_lite.train.ema:ema_decay", grad=False,

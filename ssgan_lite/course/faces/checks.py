@@ -158,8 +158,8 @@ def leak_of_edit(answer):
     signed = (after - before).mean(1)
     expect(not close(out, ((signed * ~region).sum((1, 2)) / rest) / ((signed * region).sum((1, 2)) / size)),
            "brighter and darker cancel in your means: take absolute values first")
-    outside, inside = ((signed.abs() * part).sum((1, 2)) for part in (~region, region))
-    expect(not close(out, (outside / rest) / (inside / size)),
+    beside, within = ((signed.abs() * pixels).sum((1, 2)) for pixels in (~region, region))
+    expect(not close(out, (beside / rest) / (within / size)),
            "red and blue cancel in your mean over the channels: take absolute values before any mean")
     square = (after - before).square().mean(1)
     expect(not close(out, ((square * ~region).sum((1, 2)) / rest) / ((square * region).sum((1, 2)) / size)),

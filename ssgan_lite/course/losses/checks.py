@@ -182,7 +182,7 @@ def chance_of_crossing(probability):
            "that crosses")
 
 
-@exercise(6, title="Adam for lazy terms", minutes=8, level=2, solution="ssgan_lite.train.trainer:lazy_adam")
+@exercise(6, title="Adam for lazy terms", minutes=8, level=2, solution="ssgan_lite.train.state:lazy_adam")
 def lazy_settings(answer):
     """Learning rate and betas of Adam, corrected for a regularizer that takes an extra step every `every` steps."""
     def differs(wrong, hint):
