@@ -3,11 +3,12 @@
     python benchmarks/editor_browser.py                             # the shipped lite64, and lite128
     python benchmarks/editor_browser.py --models paper512 --moves 8
 
-A Voila page with the editor is opened in headless Chromium, and one slider after another is moved, as a drag moves it.
-Measured within the page: from the slider's event to the moment at which the answer has been painted, so kernel, socket
-and drawing are all in it. Models without shipped weights are new ones of the same shape; the time is the same.
+The page of `make demo` is opened in headless Chromium, and one slider after another is moved, as a drag moves it.
+Measured within the page: from the slider's event to the moment at which the answer has been painted, so the server,
+the socket and drawing are all in it. Models without shipped weights are new ones of the same shape; the time is the
+same.
 
-Also told: how long the page takes to load with a kernel kept warm, as `make demo` keeps one, and the kernel's memory.
+Also told: how long the page takes to load, the server's memory, and what each further visitor adds to it.
 """
 
 from __future__ import annotations
@@ -15,33 +16,32 @@ from __future__ import annotations
 import argparse
 import json
 import os
+import re
 import shutil
 import socket
 import statistics
 import subprocess
 import sys
-import tempfile
 import time
 import urllib.request
 from pathlib import Path
 
-import nbformat
 from playwright.sync_api import sync_playwright
 
 ROOT = Path(__file__).resolve().parent.parent
-CELL = """
-import os, resource, torch, ssgan_lite as sg
-from ssgan_lite.editor import FaceEditor
+SERVER = """
+import asyncio, torch, ssgan_lite as sg
+from ssgan_lite.editor.server import Demo, serve
 from ssgan_lite.weights import shipped
 torch.manual_seed(0)
 torch.set_num_threads({threads})
 name = {name!r}
 G = sg.load_pretrained(name) if name in shipped() else sg.SemanticGenerator(sg.preset(name))
-editor = FaceEditor(G)
-peak = lambda: str(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss)
-editor.observe(lambda _: open({memory!r}, 'w').write(peak()), 'answered')
-editor
+demo = Demo(G)
+demo.new_page()
+asyncio.run(serve(demo, '127.0.0.1', {port}))
 """
+VISITORS = 5            # further ones, for the memory of one
 MOVE = """([label, value]) => new Promise(done => {
   const root = document.querySelector('.fe'), input = root.querySelector(`input[aria-label="${label}"]`);
   const began = performance.now();
@@ -58,42 +58,36 @@ MOVE = """([label, value]) => new Promise(done => {
 
 
 def measure(name: str, moves: int, threads: int, chromium: str) -> dict:
-    """Milliseconds of every move, seconds to load, peak megabytes of the kernel."""
-    with tempfile.TemporaryDirectory() as folder:
-        folder = Path(folder)
-        memory = folder / "memory"
-        notebook = nbformat.v4.new_notebook(cells=[nbformat.v4.new_code_cell(
-            CELL.format(name=name, threads=threads, memory=str(memory)))])
-        notebook.metadata.kernelspec = {"name": "python3", "display_name": "Python 3", "language": "python"}
-        nbformat.write(notebook, folder / "editor.ipynb")
-        with socket.socket() as probe:
-            probe.bind(("127.0.0.1", 0))
-            port = probe.getsockname()[1]
-        environment = dict(os.environ, JUPYTER_PATH=str(ROOT / "demo"), PYTHONPATH=str(ROOT), OMP_WAIT_POLICY="PASSIVE",
-                           JUPYTER_CONFIG_DIR=str(folder / "config"), JUPYTER_RUNTIME_DIR=str(folder / "runtime"))
-        server = subprocess.Popen(
-            [sys.executable, "-m", "voila", str(folder / "editor.ipynb"), "--template=face_editor", f"--port={port}",
-             "--VoilaConfiguration.preheat_kernel=True", "--pool_size=1", "--no-browser"], env=environment,
-            stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
-        try:
-            return _drive(f"http://127.0.0.1:{port}", moves, chromium, memory)
-        finally:
-            server.terminate()
-            server.wait(20)
+    """Milliseconds of every move, seconds to load, megabytes of the server and of a further visitor."""
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        port = probe.getsockname()[1]
+    environment = dict(os.environ, PYTHONPATH=str(ROOT), OMP_WAIT_POLICY="PASSIVE")
+    server = subprocess.Popen([sys.executable, "-c", SERVER.format(name=name, threads=threads, port=port)],
+                              env=environment)
+    try:
+        return _drive(f"http://127.0.0.1:{port}", moves, chromium, server.pid)
+    finally:
+        server.terminate()
+        server.wait(20)
 
 
-def _drive(url: str, moves: int, chromium: str, memory: Path) -> dict:
+def memory(pid: int) -> float:
+    """Resident megabytes of a process, from /proc."""
+    return int(re.search(r"VmRSS:\s+(\d+)", Path(f"/proc/{pid}/status").read_text())[1]) / 1024
+
+
+def _drive(url: str, moves: int, chromium: str, pid: int) -> dict:
     end = time.monotonic() + 120
     while time.monotonic() < end:
         try:
-            urllib.request.urlopen(f"{url}/voila/static/voila.js", timeout=5).close()
+            urllib.request.urlopen(f"{url}/status", timeout=5).close()
             break
         except OSError:
             time.sleep(0.2)
-    time.sleep(20)                                          # until the kernel is warm
     with sync_playwright() as p:
-        browser = p.chromium.launch(executable_path=chromium, args=["--no-sandbox", "--disable-gpu",
-                                                                    "--disable-dev-shm-usage"])
+        browser = p.chromium.launch(executable_path=chromium, args=[
+            "--no-sandbox", "--disable-gpu", "--disable-dev-shm-usage"])
         page = browser.new_page(viewport={"width": 1100, "height": 900})
         page.set_default_timeout(300_000)
         began = time.monotonic()
@@ -108,8 +102,14 @@ def _drive(url: str, moves: int, chromium: str, memory: Path) -> dict:
         for i in range(moves + 4):
             label = ("hair: shape 1", "hair: texture 1", "hair: shape 2", "hair: texture 2")[i % 4]
             times.append(page.evaluate(MOVE, [label, str(round(-2.5 + 5 * ((7 * i) % 20) / 20, 2))]))
+        alone = memory(pid)
+        for _ in range(VISITORS):
+            visitor = browser.new_page()
+            visitor.goto(url)
+            visitor.locator(".fe .fe-thumb").first.wait_for(state="attached")
+        more = (memory(pid) - alone) / VISITORS
         browser.close()
-    return dict(times=times[4:], loaded=loaded, memory=int(memory.read_text()) / 1024)
+    return dict(times=times[4:], loaded=loaded, memory=alone, visitor=more)
 
 
 def main() -> int:
@@ -128,7 +128,8 @@ def main() -> int:
         times = sorted(result["times"])
         print(f"{name:9s} slider to picture: median {statistics.median(times):.0f} ms, 9 of 10 below "
               f"{times[int(0.9 * len(times))]:.0f} ms ({len(times)} moves, {options.threads} threads); page there "
-              f"after {result['loaded']:.1f} s; kernel {result['memory']:.0f} MB", flush=True)
+              f"after {result['loaded']:.1f} s; server "
+              f"{result['memory']:.0f} MB, a further visitor {result['visitor']:.0f} MB", flush=True)
         if options.json:
             print(json.dumps({name: result}))
     return 0

@@ -5,6 +5,8 @@ All arrays that stand for pictures are uint8 [H, W, 3]; all image tensors are [.
 
 from __future__ import annotations
 
+import base64
+import html
 import io
 import os
 from collections.abc import Sequence
@@ -65,6 +67,25 @@ def palette_image(ids: np.ndarray, parts: Sequence[str]) -> Image.Image:
     picture = Image.fromarray(ids.astype(np.uint8), mode="P")
     picture.putpalette(vocabulary(tuple(parts)).palette.tobytes())
     return picture
+
+
+def still_html(pictures: Sequence[np.ndarray | Image.Image], alt: str, hidden_by: str, width: int = 256) -> str:
+    """What a notebook keeps of a widget: pictures, for whoever opens it without a kernel, and what to do then.
+
+    It hides itself where the widget is alive, that is, where an element of the CSS class `hidden_by` is in the same
+    output. Notebooks that are not trusted have neither the widget nor the style, and so the picture shows.
+    """
+    tags = []
+    for picture in pictures:
+        image = picture if isinstance(picture, Image.Image) else Image.fromarray(np.ascontiguousarray(picture))
+        content = io.BytesIO()
+        image.convert("RGB").resize((width, round(width * image.height / image.width)),
+                                    Image.Resampling.BICUBIC).save(content, "JPEG", quality=80)
+        tags.append(f'<img alt="{html.escape(alt)}" width="{width}" '
+                    f'src="data:image/jpeg;base64,{base64.b64encode(content.getvalue()).decode()}">')
+    return (f"<div class='ssgan-still'>{' '.join(tags)}<p><em>{html.escape(alt)}: this is a picture of it. To use it, "
+            "run this cell.</em></p></div>\n"
+            f"<style>.jp-OutputArea:has(.{hidden_by}) .ssgan-still {{ display: none; }}</style>")
 
 
 def png_bytes(picture: np.ndarray | Image.Image, size: int | tuple[int, int] | None = None, smooth: bool = False,

@@ -393,3 +393,14 @@ def test_the_page_needs_nothing_from_the_network():
     assert set(re.findall(r"https?://[^\"'`\s)]+", source)) == {"http://www.w3.org/2000/svg"}
     assert "import " not in re.sub(r"//.*", "", source), "one script, no modules to fetch"
     assert {path.name for path in Path(module.FRONT).glob("*.js")} == {*module.SCRIPTS, "demo.js"}
+
+
+def test_notebook_keeps_a_picture_for_readers_without_a_kernel(editor):
+    from IPython.utils.capture import capture_output
+
+    with capture_output() as captured:
+        bundle = editor._repr_mimebundle_()
+    data = bundle[0] if isinstance(bundle, tuple) else bundle
+    assert "application/vnd.jupyter.widget-view+json" in data
+    still = captured.outputs[0].data["text/html"] if captured.outputs else ""
+    assert "run this cell" in still and 'alt="The face editor' in still and len(still) < 40_000

@@ -5,15 +5,18 @@ Widgets hold no logic of their own: each control calls the library, and the pict
 
 from __future__ import annotations
 
+import io
 from collections.abc import Callable, Sequence
 
 import ipywidgets as widgets
 import numpy as np
+from IPython.display import HTML, display
 from matplotlib.figure import Figure
+from PIL import Image
 from torch import Tensor
 
 from ssgan_lite.course.figures import to_picture
-from ssgan_lite.pictures import png_bytes
+from ssgan_lite.pictures import png_bytes, still_html
 
 VIEW = 176      # screen pixels, width of a picture: four fit side by side on a laptop
 WRAP = widgets.Layout(flex_flow="row wrap")
@@ -33,6 +36,13 @@ class Panel(widgets.VBox):
         """Set the caption; screen readers announce it."""
         self.caption.value = f"<p aria-live='polite'>{text}</p>"
 
+    def _repr_mimebundle_(self, **options):
+        """The widget, and before it its pictures, which are seen where the widget cannot be: without a kernel."""
+        stills = [Image.open(io.BytesIO(picture.value)) for picture in images_of(self) if picture.value][:4]
+        if stills:
+            display(HTML(still_html(stills, type(self).__name__, hidden_by="widget-vbox", width=VIEW)))
+        return super()._repr_mimebundle_(**options)
+
     @staticmethod
     def watch(controls: Sequence[widgets.Widget], call: Callable) -> None:
         """Call `call(change)` whenever the value of a control changes."""
@@ -45,6 +55,13 @@ class Panel(widgets.VBox):
         control.unobserve(call, "value")
         control.value = value
         control.observe(call, "value")
+
+
+def images_of(widget: widgets.Widget) -> list[widgets.Image]:
+    """All pictures in a widget, in their order."""
+    if isinstance(widget, widgets.Image):
+        return [widget]
+    return [image for child in getattr(widget, "children", ()) for image in images_of(child)]
 
 
 def view(width: int = VIEW, height: int | None = None) -> widgets.Image:

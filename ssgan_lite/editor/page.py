@@ -6,17 +6,13 @@
 
 from __future__ import annotations
 
-import io
 from collections.abc import Sequence
 
 import torch
-from PIL import Image
 
 from ssgan_lite.editor.desk import Desk
 from ssgan_lite.model import GeneratorOutput
 from ssgan_lite.pictures import to_image
-
-STILL = 256             # pixels, smallest width of the picture that a notebook keeps
 
 
 class Page:
@@ -84,11 +80,3 @@ def label_bytes(out: GeneratorOutput) -> bytes:
             content += bytes((value,)) + min(length, 65535).to_bytes(2, "little")
             length -= 65535
     return bytes(content)
-
-
-def still_png(out: GeneratorOutput) -> bytes:
-    """The face as PNG, for a notebook that is opened without a kernel."""
-    picture, content = Image.fromarray(to_image(out.image[:1])[0]), io.BytesIO()
-    factor = max(1, -(-STILL // picture.width))
-    picture.resize((picture.width * factor,) * 2, Image.Resampling.BICUBIC).save(content, "PNG")
-    return content.getvalue()

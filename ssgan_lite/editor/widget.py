@@ -11,11 +11,13 @@ from pathlib import Path
 
 import anywidget
 import traitlets
+from IPython.display import HTML, display
 
 from ssgan_lite.editor.desk import Desk
 from ssgan_lite.editor.page import Page
 from ssgan_lite.errors import UserError
 from ssgan_lite.model import SemanticGenerator
+from ssgan_lite.pictures import still_html, to_image
 from ssgan_lite.weights import load_pretrained, shipped
 
 FRONT = Path(__file__).parent / "front"
@@ -71,6 +73,12 @@ class FaceEditor(anywidget.AnyWidget):
 
     def __repr__(self) -> str:      # a stable line for stored notebooks; the widget itself is shown beside it
         return f"FaceEditor({self.size} px, {len(self.face.generator.config.parts)} parts)"
+
+    def _repr_mimebundle_(self, **options):
+        """The widget, and before it a picture that is seen where the widget cannot be: without a kernel."""
+        picture = to_image(self.desk.output().image)[0]
+        display(HTML(still_html([picture], "The face editor", hidden_by="fe")))
+        return super()._repr_mimebundle_(**options)
 
     def refresh(self) -> None:
         """Show the face as it is now."""
