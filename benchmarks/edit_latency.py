@@ -9,8 +9,8 @@ session runs the render net and, of the rest, what the edit changed; the promise
     edit <= render net + (bank and heads) / 5
 
 Shipped weights are used where there are any, new ones of the same shape otherwise (the time does not depend on them).
-All numbers are medians over edits that go round all parts; each kind of measurement takes its turn within a repeat, so
-that a busy machine slows all of them alike. On a very busy one, `--cpu --threads 1` counts the processor's time
+All numbers are medians over edits that go round all parts; each kind of measurement takes its turn within a repeat,
+so that a busy machine slows all of them alike. On a very busy one, `--cpu --threads 1` counts the processor's time
 instead.
 """
 
@@ -95,8 +95,8 @@ def main() -> int:
         kept = t["edit of a part"] <= allowed
         failed += not kept
         print(f"{name:9s} full {t['full']:7.1f} = bank and heads {t['bank and heads']:6.1f} + render net "
-              f"{t['render net']:7.1f};  one part {t['edit of a part']:7.1f} ({t['edit of a part'] / t['full']:.0%} of "
-              f"full; allowed {allowed:.1f}: {'kept' if kept else 'NOT KEPT'});  its texture alone "
+              f"{t['render net']:7.1f};  one part {t['edit of a part']:7.1f} ({t['edit of a part'] / t['full']:.0%} "
+              f"of full; allowed {allowed:.1f}: {'kept' if kept else 'NOT KEPT'});  its texture alone "
               f"{t['edit of its texture']:7.1f}", flush=True)
     return 1 if failed else 0
 

@@ -3,8 +3,8 @@
     python benchmarks/local_bank.py                  ten minutes and more
     python benchmarks/local_bank.py --quick          three to four minutes
 
-Both run with the same weights in one process. First their outputs and gradients are compared; then they take turns, A B
-A B ..., so that whatever else the machine does hits both alike, and the medians are compared. Peak memory is the
+Both run with the same weights in one process. First their outputs and gradients are compared; then they take turns, A
+B A B ..., so that whatever else the machine does hits both alike, and the medians are compared. Peak memory is the
 operating system's high-water mark of a fresh process per case. What the plain implementation is: `plain.py`.
 """
 
@@ -23,11 +23,11 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
 
-import plain
 import torch
-from memory import KNOWN, resident
 
+import plain
 import ssgan_lite as sg
+from memory import KNOWN, resident
 from ssgan_lite.model.fusion import fuse
 from ssgan_lite.train import TrainConfig, losses
 from ssgan_lite.train.state import lazy_adam
@@ -39,7 +39,7 @@ EXPECTED = {("local side", "lite64", 1, "forward"): 4.0, ("local side", "paper25
             ("generator", "paper512", 1, "forward"): 2.0, ("training step", "lite64", 8, "step"): 3.0}
 
 
-# --- the two sides ---------------------------------------------------------------------------------------------------
+# --- the two sides --------------------------------------------------------------------------------------------------
 
 def library_local_side(G, codes):
     per_layer = codes.unflatten(1, (G.config.n_parts, G.config.local_layers))
@@ -112,7 +112,8 @@ class Training:
         self.z = torch.randn(batch, config.style_dim)
         self.image = torch.rand(batch, 3, config.size, config.size) * 2 - 1
         labels = torch.randint(config.n_parts, (batch, config.size, config.size))
-        self.mask = torch.nn.functional.one_hot(labels, config.n_parts).permute(0, 3, 1, 2).to(self.image.dtype) * 2 - 1
+        self.mask = torch.nn.functional.one_hot(labels, config.n_parts).permute(0, 3, 1,
+                                                                                2).to(self.image.dtype) * 2 - 1
         self.noise = self.G.render.draw_noise(batch)
 
     def fake(self):
@@ -152,7 +153,7 @@ class Training:
         self.D.requires_grad_(True)
 
 
-# --- first: the same numbers -----------------------------------------------------------------------------------------
+# --- first: the same numbers ----------------------------------------------------------------------------------------
 
 def deviation(ours: torch.Tensor, theirs: torch.Tensor) -> float:
     """Largest difference in units of the largest value."""
@@ -183,10 +184,10 @@ def assert_equal(presets: list[str]) -> dict[str, float]:
         G = new_generator(preset)
         z = G.sample_z(batch, seed=1).to(torch.get_default_dtype())
         codes = G.layout.expand(G.mapping(z))
-        pairs = [*zip(library_local_side(G, codes), plain.local_side(G, codes)),
-                 *zip(library_generator(G, z), plain_generator(G, z))]
+        pairs = [*zip(library_local_side(G, codes), plain.local_side(G, codes), strict=True),
+                 *zip(library_generator(G, z), plain_generator(G, z), strict=True)]
         G.render.prepare()
-        pairs += zip(library_generator(G, z), plain_generator(G, z))
+        pairs += zip(library_generator(G, z), plain_generator(G, z), strict=True)
         return max(deviation(a, b) for a, b in pairs)
 
     with torch.no_grad():
@@ -213,7 +214,7 @@ def assert_equal(presets: list[str]) -> dict[str, float]:
     return worst
 
 
-# --- then: time and memory -------------------------------------------------------------------------------------------
+# --- then: time and memory ------------------------------------------------------------------------------------------
 
 @dataclass
 class Result:
@@ -245,7 +246,7 @@ def take_turns(a: Callable, b: Callable, seconds: float, least: int = 5, most: i
             times[name].append(time.perf_counter() - wall)
             times[f"cpu_{name}"].append(time.process_time() - cpu)
     median = {name: statistics.median(values) for name, values in times.items()}
-    low, _, high = statistics.quantiles([x / y for x, y in zip(times["a"], times["b"])], n=4)
+    low, _, high = statistics.quantiles([x / y for x, y in zip(times["a"], times["b"], strict=True)], n=4)
     return dict(plain=median["a"], ours=median["b"], ratio=median["a"] / median["b"], low=low, high=high,
                 cpu_ratio=median["cpu_a"] / median["cpu_b"], runs=len(times["a"]))
 
@@ -336,7 +337,8 @@ def measure_memory(cases: list[tuple[str, str, int, str]], threads: int) -> list
             done = subprocess.run([sys.executable, __file__, "--child", json.dumps([*case, side, threads])],
                                   capture_output=True, text=True, check=True)
             peaks.append(json.loads(done.stdout.splitlines()[-1]))
-        rows.append(dict(zip(("what", "preset", "batch", "mode", "plain", "library"), (*case, *peaks))))
+        names = ("what", "preset", "batch", "mode", "plain", "library")
+        rows.append(dict(zip(names, (*case, *peaks), strict=True)))
         what, preset, batch, mode = case
         print(f"{what:<22}{preset:<10}{batch:>5}  {mode:<20}{peaks[0]:>8.0f}{peaks[1]:>9.0f}"
               f"{peaks[0] / max(peaks[1], 1):>7.1f}", flush=True)
@@ -357,7 +359,7 @@ def child(case: str) -> None:
     print(json.dumps((resident("VmHWM") - before) / 1e6))
 
 
-# --- the table -------------------------------------------------------------------------------------------------------
+# --- the table ------------------------------------------------------------------------------------------------------
 
 def print_header() -> None:
     print(f"\n{'what':<22}{'preset':<10}{'batch':>5}  {'mode':<20}{'plain ms':>10}{'ours ms':>10}{'ratio':>7}"
@@ -390,7 +392,8 @@ def main() -> None:
     torch.set_num_threads(options.threads)
     quick, seconds = options.quick, options.seconds or (1.0 if options.quick else 6.0)
     presets = ["lite64"] if quick else ["lite64", "paper256", "paper512"]
-    print(f"torch {torch.__version__}, {options.threads} threads of {os.cpu_count()} processors, {platform.machine()}")
+    print(f"torch {torch.__version__}, {options.threads} threads of {os.cpu_count()} processors, "
+          f"{platform.machine()}")
     record = dict(torch=torch.__version__, threads=options.threads, processors=os.cpu_count(), quick=quick)
     record["largest_difference"] = assert_equal(presets)
     print_header()

@@ -8,7 +8,9 @@ KNOWN = Path("/proc/self/status").exists()
 
 
 def resident(field: str) -> int:
-    """Bytes: VmRSS, what this process holds, or VmHWM, the most it ever held. (`getrusage` counts its parent's too.)"""
+    """Bytes: VmRSS, what this process holds, or VmHWM, the most it ever held. (`getrusage` counts its parent's
+    too.)
+    """
     for line in Path("/proc/self/status").read_text().splitlines():
         if line.startswith(field):
             return int(line.split()[1]) * 1024

@@ -47,7 +47,7 @@ def linear(layer, x: Tensor) -> Tensor:
     return activate(y) if layer.activate else y
 
 
-# --- local generators and fusion -------------------------------------------------------------------------------------
+# --- local generators and fusion ------------------------------------------------------------------------------------
 
 def embed(embedding) -> Tensor:
     """The position embedding of the plain grid: [1, C, H, W]."""
@@ -107,7 +107,7 @@ def local_side(G, codes: Tensor) -> tuple[Tensor, Tensor]:
     return fused, 2 * mask - 1
 
 
-# --- render net ------------------------------------------------------------------------------------------------------
+# --- render net -----------------------------------------------------------------------------------------------------
 
 def styled_conv(conv, x: Tensor, noise: Tensor, upsample: bool) -> Tensor:
     n_in = x.shape[1]
@@ -142,7 +142,7 @@ def render(G, features: Tensor, coarse_mask: Tensor, noise=None) -> tuple[Tensor
     return image, mask
 
 
-# --- whole networks --------------------------------------------------------------------------------------------------
+# --- whole networks -------------------------------------------------------------------------------------------------
 
 def mapping(G, z: Tensor) -> Tensor:
     w = z * torch.rsqrt(z.square().mean(dim=1, keepdim=True) + EPS)

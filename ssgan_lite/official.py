@@ -1,9 +1,9 @@
 """Reading and writing the published checkpoints (seasonSH/SemanticStyleGAN), without their code.
 
 A published file is a pickled dict: the state dicts `g`, `d` and `g_ema`, and `args`, the `argparse.Namespace` of the
-run. A state dict alone, and names that begin with "module." (saved by DataParallel), are read too. Files are read with
-`weights_only=True`, allowing that one harmless class, so nothing in them can run code. Every width is read from the
-tensors; only what leaves no trace in them (which layers are base and depth layers, the transparent parts, two
+run. A state dict alone, and names that begin with "module." (saved by DataParallel), are read too. Files are read
+with `weights_only=True`, allowing that one harmless class, so nothing in them can run code. Every width is read from
+the tensors; only what leaves no trace in them (which layers are base and depth layers, the transparent parts, two
 switches) is taken from `args`.
 
 The published code keeps one module per part and layer; here the bank holds them all in one tensor, so a published

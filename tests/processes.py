@@ -38,7 +38,8 @@ def start(target, *arguments, data: Path, count: int = 1, words: Path | None = N
         environment = {"SSGAN_DATA": str(data), "OMP_NUM_THREADS": "1"}
         if count > 1:
             environment |= {"RANK": str(rank), "WORLD_SIZE": str(count), "LOCAL_RANK": str(rank),
-                            "LOCAL_WORLD_SIZE": str(count), "MASTER_ADDR": "127.0.0.1", "MASTER_PORT": str(store.port),
+                            "LOCAL_WORLD_SIZE": str(count), "MASTER_ADDR": "127.0.0.1",
+                            "MASTER_PORT": str(store.port),
                             "TORCHELASTIC_USE_AGENT_STORE": "True"}
         processes.append(CONTEXT.Process(target=_run, args=(target, arguments, environment,
                                                             f"{words}.{rank}" if words else os.devnull)))

@@ -11,8 +11,6 @@ import importlib
 import inspect
 import os
 import shutil
-import subprocess
-import sys
 import tempfile
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -23,7 +21,7 @@ import torch
 from PIL import Image
 
 import ssgan_lite as sg
-from ssgan_lite import official, options
+from ssgan_lite import options
 from ssgan_lite.cli import build_parser, main
 from ssgan_lite.edit import Session
 from ssgan_lite.errors import UserError

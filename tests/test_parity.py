@@ -1,8 +1,8 @@
 """Is it the model? Every array, loss and gradient norm that the published code gives for a small configuration.
 
-`official_parity.*` were made by running the published modules (commit 5be7c3e) with weights drawn by a stated rule; see
-`fill_rule` in the JSON file. The second half plants single mistakes in a copy of the library and shows that the same
-comparison notices each of them.
+`official_parity.*` were made by running the published modules (commit 5be7c3e) with weights drawn by a stated rule;
+see `fill_rule` in the JSON file. The second half plants single mistakes in a copy of the library and shows that the
+same comparison notices each of them.
 """
 
 from __future__ import annotations
@@ -178,13 +178,16 @@ MISTAKES = [
     ("local weights demodulated over the outputs", "model/local.py", "dims=(-1,))", "dims=(-2,))"),
     ("render weights demodulated over the inputs only", "model/layers.py", "dims=(1, 2, 3))", "dims=(1,))"),
     ("missing sqrt(2) in the activation", "model/layers.py", "F.leaky_relu(x, 0.2) * SQRT2", "F.leaky_relu(x, 0.2)"),
-    ("missing sqrt(2) in the critic's convolutions", "model/layers.py", "gain: float = SQRT2):", "gain: float = 1.0):"),
+    ("missing sqrt(2) in the critic's convolutions", "model/layers.py", "gain: float = SQRT2):", "gain: float = "
+                                                                                                 "1.0):"),
     ("missing sqrt(2) in the render net's weights", "model/layers.py", "return SQRT2 * demodulate(",
      "return demodulate("),
     ("missing sqrt(2) in the local generators", "model/local.py", "(SQRT2 * self.modulated_weights(codes))",
      "(1.0 * self.modulated_weights(codes))"),
-    ("the depth read one layer late", "model/local.py", "layer == self.depth_layers - 1", "layer == self.depth_layers"),
-    ("softmax over the wrong axis", "model/fusion.py", "torch.softmax(depths, dim=1)", "torch.softmax(depths, dim=2)"),
+    ("the depth read one layer late", "model/local.py", "layer == self.depth_layers - 1", "layer == "
+                                                                                          "self.depth_layers"),
+    ("softmax over the wrong axis", "model/fusion.py", "torch.softmax(depths, dim=1)",
+     "torch.softmax(depths, dim=2)"),
     ("transparent weights renormalised", "model/fusion.py",
      "return solid / (solid.sum(dim=1, keepdim=True) + EPS) + mask * (1 - is_solid)",
      "both = solid / (solid.sum(dim=1, keepdim=True) + EPS) + mask * (1 - is_solid)\n"
@@ -199,12 +202,14 @@ MISTAKES = [
     ("coarse features in front of x", "model/render.py", "torch.cat([x, features], dim=1)",
      "torch.cat([features, x], dim=1)"),
     ("noise before the FIR filter", "model/layers.py",
-     "            x = self.blur(x).add_(bias[:, None, None])                                         # [N, out, 2H, 2W]",
+     "            x = self.blur(x).add_(bias[:, None, None])                                         # [N, out, 2H, "
+     "2W]",
      "            x = self.blur(x + F.pad(SQRT2 * self.noise_strength * noise, (0, 1, 0, 1)))\n"
      "            x, noise = x.add_(bias[:, None, None]), None"),
     ("the upsampling filter with gain 1", "model/layers.py", "self.upsample = FIRFilter(gain=4.0, up=2)",
      "self.upsample = FIRFilter(gain=1.0, up=2)"),
-    ("fan-in counted without the kernel", "model/layers.py", "self.scale = 1 / math.sqrt(in_channels * kernel_size**2)",
+    ("fan-in counted without the kernel", "model/layers.py", "self.scale = 1 / math.sqrt(in_channels * "
+                                                             "kernel_size**2)",
      "self.scale = 1 / math.sqrt(in_channels)"),
     ("mapping without the learning-rate multiplier", "model/layers.py",
      "self.weight_scale = lr_multiplier / math.sqrt(in_features)", "self.weight_scale = 1 / math.sqrt(in_features)"),
@@ -218,7 +223,8 @@ MISTAKES = [
     ("path lengths summed over the codes", "train/losses.py", ".sum(dim=2).mean(dim=1)", ".sum(dim=2).sum(dim=1)"),
     ("R1 averaged over the pixels", "train/losses.py", ".square().flatten(1).sum(dim=1)",
      ".square().flatten(1).mean(dim=1)"),
-    ("the mask loss without its mean pooling", "train/losses.py", "F.adaptive_avg_pool2d(mask, coarse_mask.shape[-1])",
+    ("the mask loss without its mean pooling", "train/losses.py", "F.adaptive_avg_pool2d(mask, "
+                                                                  "coarse_mask.shape[-1])",
      "F.interpolate(mask, coarse_mask.shape[-1:] * 2)"),
 ]
 

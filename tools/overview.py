@@ -10,9 +10,9 @@ from matplotlib.backends.backend_agg import FigureCanvasAgg
 from PIL import Image
 
 import ssgan_lite as sg
+from ssgan_lite.course.figures import change_picture, picture_rows
 from ssgan_lite.edit import Session, compare
 from ssgan_lite.pictures import mask_to_rgb, to_image
-from ssgan_lite.course.figures import change_picture, picture_rows
 
 ORDER = ["background", "cloth", "neck", "ears", "face", "nose", "mouth", "eyes", "eyebrows", "hair"]
 EDITS = [["hair"], ["face", "nose", "ears", "neck"], ["eyes", "eyebrows", "mouth"], ["background"]]
@@ -25,9 +25,11 @@ def main(weights: str = "lite64", seed: int = 1, guest: int = 26) -> None:
     face.reset()
     before = face.render()
     edits = [face.reset().copy_from(other, parts).render() for parts in EDITS]
-    changes = [compare(before, after, [G.config.part_id(part) for part in parts]) for after, parts in zip(edits, EDITS)]
+    changes = [compare(before, after, [G.config.part_id(part) for part in parts])
+               for after, parts in zip(edits, EDITS, strict=True)]
     figures = [
-        picture_rows([[to_image(out.image)[0] for out in steps], [mask_to_rgb(out.mask.argmax(1))[0] for out in steps]],
+        picture_rows([[to_image(out.image)[0] for out in steps],
+                      [mask_to_rgb(out.mask.argmax(1))[0] for out in steps]],
                      titles=ORDER, labels=["image", "mask"], height=0.95),
         picture_rows([[to_image(out.image)[0] for out in (before, *edits, other.render())],
                       [None, *(change_picture(change) for change in changes)]],

@@ -126,7 +126,7 @@ def describe(wearers: list[Wearer], part: int, name: str) -> list[str]:
         return []
     sizes, lights = [w.pixels(part) for w in wearers], [w.brightness(part) for w in wearers]
     words = []
-    for i, (size, light) in enumerate(zip(sizes, lights)):
+    for i, (size, light) in enumerate(zip(sizes, lights, strict=True)):
         kinds = []
         if part and size > 1.25 * np.median(sizes):
             kinds.append("large")

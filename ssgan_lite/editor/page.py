@@ -19,8 +19,8 @@ class Page:
     """One editor's page: its desk, and the fields that the page shows.
 
     fields: size (R, the picture's width), view (see `Desk.view`), pixels (R * R * 3 bytes), labels (see
-    `label_bytes`), original (as pixels, for "compare"), gallery (n * 64 * 64 * 3 bytes), snapshot (the face as a file,
-    should the kernel go away), answered (the number of the request that these fields answer).
+    `label_bytes`), original (as pixels, for "compare"), gallery (n * 64 * 64 * 3 bytes), snapshot (the face as a
+    file, should the kernel go away), answered (the number of the request that these fields answer).
     """
 
     def __init__(self, desk: Desk):
@@ -75,7 +75,7 @@ def label_bytes(out: GeneratorOutput) -> bytes:
     labels = out.mask[0].argmax(0).flatten().cpu()
     values, lengths = torch.unique_consecutive(labels, return_counts=True)
     content = bytearray()
-    for value, length in zip(values.tolist(), lengths.tolist()):
+    for value, length in zip(values.tolist(), lengths.tolist(), strict=True):
         while length > 0:
             content += bytes((value,)) + min(length, 65535).to_bytes(2, "little")
             length -= 65535

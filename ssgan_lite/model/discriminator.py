@@ -1,10 +1,12 @@
 """The critic with two branches: one looks at the image, one at the mask, and they decide together.
 
-SemanticStyleGAN, "Discriminator". Two residual towers without shared weights; their outputs are summed, so image and mask must agree
-for the sum to look real, and one branch can be left out (fine-tuning on images without masks).
+SemanticStyleGAN, "Discriminator". Two residual towers without shared weights; their outputs are summed, so image and
+mask must agree for the sum to look real, and one branch can be left out (fine-tuning on images without masks).
 """
 
 from __future__ import annotations
+
+from itertools import pairwise
 
 import torch
 from torch import Tensor, nn
@@ -41,7 +43,7 @@ class Tower(nn.Sequential):
 
     def __init__(self, in_channels: int, channels: tuple[int, ...]):
         super().__init__(ActivatedConv2d(in_channels, channels[0], 1),
-                         *(ResidualBlock(a, b) for a, b in zip(channels, channels[1:])))
+                         *(ResidualBlock(a, b) for a, b in pairwise(channels)))
 
 
 def minibatch_stddev(x: Tensor, group: int = STDDEV_GROUP) -> Tensor:
@@ -54,8 +56,8 @@ def minibatch_stddev(x: Tensor, group: int = STDDEV_GROUP) -> Tensor:
     n, c, h, w = x.shape
     group = min(n, group)
     if n % group:
-        raise UserError(f"A batch of {n} cannot be split into groups of {group} for the minibatch standard deviation; "
-                        f"use a batch that is a multiple of {group}.")
+        raise UserError(f"A batch of {n} cannot be split into groups of {group} for the minibatch standard "
+                        f"deviation; use a batch that is a multiple of {group}.")
     groups = x.reshape(group, n // group, c, h, w)
     deviation = torch.sqrt(groups.var(dim=0, unbiased=False) + 1e-8)                           # [N/group, C, H, W]
     deviation = deviation.mean(dim=(1, 2, 3)).repeat(group).view(n, 1, 1, 1)

@@ -1,7 +1,7 @@
 """Position embedding: coordinates, lifted to sines and cosines, so that an MLP can draw sharp edges.
 
-SemanticStyleGAN, "Local generator"; Tancik et al., "Fourier features let networks learn high frequency functions in low dimensional
-domains" (arXiv 2006.10739).
+SemanticStyleGAN, "Local generator"; Tancik et al., "Fourier features let networks learn high frequency functions in
+low dimensional domains" (arXiv 2006.10739).
 """
 
 from __future__ import annotations

@@ -1,7 +1,7 @@
 """The bricks: equalised learning rate, the scaled activation, FIR resampling, and three kinds of convolution.
 
-Specification: StyleGAN2 (arXiv 1912.04958, appendix B) as SemanticStyleGAN uses it. Every stored weight is N(0, 1) and
-is multiplied by 1/sqrt(fan-in) *when it is used*, so that all layers learn at the same pace under Adam.
+Specification: StyleGAN2 (arXiv 1912.04958, appendix B) as SemanticStyleGAN uses it. Every stored weight is N(0, 1)
+and is multiplied by 1/sqrt(fan-in) *when it is used*, so that all layers learn at the same pace under Adam.
 """
 
 from __future__ import annotations
@@ -21,9 +21,9 @@ DEMODULATION_EPS = 1e-8
 def scaled_leaky_relu(x: Tensor) -> Tensor:
     """sqrt(2) * leaky_relu(x, 0.2): the factor keeps the variance of the signal where it was.
 
-    The convolutions below use sqrt(2) lrelu(Wx + b) = lrelu(sqrt(2) Wx + sqrt(2) b) instead: scaling the small weights
-    rather than the large activations, adding the bias inside the convolution and activating in place saves three
-    passes over memory, which cost as much as the convolution itself.
+    The convolutions below use sqrt(2) lrelu(Wx + b) = lrelu(sqrt(2) Wx + sqrt(2) b) instead: scaling the small
+    weights rather than the large activations, adding the bias inside the convolution and activating in place saves
+    three passes over memory, which cost as much as the convolution itself.
     """
     return F.leaky_relu(x, 0.2) * SQRT2
 
@@ -152,7 +152,9 @@ class FixedStyledConv(nn.Module):
         return SQRT2 * demodulate(self.weight * (self.scale * self.modulation.view(1, -1, 1, 1)), dims=(1, 2, 3))
 
     def forward(self, x: Tensor, noise: Tensor | None, weight: Tensor | None = None) -> Tensor:
-        """x: [N, in, H, W]; noise: [N or 1, 1, H', W'] or None; weight: what `prepare` gave, to save doing it again."""
+        """x: [N, in, H, W]; noise: [N or 1, 1, H', W'] or None; weight: what `prepare` gave, to save doing it
+        again.
+        """
         weight, bias = self.prepare() if weight is None else weight, SQRT2 * self.bias
         if self.blur is not None:
             x = F.conv_transpose2d(x, weight.transpose(0, 1), stride=2)                        # [N, out, 2H+1, 2W+1]

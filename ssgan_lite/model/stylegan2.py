@@ -6,8 +6,8 @@ discriminator, the losses and the measurements that judge `SemanticGenerator` ju
 layer and none per part: what an edit of one part changes elsewhere is what the comparison is about.
 
 The render stages have the widths of the semantic model's. Its local generators have no counterpart here; their
-parameters go into two more convolutions at the lowest resolution, whose width `trunk_width` chooses so that the totals
-match.
+parameters go into two more convolutions at the lowest resolution, whose width `trunk_width` chooses so that the
+totals match.
 """
 
 from __future__ import annotations
@@ -15,6 +15,7 @@ from __future__ import annotations
 import functools
 import math
 from collections.abc import Sequence
+from itertools import pairwise
 
 import torch
 from torch import Tensor, nn
@@ -145,7 +146,7 @@ class SynthesisNet(nn.Module):
         s, widths = config.style_dim, config.render_channels
         self.start_size = config.min_feat_size
         self.constant = nn.Parameter(torch.randn(1, trunk, self.start_size, self.start_size))
-        pairs = [(trunk, trunk)] * 2 + [p for a, b in zip((trunk, *widths), widths) for p in ((a, b), (b, b))]
+        pairs = [(trunk, trunk)] * 2 + [p for a, b in pairwise((trunk, *widths)) for p in ((a, b), (b, b))]
         self.convs = nn.ModuleList(StyledConv(a, b, s, upsample=i >= 2 and i % 2 == 0)
                                    for i, (a, b) in enumerate(pairs))
         self.heads = nn.ModuleList(StyledHead(width, 3 + config.n_parts, s) for width in widths)

@@ -73,7 +73,8 @@ def test_focus_can_be_seen_on_the_face(page):
 
 
 def test_one_polite_region_speaks_and_sliders_do_not(page):
-    regions = page.page.evaluate("""() => [...document.querySelectorAll('.fe [aria-live], .fe [role=status], .fe output')]
+    regions = page.page.evaluate("""() =>
+        [...document.querySelectorAll('.fe [aria-live], .fe [role=status], .fe output')]
         .map(e => e.className)""")
     assert len(regions) == 1
     live = page.page.locator(".fe [aria-live=polite]")
@@ -96,7 +97,8 @@ def test_one_polite_region_speaks_and_sliders_do_not(page):
 
 
 def test_names_say_what_is_changed(page):
-    names = page.page.evaluate("""() => [...document.querySelectorAll('.fe input[type=range], .fe-thumb')]
+    names = page.page.evaluate("""() =>
+        [...document.querySelectorAll('.fe input[type=range], .fe-thumb')]
         .filter(e => e.offsetParent).map(e => e.getAttribute('aria-label'))""")
     assert all("hair" in name or "variety" in name or "Truncation" in name for name in names), names
     assert len(set(names)) == len(names)

@@ -70,7 +70,8 @@ def test_click_lands_on_the_part_under_the_pointer_or_a_small_one_nearby(page):
     small = [i for i in range(config.n_parts) if 0 < counts[i] <= 0.015 * size * size]
     assert small
     rows, columns = np.mgrid[:size, :size]
-    near = {i: np.min([(rows - y) ** 2 + (columns - x) ** 2 for y, x in np.argwhere(ids == i)], axis=0) for i in small}
+    near = {i: np.min([(rows - y) ** 2 + (columns - x) ** 2 for y, x in np.argwhere(ids == i)], axis=0)
+            for i in small}
     draw = np.random.default_rng(0)
     tried = dict(inside=0, near=0, far=0)
     for y, x in draw.integers(2, size - 2, (400, 2)):
