@@ -88,9 +88,9 @@ def enlarge(state: dict[str, Tensor], ours: dict[str, Tensor]) -> dict[str, Tens
 
 def require_growth(states: dict[str, dict[str, Tensor]], trainer: TrainingState, source: Networks) -> None:
     """All shapes must agree; else a `UserError` that names one that does not."""
-    for network, state in states.items():
-        ours = getattr(trainer, network).state_dict()
-        for name in {**state, **ours}:
+    for network in (name for name in trainer.networks if name in states):
+        state, ours = states[network], trainer.networks[network].state_dict()
+        for name in {**ours, **state}:
             theirs, wanted = (list(x[name].shape) if name in x else None for x in (state, ours))
             if theirs != wanted:
                 raise UserError(f'"{source.source}" ({source.model.size} px) cannot grow into this model of '
