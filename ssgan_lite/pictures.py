@@ -83,8 +83,8 @@ def still_html(pictures: Sequence[np.ndarray | Image.Image], alt: str, hidden_by
                                     Image.Resampling.BICUBIC).save(content, "JPEG", quality=80)
         tags.append(f'<img alt="{html.escape(alt)}" width="{width}" '
                     f'src="data:image/jpeg;base64,{base64.b64encode(content.getvalue()).decode()}">')
-    return (f"<div class='ssgan-still'>{' '.join(tags)}<p><em>{html.escape(alt)}: this is a picture of it. To use it, "
-            "run this cell.</em></p></div>\n"
+    return (f"<div class='ssgan-still'>{' '.join(tags)}<p><em>{html.escape(alt)}: this is a picture of it. To use "
+            "it, run this cell.</em></p></div>\n"
             f"<style>.jp-OutputArea:has(.{hidden_by}) .ssgan-still {{ display: none; }}</style>")
 
 

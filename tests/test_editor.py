@@ -342,8 +342,7 @@ def test_without_a_folder_nothing_is_written(G, tmp_path, monkeypatch):
 
 @pytest.mark.parametrize("action", [
     {"do": "unheard_of"}, {"do": "__init__"}, {}, {"do": "act"}, {"do": "select", "part": 99},
-    {"do": "slide", "kind": "colour", "axis": 0, "value": 1},
-    {"do": "slide", "kind": "shape", "axis": 77, "value": 1},
+    {"do": "slide", "kind": "color", "axis": 0, "value": 1}, {"do": "slide", "kind": "shape", "axis": 77, "value": 1},
     {"do": "take", "i": 3}, {"do": "take", "i": -1}, {"do": "place", "dx": 0, "dy": 0, "zoom": 0},
     {"do": "psi", "value": 1e9}, {"do": "export", "what": "everything"}])
 def test_what_cannot_be_done_is_said_and_the_rest_is_done(editor, action):

@@ -1,7 +1,7 @@
-"""What the face editor does, without any widget: every action of the page is one method here, named `do_...`.
+"""Actions of the face editor, without any widget: every action of the page is one method here, named `do_...`.
 
-The desk holds a `Session`, the part that is chosen, a gallery of faces to copy from, and the picture against which the
-meter measures. `Page` (page.py) hands it what the browser asks for and sends what it says.
+The desk holds a `Session`, the part that is chosen, a gallery of faces to copy from, and the picture that the meter
+compares with. `Page` (page.py) hands it what the browser asks for and sends what it says.
 """
 
 from __future__ import annotations
@@ -49,7 +49,7 @@ class Desk:
         self._centers: dict[int, tuple[float, float]] = {}     # of moved parts, where they were before
         self._set_mark()
 
-    # --- what is seen -------------------------------------------------------------------------------------------------
+    # --- what is seen ---------------------------------------------------------------------------------------------
 
     def view(self) -> dict:
         """Everything that the page shows beside the pictures, as plain types."""
@@ -105,7 +105,7 @@ class Desk:
             own = self.face.axes(self.part, kind)
             here = own.read(codes[0, layout[self.part, kind]]).tolist()
             axes[kind] = [dict(value=value, share=share) for value, share in
-                          zip(here[:AXES], own.shares[:AXES].tolist())]
+                          zip(here[:AXES], own.shares[:AXES].tolist(), strict=True)]
         return axes
 
     def _set_mark(self) -> None:
@@ -113,7 +113,7 @@ class Desk:
         self.mark = self.face.render()
         self.mark_number = getattr(self, "mark_number", 0) + 1
 
-    # --- actions ------------------------------------------------------------------------------------------------------
+    # --- actions --------------------------------------------------------------------------------------------------
 
     def act(self, actions: Sequence[dict], buffers: Sequence[bytes] = ()) -> None:
         """Do what the page asks for, in order. What cannot be done is said, and the rest is done all the same."""
@@ -179,7 +179,8 @@ class Desk:
                     self.face.history.enter(seen)
         self.told = f"New {kind or 'version'} of the {self.name.lower()}."
         if seen is None:
-            self.said = f"This model knows no other {kind or 'version'} of the {self.name.lower()} that can be seen here."
+            self.said = (f"This model knows no other {kind or 'version'} of the {self.name.lower()} that can be seen "
+                         "here.")
 
     def _put_on(self) -> None:
         """A part that this face does not have, from some face that has it."""
@@ -227,7 +228,8 @@ class Desk:
         self._take(int(i), kind)
         self.told = f"{self.name} taken from face {int(i) + 1}."
         if self.part in self.face.state.lifts:
-            self.said = f"The {self.name.lower()} would be hidden on this face, so it was brought forward. Undo takes it back."
+            self.said = (f"The {self.name.lower()} would be hidden on this face, so it was brought forward. Undo "
+                         "takes it back.")
 
     def _take(self, i: int, kind: str | None) -> None:
         wearers = self.gallery.shown(self.part)
@@ -285,7 +287,7 @@ class Desk:
                         "film": lambda: [(f"{stem}.gif", gif_bytes(self._film()))],
                         "face": lambda: [(f"{stem}.safetensors", face_to_bytes(self.face))]}[what]()
 
-    # --- inside -------------------------------------------------------------------------------------------------------
+    # --- inside ---------------------------------------------------------------------------------------------------
 
     @property
     def name(self) -> str:

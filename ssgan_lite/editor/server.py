@@ -177,9 +177,7 @@ def unpack(message: bytes | str) -> tuple[dict, list[bytes]]:
 
 
 def course_rows() -> list[tuple[str, str]]:
-    """The README's table of notebooks as (title, what it builds); nothing where the package is installed without
-    it.
-    """
+    """The README's table of notebooks as (title, what it builds); nothing where there is no README."""
     try:
         text = (Path(__file__).parents[2] / "README.md").read_text(encoding="utf-8")
     except OSError:

@@ -16,9 +16,8 @@ from ssgan_lite.edit import Session
 from ssgan_lite.pictures import to_image
 
 CLICKING = float(os.environ.get("SSGAN_CLICKS", 15))       # seconds of random clicking; a minute for a thorough look
-SLIDERS = ["hair: shape 1", "hair: shape 2", "hair: texture 1", "hair: texture 3", "hair: left or right", "hair: "
-                                                                                                          "size",
-           "Truncation: 0 is the model's average face, 1 its full variety"]
+SLIDERS = ["hair: shape 1", "hair: shape 2", "hair: texture 1", "hair: texture 3", "hair: left or right",
+           "hair: size", "Truncation: 0 is the model's average face, 1 its full variety"]
 # In the page, quick as no hand is: a button, a thumb or a part; a drag of a slider; a key; without ever waiting.
 ACT = """([what, share, value]) => {
   const root = document.querySelector('.fe'), seen = list => [...list].filter(e => e.offsetParent && !e.disabled);

@@ -345,8 +345,8 @@ def test_the_keyboard_alone_is_enough(fresh):
     fresh.settle()
     assert (fresh.pixels() != before).any()
     # Everything that can be pressed has a name, and is reached with the tabulator.
-    nameless = page.evaluate("""() =>
-      [...document.querySelectorAll('.fe button, .fe input, .fe canvas[role]')].filter(
+    nameless = page.evaluate("""() => [...document.querySelectorAll(
+      '.fe button, .fe input, .fe canvas[role]')].filter(
       e => !(e.getAttribute('aria-label') || e.textContent.trim() || e.closest('label')?.textContent.trim()
              || e.getAttribute('aria-hidden'))).map(e => e.outerHTML)""")
     assert nameless == []
@@ -379,7 +379,7 @@ def test_fast_random_clicking_breaks_nothing(fresh, keep_screenshot):
     assert "went wrong" not in fresh.said() and page.locator(".fe-rescue").is_hidden()
     page.keyboard.press("Escape")
     page.mouse.move(5, 5)
-    for _ in range(13):             # what is locked stays locked over a reset; so unlock, then begin again
+    for _ in range(13):              # what is locked stays locked over a reset; so unlock, then begin again
         chip = page.locator(".fe-chip-locked").first
         if not chip.count():
             break
