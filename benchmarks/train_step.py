@@ -1,4 +1,4 @@
-"""What is each switch of the training worth, in images a second and in memory, against plain float32?
+"""What is each switch of the training worth, in images per second and in memory, against plain float32?
 
     python benchmarks/train_step.py                       a few minutes
     python benchmarks/train_step.py --quick               about a minute, nano32

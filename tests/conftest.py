@@ -24,7 +24,7 @@ def cache_of_its_own(tmp_path_factory):
 
 @pytest.fixture(scope="session")
 def tiny_data(tmp_path_factory) -> Path:
-    """A data tree with one pack of sixteen made-up heads (fifteen for training), for `SSGAN_DATA`."""
+    """A data tree with one pack of sixteen synthetic heads (fifteen for training), for `SSGAN_DATA`."""
     root = tmp_path_factory.mktemp("tiny-data")
     (root / "heads").mkdir()
     rng = np.random.default_rng(0)

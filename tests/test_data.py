@@ -181,7 +181,7 @@ def webp(rng: np.random.Generator, size: int = 128) -> bytes:
 
 @pytest.fixture
 def pack(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
-    """A function that writes a pack of twelve made-up heads, with something wrong in it if asked."""
+    """A function that writes a pack of twelve synthetic heads, with something wrong in it if asked."""
     def write(**changes) -> Path:
         rng = np.random.default_rng(0)
         contents = dict(images=[webp(rng) for _ in range(12)], masks=rng.integers(0, 13, (12, 128, 128), np.uint8),

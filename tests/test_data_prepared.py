@@ -1,4 +1,4 @@
-"""Preparing data from files: a made-up CelebAMask-HQ with everything that can be wrong in it, and odd pictures."""
+"""Preparing data from files: a synthetic CelebAMask-HQ with everything that can be wrong in it, and odd pictures."""
 
 from __future__ import annotations
 

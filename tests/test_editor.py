@@ -246,7 +246,7 @@ def test_backgrounds(editor):
     green = pixels(editor)
     assert (green == [0, 255, 0]).all(2).mean() > 0.1
     assert "not an image" in ask(editor, {"do": "backdrop", "buffer": 0}, buffers=[b"no picture"])
-    assert "not a colour" in ask(editor, {"do": "backdrop", "color": "ultrablack"})
+    assert "not a color" in ask(editor, {"do": "backdrop", "color": "ultrablack"})
     assert (pixels(editor) == green).all()
     ask(editor, {"do": "backdrop", "color": None})
     assert editor.pixels == editor.original

@@ -73,8 +73,8 @@ def test_masks_agree_with_the_head_rendered_flat(seed):
     from tools.heads.portrait import gather_pieces
     attributes = draw_attributes(seed)
     _, pieces, camera = gather_pieces(attributes, seed)
-    scene, labelled = render.build_scene(pieces, camera, make_lighting(attributes, seed), 128)
-    labels = mask.make_mask(scene, labelled, pieces, camera, 128)
+    scene, labeled = render.build_scene(pieces, camera, make_lighting(attributes, seed), 128)
+    labels = mask.make_mask(scene, labeled, pieces, camera, 128)
     flat, sure = flat_pass(pieces, camera, seed=seed)
     assert (labels == flat).mean() > 0.97 and (labels == flat)[sure].mean() > 0.995
     for part in range(13):

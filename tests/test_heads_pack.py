@@ -101,9 +101,9 @@ def test_parts_are_as_frequent_as_promised(full: Dataset, masks: np.ndarray) -> 
 
 def test_heads_differ_and_attributes_are_independent(full: Dataset) -> None:
     pytest.importorskip("matplotlib")
-    from tools.heads.statistics import correlations, nearest_neighbours
+    from tools.heads.statistics import correlations, nearest_neighbors
     small = open_dataset("heads", 32, "all")
-    assert nearest_neighbours(small.images.numpy(), small.seeds)["smallest"] > 10
+    assert nearest_neighbors(small.images.numpy(), small.seeds)["smallest"] > 10
     ties, _, _ = correlations(full.attributes, draws=40)
     assert ties["largest"] < 1.3 * ties["chance_95"] and ties["typical"] < 1.1 * ties["chance_typical"]
 

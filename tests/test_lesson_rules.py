@@ -1,4 +1,4 @@
-"""The rules for lessons can be broken: each on a made-up notebook or exercise with one planted mistake."""
+"""The rules for lessons can be broken: each on a synthetic notebook or exercise with one planted mistake."""
 
 from __future__ import annotations
 

@@ -66,7 +66,7 @@ def deviations(sg, official, checkpoint: Path) -> dict[str, float]:
     """|ours - published| / (atol + rtol |published|), the worst entry of every array and scalar: up to 1 is equal.
 
     The tolerance is the one that the record suggests: rtol 1e-4, atol 1e-3 on pictures (their values reach tens),
-    1e-5 on the critic's scores; for everything else 1e-4.
+    1e-5 on the discriminator's scores; for everything else 1e-4.
     """
     result: dict[str, float] = {}
 
@@ -178,7 +178,7 @@ MISTAKES = [
     ("local weights demodulated over the outputs", "model/local.py", "dims=(-1,))", "dims=(-2,))"),
     ("render weights demodulated over the inputs only", "model/layers.py", "dims=(1, 2, 3))", "dims=(1,))"),
     ("missing sqrt(2) in the activation", "model/layers.py", "F.leaky_relu(x, 0.2) * SQRT2", "F.leaky_relu(x, 0.2)"),
-    ("missing sqrt(2) in the critic's convolutions", "model/layers.py", "gain: float = SQRT2):", "gain: float = "
+    ("missing sqrt(2) in the discriminator", "model/layers.py", "gain: float = SQRT2):", "gain: float = "
                                                                                                  "1.0):"),
     ("missing sqrt(2) in the render net's weights", "model/layers.py", "return SQRT2 * demodulate(",
      "return demodulate("),

@@ -531,7 +531,7 @@ def test_what_is_no_picture_is_explained(trained, tmp_path):
     (tmp_path / "notes.png").write_text("not a picture")
     face = Session(trained)
     for source, message in ((tmp_path / "notes.png", "notes.png.* is not an image"), (b"\x00\x01", "not an image"),
-                            (str(tmp_path / "gone.png"), "no file"), ("greenish", "not a colour"),
+                            (str(tmp_path / "gone.png"), "no file"), ("greenish", "not a color"),
                             (tmp_path, "not an image")):
         with pytest.raises(UserError, match=message):
             face.set_backdrop(source)

@@ -110,7 +110,7 @@ def test_value_enters_wholly_or_not_at_all(G, method, parameter) -> None:
 def test_number_that_is_not_finite_is_refused(G, method, parameter) -> None:
     good = GOOD[parameter]
     if not isinstance(good, (int, float)) or isinstance(good, bool):
-        pytest.skip("not a number")
+        pytest.skip("not for numbers")
     for value in NOT_FINITE:
         positional, named = arguments(G, method, parameter, value)
         with pytest.raises(UserError):

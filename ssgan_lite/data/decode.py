@@ -18,7 +18,7 @@ from PIL import Image, ImageOps
 from ssgan_lite.errors import UserError
 
 MAX_PIXELS = 100_000_000          # a 10,000 x 10,000 photograph takes 300 MB; more is an accident or an attack
-ENLARGE_AT_MOST = 2               # a picture smaller than half the wanted size would be mostly made up
+ENLARGE_AT_MOST = 2               # a picture smaller than half the wanted size would be mostly interpolated
 
 
 Source = str | os.PathLike | bytes | Image.Image | np.ndarray       # a file, the content of one, or what is decoded

@@ -1,4 +1,4 @@
-"""Another background: a colour, or an image of one's own, laid behind the face.
+"""Another background: a color, or an image of one's own, laid behind the face.
 
 The generator's own background is a part like any other and can be exchanged through its codes. What comes from
 outside is not in the range of its codes, so it is composed with the finished picture: with the mask as a stencil.
@@ -24,7 +24,7 @@ from ssgan_lite.storage import user_path
 
 @dataclass(frozen=True, eq=False)
 class Backdrop:
-    """What is seen behind the face: [3, 1, 1] for a colour, [3, R, R] for an image, both in [-1, 1]."""
+    """What is seen behind the face: [3, 1, 1] for a color, [3, R, R] for an image, both in [-1, 1]."""
 
     pixels: Tensor
     name: str = "a picture"        # for the reader: "#20507a", "beach.jpg"
@@ -67,13 +67,13 @@ def without_islands(stencil: Tensor) -> Tensor:
         known = grown
 
 
-def colour_backdrop(colour: str) -> Backdrop:
+def color_backdrop(color: str) -> Backdrop:
     """From a name or code that Pillow knows: "white", "#20507a", "hsl(200, 60%, 30%)"."""
     try:
-        rgb = ImageColor.getrgb(colour)[:3]
+        rgb = ImageColor.getrgb(color)[:3]
     except (ValueError, AttributeError, TypeError):
-        raise UserError(f'"{colour}" is not a colour. Write a name such as "white", or "#20507a".') from None
-    return Backdrop(torch.tensor(rgb).view(3, 1, 1) / 127.5 - 1, str(colour))
+        raise UserError(f'"{color}" is not a color. Write a name such as "white", or "#20507a".') from None
+    return Backdrop(torch.tensor(rgb).view(3, 1, 1) / 127.5 - 1, str(color))
 
 
 def image_backdrop(source: Source, size: int) -> Backdrop:

@@ -22,7 +22,7 @@ SMALLEST = 256          # films of small faces are enlarged by whole factors to 
 def save_picture(face: Session, path: str | os.PathLike, mask: bool = True, overwrite: bool = False) -> list[Path]:
     """Write the face as PNG and, beside it as `name.mask.png`, its mask; returns the files.
 
-    A pixel of the mask is the id of a part; a palette gives it the part's colour, so any viewer shows it.
+    A pixel of the mask is the id of a part; a palette gives it the part's color, so any viewer shows it.
     """
     path = file_to_write(path, ".png")
     contents = {path: picture_png(face)}
@@ -51,7 +51,7 @@ def strip(frames: Sequence[np.ndarray], scale: int = 1) -> Image.Image:
 
 
 def contact_sheet(variants: Session, columns: int = 4, masks: bool = False, scale: int = 1) -> Image.Image:
-    """All faces of a batch, row by row, with their coloured masks below them if wanted."""
+    """All faces of a batch, row by row, with their colored masks below them if wanted."""
     out = variants.render()
     tiles = face_tiles(out.image, out.mask.argmax(1) if masks else None, variants.generator.config.parts)
     return image_grid(tiles, columns, scale=scale)
@@ -67,7 +67,7 @@ def save_image(image: Image.Image, path: str | os.PathLike, overwrite: bool = Fa
 def gif_bytes(frames: Sequence[np.ndarray], fps: float = 15) -> bytes:
     """An animation that repeats for ever, as GIF."""
     pictures = [Image.fromarray(frame) for frame in _enlarged(frames)]
-    # One palette for all frames: with one each, colours that rest would flicker.
+    # One palette for all frames: with one each, colors that rest would flicker.
     palette = image_grid([np.asarray(p) for p in pictures[::max(1, len(pictures) // 8)]], 4).quantize(255)
     pictures = [picture.quantize(palette=palette, dither=Image.Dither.FLOYDSTEINBERG) for picture in pictures]
     content = io.BytesIO()

@@ -16,7 +16,7 @@ import torch
 from torch import Tensor
 
 from ssgan_lite.edit import values
-from ssgan_lite.edit.backdrop import Backdrop, colour_backdrop, image_backdrop
+from ssgan_lite.edit.backdrop import Backdrop, color_backdrop, image_backdrop
 from ssgan_lite.edit.edits import CodeEdits, PartNames
 from ssgan_lite.edit.history import History
 from ssgan_lite.edit.renderer import Renderer
@@ -120,7 +120,7 @@ class Session(CodeEdits):
         return self
 
     def set_backdrop(self, what: str | os.PathLike | bytes | object | None) -> Session:
-        """Lay a colour ("white", "#20507a") or an image (a path, bytes, a Pillow image, an array) behind the face.
+        """Lay a color ("white", "#20507a") or an image (a path, bytes, a Pillow image, an array) behind the face.
 
         None brings back the background that the model generates; `randomize("background")` gives another of those.
         """
@@ -128,7 +128,7 @@ class Session(CodeEdits):
         if what is None or isinstance(what, Backdrop):
             backdrop = what
         elif isinstance(what, str) and not os.path.exists(what) and not os.path.splitext(what)[1]:
-            backdrop = colour_backdrop(what)
+            backdrop = color_backdrop(what)
         else:
             backdrop = image_backdrop(what, size)
         return self._change(backdrop=backdrop)

@@ -27,7 +27,7 @@ class FaceState:
     hidden: frozenset[int] = frozenset()            # parts that are switched off
     placement: Mapping[int, tuple[float, float, float]] = field(default_factory=dict)   # part -> (dx, dy, zoom)
     part_psi: Mapping[int, float] = field(default_factory=dict)     # ... and of parts that have one of their own
-    backdrop: Backdrop | None = None                # a colour or an image in place of the generated background
+    backdrop: Backdrop | None = None                # a color or an image in place of the generated background
     noise_seed: int | None = None                   # None: the noise planes stored with the weights
     lifts: Mapping[int, float] = field(default_factory=dict)        # part -> what is added to its pseudo-depth
 

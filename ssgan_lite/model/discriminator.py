@@ -1,4 +1,4 @@
-"""The critic with two branches: one looks at the image, one at the mask, and they decide together.
+"""Dual-branch discriminator: one branch sees the image, one the mask, and their scores are added.
 
 SemanticStyleGAN, "Discriminator". Two residual towers without shared weights; their outputs are summed, so image and
 mask must agree for the sum to look real, and one branch can be left out (fine-tuning on images without masks).

@@ -415,13 +415,13 @@ def test_a_restarted_kernel_is_noticed_and_nothing_is_lost(lab, browser, keep_sc
 
 def test_on_a_dark_theme_the_editor_is_dark(fresh, keep_screenshot):
     theme = "name => window.jupyterapp.commands.execute('apputils:change-theme', { theme: name })"
-    colour = ("() => getComputedStyle(document.querySelector('.fe')).backgroundColor"
+    color = ("() => getComputedStyle(document.querySelector('.fe')).backgroundColor"
               ".match(/[0-9]+/g).slice(0, 3).map(Number)")
-    assert min(fresh.page.evaluate(colour)) > 200
+    assert min(fresh.page.evaluate(color)) > 200
     fresh.page.evaluate(theme, "JupyterLab Dark")
-    fresh.page.wait_for_function(f"() => Math.max(...({colour})()) < 90")
+    fresh.page.wait_for_function(f"() => Math.max(...({color})()) < 90")
     fresh.click_part("hair")
     fresh.page.wait_for_timeout(500)
     keep_screenshot(fresh.page, "editor_dark")
     fresh.page.evaluate(theme, "JupyterLab Light")
-    fresh.page.wait_for_function(f"() => Math.min(...({colour})()) > 200")
+    fresh.page.wait_for_function(f"() => Math.min(...({color})()) > 200")

@@ -99,7 +99,7 @@ def correlations(attributes: dict[str, np.ndarray], draws: int = 200) -> tuple[d
     return numbers, order, by_attribute
 
 
-def nearest_neighbours(images: np.ndarray, seeds: np.ndarray) -> dict:
+def nearest_neighbors(images: np.ndarray, seeds: np.ndarray) -> dict:
     """The root mean square difference of each head to its nearest other, of 255: smallest and median.
 
     images: uint8 [N, 3, S, S].
@@ -187,7 +187,7 @@ def collect() -> tuple[dict, dict]:
         "bytes": sum(path.stat().st_size for path in assets.find_all("heads/*.npz")),
         "parts": count_parts(masks),
         "correlation": ties,
-        "nearest": nearest_neighbours(data[32].images.numpy(), full.seeds),
+        "nearest": nearest_neighbors(data[32].images.numpy(), full.seeds),
         "flat": flat_agreement(HEADS / "checks" / "flat_pass.npz", masks[128], full.seeds),
         **light_and_frame(full.images.numpy(), masks[128], full.attributes),
     }

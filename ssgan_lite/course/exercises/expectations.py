@@ -70,7 +70,7 @@ def expect_number(out: object, what: str = "your answer") -> None:
     single = getattr(out, "ndim", 0) == 0 or getattr(out, "numel", lambda: getattr(out, "size", 0))() == 1
     is_number = isinstance(out, Number) and not isinstance(out, bool) or (hasattr(out, "item") and single)
     expect(is_number, f"{what} should be one number; it is {describe(out)}")
-    expect(not math.isnan(float(out)), f"{what} is not a number (nan)")
+    expect(not math.isnan(float(out)), f"{what} is NaN")
 
 
 def expect_choice(out: object, right: str | Sequence[str], hints: Mapping[str, str]) -> None:

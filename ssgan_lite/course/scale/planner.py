@@ -4,7 +4,7 @@ The model of time is the simplest that is of use. A step of one process takes
 
     t = fixed + images / rate + exchange,     exchange = 2 (N - 1) / N * gradient bytes / link
 
-with a `fixed` time to start the work however small the batch, a `rate` of images a second when the GPU is full, and,
+with a `fixed` time to start the work however small the batch, a `rate` of images per second when the GPU is full, and,
 with N processes, the time in which a ring passes all gradients round (Patarasuk and Yuan, 2009: each process sends
 and receives 2 (N - 1) / N times their size). What one would have to measure are `fixed`, `rate` and `link`.
 """
@@ -33,7 +33,7 @@ class Plan:
     gpus: int                       # N
     batch: int                      # images a step, all processes together
     images: float                   # of the whole run
-    rate: float                     # images a second of one GPU with enough to do
+    rate: float                     # images per second of one GPU with enough to do
     fixed: float = 0.02             # seconds that a step takes however few images it has
     gradients: float = 40e6         # bytes that are exchanged at each step
     link: float = 10e9              # bytes a second between two GPUs
@@ -70,7 +70,7 @@ class Plan:
 def hours_and_cost(images: float, rate: float, gpus: int, efficiency: float, price: float) -> tuple[float, float]:
     """Hours that a run takes on so many GPUs, and what they cost together.
 
-    rate: images a second of one GPU alone; efficiency: the share of `gpus * rate` that is left when they work
+    rate: images per second of one GPU alone; efficiency: the share of `gpus * rate` that is left when they work
     together; price: of one GPU for one hour.
     """
     hours = images / (rate * gpus * efficiency) / 3600
