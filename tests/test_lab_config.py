@@ -10,7 +10,8 @@ from types import SimpleNamespace
 import pytest
 
 ROOT = Path(__file__).parent.parent
-contents = pytest.importorskip("jupyter_server.services.contents.filemanager", reason="the course extra is not installed")
+contents = pytest.importorskip("jupyter_server.services.contents.filemanager",
+                               reason="the course extra is not installed")
 
 
 @pytest.fixture()
