@@ -157,7 +157,9 @@ def test_a_mistake_is_explained_and_changes_nothing(G, edit, message):
 
 def test_compare_counts_inside_and_outside():
     config = sg.preset("nano32")
-    out = lambda image, mask: sg.GeneratorOutput(image, mask, None, None, None)
+    def out(image, mask):
+        return sg.GeneratorOutput(image, mask, None, None, None)
+
     mask = torch.zeros(1, config.n_parts, 4, 4)
     mask[:, 0] = 1
     mask[:, 7, :2, :2] = 2                                      # hair in the upper left corner
@@ -357,7 +359,8 @@ def test_axes_are_coordinates_of_the_parts_own_codes(G):
         assert torch.allclose(t.mean(0), torch.zeros(4), atol=0.15)
         assert torch.allclose(t.std(0), torch.ones(4), atol=0.15)
         assert (axes.shares[:-1] >= axes.shares[1:]).all() and float(axes.shares.sum()) <= 1 + 1e-4
-    assert not torch.allclose(Session(G).axes("hair", "shape").directions, Session(G).axes("nose", "shape").directions)
+    hair, nose = (Session(G).axes(part, "shape").directions for part in ("hair", "nose"))
+    assert not torch.allclose(hair, nose)
 
 
 def test_nudge_and_set_axis_move_one_coordinate(G):
@@ -370,7 +373,8 @@ def test_nudge_and_set_axis_move_one_coordinate(G):
     assert torch.allclose(moved - before, torch.tensor([0.0, 0.5, 0.0, 0.0]), atol=1e-3)
     face.set_axis("hair", "shape", 2, -1.5)
     there = axes.read(face.state.codes[:, address])
-    assert float(there[0, 2]) == pytest.approx(-1.5, abs=1e-3) and torch.allclose(there[:, :2], moved[:, :2], atol=1e-3)
+    assert float(there[0, 2]) == pytest.approx(-1.5, abs=1e-3)
+    assert torch.allclose(there[:, :2], moved[:, :2], atol=1e-3)
     direction = torch.ones(G.config.style_dim)
     codes = face.state.codes
     assert torch.allclose(face.nudge("nose", "texture", direction, 2).state.codes[:, G.layout["nose", "texture"]],
@@ -519,8 +523,8 @@ def test_an_image_as_backdrop_is_cut_to_a_square(trained, tmp_path):
     picture = np.zeros((40, 80, 3), np.uint8)
     picture[:, 20:60] = 200                                    # the middle square
     Image.fromarray(picture).save(tmp_path / "beach.png")
-    for source in (tmp_path / "beach.png", str(tmp_path / "beach.png"), (tmp_path / "beach.png").read_bytes(), picture,
-                   Image.fromarray(picture)):
+    path = tmp_path / "beach.png"
+    for source in (path, str(path), path.read_bytes(), picture, Image.fromarray(picture)):
         backdrop = Session(trained).set_backdrop(source).state.backdrop
         assert backdrop.pixels.shape == (3, 32, 32)
         assert torch.allclose(backdrop.pixels[:, 1:-1, 1:-1], torch.tensor(200 / 127.5 - 1), atol=0.02)
