@@ -1,4 +1,4 @@
-"""The main directions of one part: which way its codes vary, sorted by how much of the part that moves.
+"""Principal axes of a part's codes: directions in W, sorted by how much they change the part.
 
 Principal components of W itself would be the same for every part, for all of them are drawn from one distribution.
 So W is measured by what the part makes of it: many codes are sent through this part alone, and the best linear
@@ -86,12 +86,12 @@ class _Sample:
 def _compute(generator: SemanticGenerator, sample: _Sample, part: int, kind: str) -> PartAxes:
     outcome = _outcome(generator, sample, part, kind)                                          # [n, D]
     outcome, mean = outcome - outcome.mean(0), sample.mean
-    # Principal components of the predicted outcome centred @ slope, without ever forming its D columns: with
-    # centred = left * scale @ right, they are those of the S x D matrix shrink * left^T outcome.
+    # Principal components of the predicted outcome centered @ fit, without ever forming its D columns: with
+    # centered = left * scale @ right, they are those of the S x D matrix shrink * left^T outcome.
     left, scale, right = sample.svd
     shrink = scale / (scale.square() + RIDGE * scale.square().mean())                          # [S]
-    slope = shrink[:, None] * (left.T @ outcome)                                   # [S, D], in W's own axes
-    predicted = scale[:, None] * slope
+    fit = shrink[:, None] * (left.T @ outcome)                                   # [S, D], in W's own axes
+    predicted = scale[:, None] * fit
     strength, vectors = torch.linalg.eigh(predicted @ predicted.T)                             # ascending
     strength, vectors = strength.flip(0)[:COUNT], vectors.flip(1)[:, :COUNT]                   # [K], [S, K]
     # Scores of the samples are left @ vectors up to the factor sqrt(n): uncorrelated, of variance 1.

@@ -44,7 +44,7 @@ def background_share(scores: Tensor) -> Tensor:
 
 
 def soften(stencil: Tensor) -> Tensor:
-    """The mean over every pixel and its eight neighbours; beyond the edge the picture goes on as it is. [N, R, R]"""
+    """The mean over every pixel and its eight neighbors; beyond the edge the picture goes on as it is. [N, R, R]"""
     padded = F.pad(stencil[:, None], (1, 1, 1, 1), mode="replicate")                           # [N, 1, R + 2, R + 2]
     return F.avg_pool2d(padded, kernel_size=3, stride=1)[:, 0]
 

@@ -1,4 +1,4 @@
-"""Undo and redo without limit: a list of states that lie behind, and one of those that were taken back."""
+"""Undo and redo without limit: a list of past states, and one of those that were undone."""
 
 from __future__ import annotations
 

@@ -1,6 +1,6 @@
-"""Ways from one face to another: states in between, for strips and films.
+"""Interpolation between faces: lists of states in between, for strips and films.
 
-Everything here gives lists of states; `frames` draws them. Because a state in between differs from its neighbour only
+Everything here gives lists of states; `frames` draws them. Because a state in between differs from its neighbor only
 in the parts that move, drawing them costs little more than the render net.
 """
 
@@ -85,9 +85,9 @@ def _blend(a: FaceState, b: FaceState, share: float) -> FaceState:
 
 
 def catmull_rom(corners: Sequence[Tensor], t: float) -> Tensor:
-    """A smooth curve from corner 1 (t = 0) to corner 2 (t = 1), with corners 0 and 3 as their neighbours.
+    """A smooth curve from corner 1 (t = 0) to corner 2 (t = 1), with corners 0 and 3 as their neighbors.
 
-    At each corner it runs parallel to the line between the two neighbours, so pieces join without a kink. Catmull and
+    At each corner it runs parallel to the line between the two neighbors, so pieces join without a kink. Catmull and
     Rom, "A class of local interpolating splines", 1974.
     """
     p, a, b, n = corners

@@ -1,4 +1,4 @@
-"""What decides how a face looks: codes, truncation, switched-off and moved parts, backdrop, noise.
+"""The state of a face: codes, truncation, switched-off and moved parts, backdrop, noise.
 
 A state is never changed, only replaced; that is what makes undo exact and history cheap.
 """

@@ -1,12 +1,13 @@
 """Dual-branch discriminator: one branch sees the image, one the mask, and their scores are added.
 
-SemanticStyleGAN, "Discriminator". Two residual towers without shared weights; their outputs are summed, so image and
-mask must agree for the sum to look real, and one branch can be left out (fine-tuning on images without masks).
+SemanticStyleGAN (arXiv 2112.02236), "Discriminator". Two residual towers of StyleGAN2's discriminator
+(arXiv 1912.04958, section 4) without shared weights. Their outputs are summed, so image and mask must agree for the
+sum to look real, and one branch can be left out (fine-tuning on images without masks).
 """
 
 from __future__ import annotations
 
-from itertools import pairwise
+import itertools
 
 import torch
 from torch import Tensor, nn
@@ -21,7 +22,7 @@ STDDEV_GROUP = 4
 
 
 class ResidualBlock(nn.Module):
-    """Halves the resolution: two 3 x 3 convolutions beside a 1 x 1 skip, their sum divided by sqrt(2)."""
+    """StyleGAN2's residual block: two 3 x 3 convolutions beside a 1 x 1 skip, half the resolution, sum / sqrt(2)."""
 
     def __init__(self, in_channels: int, out_channels: int):
         super().__init__()
@@ -43,21 +44,21 @@ class Tower(nn.Sequential):
 
     def __init__(self, in_channels: int, channels: tuple[int, ...]):
         super().__init__(ActivatedConv2d(in_channels, channels[0], 1),
-                         *(ResidualBlock(a, b) for a, b in pairwise(channels)))
+                         *(ResidualBlock(a, b) for a, b in itertools.pairwise(channels)))
 
 
 def minibatch_stddev(x: Tensor, group: int = STDDEV_GROUP) -> Tensor:
     """Append one channel that tells how much the samples of a group differ: [N, C, H, W] -> [N, C + 1, H, W].
 
-    A generator that makes one face only is then caught by a single look at the batch (Karras et al., arXiv
-    1710.10196, section 3). Sample n belongs to group n mod (N / group); the channel holds the group's standard
+    It exposes mode collapse: a batch of equal faces has deviation 0 (Karras et al., arXiv 1710.10196, section 3).
+    Sample n belongs to group n mod (N / group); the channel holds the group's standard
     deviation averaged over channels and pixels.
     """
     n, c, h, w = x.shape
     group = min(n, group)
     if n % group:
         raise UserError(f"A batch of {n} cannot be split into groups of {group} for the minibatch standard "
-                        f"deviation; use a batch that is a multiple of {group}.")
+                        f"deviation. Use a batch that is a multiple of {group}.")
     groups = x.reshape(group, n // group, c, h, w)
     deviation = torch.sqrt(groups.var(dim=0, unbiased=False) + 1e-8)                           # [N/group, C, H, W]
     deviation = deviation.mean(dim=(1, 2, 3)).repeat(group).view(n, 1, 1, 1)
@@ -95,6 +96,6 @@ class DualBranchDiscriminator(nn.Module):
     # A deviation is a small difference of large numbers, and the loss hangs on the score; 4 x 4 pixels cost little.
     @full_precision
     def decide(self, h: Tensor) -> Tensor:
-        """From what the towers saw, [N, C, 4, 4], to the scores [N, 1]."""
+        """From the features of the towers, [N, C, 4, 4], to the scores [N, 1]."""
         h = self.final_conv(minibatch_stddev(h))
         return self.final_linear(h.flatten(1))                                                 # [N, 1]

@@ -1,7 +1,7 @@
-"""Position embedding: coordinates, lifted to sines and cosines, so that an MLP can draw sharp edges.
+"""Fourier features: the position embedding that lets an MLP draw sharp edges.
 
-SemanticStyleGAN, "Local generator"; Tancik et al., "Fourier features let networks learn high frequency functions in
-low dimensional domains" (arXiv 2006.10739).
+SemanticStyleGAN (arXiv 2112.02236), "Local generator"; Tancik et al., "Fourier features let networks learn high
+frequency functions in low dimensional domains" (arXiv 2006.10739).
 """
 
 from __future__ import annotations
@@ -36,7 +36,7 @@ def fourier_features(grid: Tensor, bands: int) -> Tensor:
 
 
 def move_and_zoom(grid: Tensor, dx: float = 0.0, dy: float = 0.0, zoom: float = 1.0) -> Tensor:
-    """The grid that makes a part appear shifted by (dx, dy) and `zoom` times larger about its new centre.
+    """The grid that makes a part appear shifted by (dx, dy) and `zoom` times larger about its new center.
 
     dx and dy are in units of half the picture's width; positive moves right and down. Moving what is drawn to the
     right means asking the generator for positions further to the left, hence the minus sign.
@@ -60,7 +60,7 @@ class PositionEmbedding(nn.Module):
         """[..., 2, H, W] (default: the plain grid, [2, H, W]) -> [..., C, H, W]."""
         return self._embed(self.grid if grid is None else grid)
 
-    # In bfloat16 neighbouring pixels of a large picture would be given the same position.
+    # In bfloat16 neighboring pixels of a large picture would be given the same position.
     @full_precision
     def _embed(self, grid: Tensor) -> Tensor:
         features = fourier_features(grid, self.bands)

@@ -41,7 +41,7 @@ def fuse(depths: Tensor, config: ModelConfig, present: Tensor | None = None) -> 
 def soft_mask(depths: Tensor, present: Tensor | None = None) -> Tensor:
     """Softmax over the parts: a_p = exp(d_p) / sum_q exp(d_q). depths: [N, P, H, W] -> [N, P, H, W].
 
-    `present` [N, P] or [P] of 0 and 1 switches parts off; what is left is renormalised to sum to 1.
+    `present` [N, P] or [P] of 0 and 1 switches parts off; what is left is renormalized to sum to 1.
     """
     mask = torch.softmax(depths, dim=1)
     if present is not None:

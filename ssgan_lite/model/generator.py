@@ -1,4 +1,4 @@
-"""The whole generator: codes -> local generators -> fusion -> render net. SemanticStyleGAN, arXiv 2112.02236."""
+"""The generator: codes -> local generators -> fusion -> render net. SemanticStyleGAN, arXiv 2112.02236."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ class GeneratorOutput:
 
 
 class LatentGenerator(nn.Module):
-    """What all generators share: codes drawn from z, and the centre of W towards which they are truncated.
+    """Base class of all generators: codes drawn from z, and the mean of W towards which they are truncated.
 
     A subclass has `mapping` (z -> w), `layout` (which code steers what) and `render` (with `draw_noise`).
     """
@@ -39,7 +39,7 @@ class LatentGenerator(nn.Module):
         super().__init__()
         self.config = config
         self.name = ""        # of its weights, set by who loads them; a saved face says by which it was made
-        # The centre of W, for truncation. NaN until `update_mean_w` has run, so that it is never used unnoticed.
+        # The mean of W, for truncation. NaN until `update_mean_w` has run, so that it is never used unnoticed.
         self.register_buffer("mean_w", torch.full((config.style_dim,), float("nan")))
 
     @property

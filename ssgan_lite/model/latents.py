@@ -1,4 +1,4 @@
-"""Which code steers what: the layout of latent codes, its addresses by part and kind, and style mixing.
+"""Layout of the latent codes: which code steers which layer of which part, addresses by name, and style mixing.
 
 Three shapes of code are accepted everywhere (P parts, L layers, B base codes):
 

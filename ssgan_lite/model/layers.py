@@ -1,7 +1,8 @@
-"""The bricks: equalised learning rate, the scaled activation, FIR resampling, and three kinds of convolution.
+"""Building blocks: layers with an equalized learning rate, the scaled activation, FIR resampling, output heads.
 
 Specification: StyleGAN2 (arXiv 1912.04958, appendix B) as SemanticStyleGAN uses it. Every stored weight is N(0, 1)
-and is multiplied by 1/sqrt(fan-in) *when it is used*, so that all layers learn at the same pace under Adam.
+and is multiplied by 1/sqrt(fan-in) *when it is used* ("equalized learning rate", arXiv 1710.10196, section 4.1), so
+that all layers learn at the same pace under Adam.
 """
 
 from __future__ import annotations
@@ -37,10 +38,10 @@ def channels_last_on_cpu(x: Tensor) -> Tensor:
 
 
 class EqualLinear(nn.Module):
-    """y = x (W g / sqrt(in))^T + b g, with stored W ~ N(0, 1) / g.
+    """StyleGAN's fully connected layer with an equalized learning rate: y = x (W g / sqrt(in))^T + b g.
 
-    `lr_multiplier` g below 1 makes the layer learn more slowly than the rest of the network while it starts with the
-    same outputs; the mapping network uses 0.01.
+    The stored W starts as N(0, 1) / g. An `lr_multiplier` g below 1 makes the layer learn more slowly than the rest
+    of the network, from the same first outputs; the mapping network uses 0.01.
     """
 
     def __init__(self, in_features: int, out_features: int, lr_multiplier: float = 1.0, activate: bool = False):
@@ -57,7 +58,7 @@ class EqualLinear(nn.Module):
 
 
 class EqualConv2d(nn.Module):
-    """An ordinary convolution without bias, stored N(0, 1), used at 1/sqrt(in * k * k)."""
+    """A convolution with an equalized learning rate and without bias: stored N(0, 1), used at 1/sqrt(in * k * k)."""
 
     def __init__(self, in_channels: int, out_channels: int, kernel_size: int, stride: int = 1, padding: int = 0):
         super().__init__()
@@ -71,9 +72,10 @@ class EqualConv2d(nn.Module):
 
 
 class ActivatedConv2d(nn.Module):
-    """gain * lrelu(EqualConv2d(x) + bias); with `downsample` the input is low-pass filtered first and halved in size.
+    """StyleGAN2's discriminator convolution: gain * lrelu(EqualConv2d(x) + bias), a strided one with `downsample`.
 
-    A `gain` other than sqrt(2) saves the caller a multiplication.
+    With `downsample` the input is low-pass filtered first and halved in size. A `gain` other than sqrt(2) saves the
+    caller a multiplication.
     """
 
     def __init__(self, in_channels: int, out_channels: int, kernel_size: int, downsample: bool = False,
@@ -99,7 +101,7 @@ def fir_kernel(gain: float = 1.0) -> Tensor:
 
 
 class FIRFilter(nn.Module):
-    """Low-pass filter, optionally combined with halving or doubling of the resolution ("upfirdn").
+    """Low-pass filter, optionally with halving or doubling of the resolution: StyleGAN2's `upfirdn2d`.
 
     The taps are symmetric, so convolution and correlation agree. The kernel is applied as a *depthwise* convolution:
     the same numbers as a one-channel convolution over N*C maps, several times faster on a CPU. `pad` counts the zeros
@@ -131,11 +133,11 @@ def demodulate(weight: Tensor, dims: tuple[int, ...]) -> Tensor:
 
 
 class FixedStyledConv(nn.Module):
-    """3 x 3 convolution of the render net: modulated by one *learnt* vector, demodulated, noise, activation.
+    """StyleGAN2's styled 3 x 3 convolution with a *learned constant* style: modulate, demodulate, noise, activate.
 
-    The render net sees no latent code, so the modulation is a parameter shared by all samples and the finished
-    weights can be prepared once for inference (`prepare`). With `upsample` the convolution is transposed with stride
-    2 (H -> 2H + 1) and followed by the FIR filter at gain 4 (-> 2H); noise is added after the filter.
+    The render net sees no latent code, so the style is a parameter shared by all samples, and the finished weights
+    can be prepared once for inference (`prepare`). With `upsample` the convolution is transposed with stride 2
+    (H -> 2H + 1) and followed by the FIR filter at gain 4 (-> 2H); noise is added after the filter.
     """
 
     def __init__(self, in_channels: int, out_channels: int, upsample: bool = False):
@@ -152,9 +154,7 @@ class FixedStyledConv(nn.Module):
         return SQRT2 * demodulate(self.weight * (self.scale * self.modulation.view(1, -1, 1, 1)), dims=(1, 2, 3))
 
     def forward(self, x: Tensor, noise: Tensor | None, weight: Tensor | None = None) -> Tensor:
-        """x: [N, in, H, W]; noise: [N or 1, 1, H', W'] or None; weight: what `prepare` gave, to save doing it
-        again.
-        """
+        """x: [N, in, H, W]; noise: [N or 1, 1, H', W'] or None; weight: from `prepare`, to save doing it again."""
         weight, bias = self.prepare() if weight is None else weight, SQRT2 * self.bias
         if self.blur is not None:
             x = F.conv_transpose2d(x, weight.transpose(0, 1), stride=2)                        # [N, out, 2H+1, 2W+1]
@@ -168,7 +168,7 @@ class FixedStyledConv(nn.Module):
 
 
 class OutputHead(nn.Module):
-    """1 x 1 map to an output (image or mask), with a learnt modulation, a bias, and the upsampled skip added.
+    """StyleGAN2's ToRGB, for image or mask: a 1 x 1 convolution with a learned constant style, bias, and the skip.
 
     No demodulation, no activation, no noise: y = (modulation * W / sqrt(in)) x + bias + upsample(skip).
     """

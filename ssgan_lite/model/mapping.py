@@ -1,4 +1,4 @@
-"""From noise to style: the mapping network z -> w. StyleGAN, arXiv 1812.04948, section 2."""
+"""The mapping network z -> w, and truncation. StyleGAN (arXiv 1812.04948), section 2 and appendix B."""
 
 from __future__ import annotations
 
@@ -15,10 +15,10 @@ def normalize_second_moment(z: Tensor) -> Tensor:
 
 
 class MappingNetwork(nn.Module):
-    """Equal-width linear layers, each (the last one too) followed by the scaled leaky ReLU.
+    """StyleGAN's mapping network: equal-width linear layers, each (the last one too) with the scaled leaky ReLU.
 
-    They learn at `lr_multiplier` times the pace of the rest: w moves under all other layers at once, so it had better
-    move slowly.
+    They learn at `lr_multiplier` times the pace of the rest: a step in w is felt by all other layers at once, so it
+    must be small.
     """
 
     def __init__(self, style_dim: int, n_layers: int, lr_multiplier: float = 0.01):
@@ -36,5 +36,8 @@ class MappingNetwork(nn.Module):
 
 
 def truncate(w: Tensor, mean: Tensor, psi: float) -> Tensor:
-    """mean + psi (w - mean): psi = 1 changes nothing, psi = 0 gives the average face. w: [..., S], mean: [S]."""
+    """The truncation trick, mean + psi (w - mean). w: [..., S], mean: [S].
+
+    psi = 1 changes nothing, psi = 0 gives the average face; between them, less variety and fewer odd faces.
+    """
     return mean + psi * (w - mean)

@@ -1,4 +1,4 @@
-"""Which parts of the model stay in 32 bits when the rest computes in bfloat16.
+"""Mixed precision: what stays in float32 when the rest of the model computes in bfloat16 (`torch.autocast`).
 
 bfloat16 has the range of float32 and eight bits of precision: half the memory traffic, and several times the speed on
 hardware that has units for it. Convolutions and large matrix products average over many terms and lose nothing that

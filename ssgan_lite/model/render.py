@@ -1,8 +1,8 @@
-"""The render net: a coarse feature map becomes a sharp image and a full-size mask.
+"""The render net: from the coarse feature map to the image and the mask at full size.
 
-SemanticStyleGAN, "Render net". Like StyleGAN2's synthesis network with skip connections,
-with two changes: no latent code enters it, and it has a second output branch for the mask, which starts from the
-coarse mask and learns residuals to it.
+SemanticStyleGAN (arXiv 2112.02236), "Render net". StyleGAN2's synthesis network with skip connections (arXiv
+1912.04958, section 4), with two changes: no latent code enters it, and it has a second output branch for the mask,
+which starts from the coarse mask and learns residuals to it.
 """
 
 from __future__ import annotations

@@ -1,9 +1,9 @@
-"""What it is measured against: a StyleGAN2 of the same budget that draws the whole face at once, with its mask.
+"""The monolithic baseline: a StyleGAN2 of the same size that draws the whole face and its mask from one code.
 
-StyleGAN2 (Karras et al., arXiv 1912.04958, section 2 and appendix B): a learnt constant, 3 x 3 convolutions modulated
-by w, outputs summed over the resolutions. Its heads give image *and* mask from the same features, so the dual-branch
-discriminator, the losses and the measurements that judge `SemanticGenerator` judge it unchanged. It has one code per
-layer and none per part: what an edit of one part changes elsewhere is what the comparison is about.
+StyleGAN2 (Karras et al., arXiv 1912.04958, section 2 and appendix B): a learned constant, 3 x 3 convolutions
+modulated by w, outputs summed over the resolutions. Its heads give image *and* mask from the same features, so the
+dual-branch discriminator, the losses and the measurements that judge `SemanticGenerator` judge it unchanged. It has
+one code per layer and none per part: what an edit of one part changes elsewhere is what the comparison is about.
 
 The render stages have the widths of the semantic model's. Its local generators have no counterpart here; their
 parameters go into two more convolutions at the lowest resolution, whose width `trunk_width` chooses so that the
@@ -13,9 +13,9 @@ totals match.
 from __future__ import annotations
 
 import functools
+import itertools
 import math
 from collections.abc import Sequence
-from itertools import pairwise
 
 import torch
 from torch import Tensor, nn
@@ -79,7 +79,7 @@ class StyleMap(EqualLinear):
 
 
 class StyledConv(nn.Module):
-    """3 x 3 convolution modulated by w, demodulated, noise, activation; optionally twice the size.
+    """StyleGAN2's styled 3 x 3 convolution: modulate by w, demodulate, noise, activate; optionally twice the size.
 
     StyleGAN2 eq. 1 to 3 with the style on the *activations*: y = d * conv(s * x), d[n, o] = 1 / sqrt(sum_i s[n, i]^2
     sum_k W[o, i, k]^2). Scaling inputs and outputs is the same as scaling the weights, and one convolution with
@@ -117,7 +117,7 @@ class StyledConv(nn.Module):
 
 
 class StyledHead(nn.Module):
-    """1 x 1 map to image and mask together, modulated by w but not demodulated, plus the upsampled skip."""
+    """StyleGAN2's ToRGB, for image and mask together: 1 x 1, modulated by w, not demodulated, plus the skip."""
 
     def __init__(self, in_channels: int, out_channels: int, style_dim: int):
         super().__init__()
@@ -146,7 +146,7 @@ class SynthesisNet(nn.Module):
         s, widths = config.style_dim, config.render_channels
         self.start_size = config.min_feat_size
         self.constant = nn.Parameter(torch.randn(1, trunk, self.start_size, self.start_size))
-        pairs = [(trunk, trunk)] * 2 + [p for a, b in pairwise((trunk, *widths)) for p in ((a, b), (b, b))]
+        pairs = [(trunk, trunk)] * 2 + [p for a, b in itertools.pairwise((trunk, *widths)) for p in ((a, b), (b, b))]
         self.convs = nn.ModuleList(StyledConv(a, b, s, upsample=i >= 2 and i % 2 == 0)
                                    for i, (a, b) in enumerate(pairs))
         self.heads = nn.ModuleList(StyledHead(width, 3 + config.n_parts, s) for width in widths)
