@@ -118,9 +118,9 @@ class EfficientNetLite(nn.Module):
 class FrozenFeatures(nn.Module):
     """What losses look at: maps of EfficientNet-Lite0 at strides 4, 8, 16 and 32 of the picture at 128 pixels.
 
-    A picture costs 119 million multiply-adds and moves 4.4 million numbers. With five passes per picture a step of the
-    game at 64 pixels has 0.56 billion of them, a ninth of what generator and discriminator have (5.1 billion). On a GPU
-    in bfloat16 that is 45 MB of traffic, 0.03 ms per picture at 1.5 TB/s: arithmetic, not a measurement.
+    A picture costs 119 million multiply-adds and moves 4.4 million numbers. With five passes per picture a step of
+    the game at 64 pixels has 0.56 billion of them, a ninth of what generator and discriminator have (5.1 billion). On
+    a GPU in bfloat16 that is 45 MB of traffic, 0.03 ms per picture at 1.5 TB/s: arithmetic, not a measurement.
     """
 
     SIZE = 128
