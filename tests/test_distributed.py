@@ -159,8 +159,8 @@ def assert_equal(ours: Path, theirs: Path) -> None:
         assert all(torch.equal(a["networks"][name][key], state[key]) for key in state if key != "mean_w"), name
     for name, state in b["optimizers"].items():
         for i, held in state["state"].items():
-            ours = a["optimizers"][name]["state"][i]
-            assert all(torch.equal(ours[key], value) for key, value in held.items()), name
+            mine = a["optimizers"][name]["state"][i]
+            assert all(torch.equal(mine[key], value) for key, value in held.items()), name
     times = {"seconds", "images_per_second"}
     assert [{k: v for k, v in line.items() if k not in times} for line in read_log(ours / "log.jsonl")] \
         == [{k: v for k, v in line.items() if k not in times} for line in read_log(theirs / "log.jsonl")]
@@ -339,9 +339,9 @@ def test_stale_store_entries_are_ignored(tmp_path: Path, tiny_data: Path) -> Non
 
 def different_data(out: str) -> int:
     """Two machines with different packs of data."""
-    from ssgan_lite.train import shared
+    from ssgan_lite.train import shared_data
     if os.environ["RANK"] == "1":
-        shared.look_at = lambda folder: open_dataset("heads", 32).subset(range(12))
+        shared_data.look_at = lambda folder: open_dataset("heads", 32).subset(range(12))
     return command(*WORDS, "--quiet", "--out", out)
 
 
