@@ -5,6 +5,8 @@ import copy
 import pytest
 import torch
 
+from ssgan_lite.config import preset
+from ssgan_lite.data import open_dataset
 from ssgan_lite.edit import Session
 from ssgan_lite.errors import UserError
 from ssgan_lite.invert import (
@@ -262,3 +264,43 @@ def test_interrupted_tuning_returns_best_so_far(G, other_face):
 
     tuned = tune(G, *other_face, steps=50, on_step=stop, **NO_FEATURES)
     assert tuned.interrupted and len(tuned.history) == 3 and tuned.difference
+
+
+# --- what it is for ------------------------------------------------------------------------------------------------
+
+@pytest.mark.slow
+def test_parts_beat_w_plus_after_hair_swap(G):
+    """On validation heads with other hair: no more of the rest moves, and it agrees better with the true mask."""
+    heads = open_dataset("heads", size=32, split="val")
+    image, truth = heads.image_batch(range(6)), heads.masks[:6].long()
+    donor = G.layout.to_w_plus(G.mapping(G.sample_z(6, seed=100)))
+    hair, address = G.config.part_id("hair"), G.layout["hair"]
+
+    def after_swap(space):
+        codes = project(G, image, truth, space, steps=40, **NO_FEATURES).codes
+        edited = codes.clone()
+        edited[:, address] = donor[:, address]
+        before, after = G(codes), G(edited)
+        ids = after.mask.argmax(1)
+        rest = (ids != hair) & (truth != hair) & (before.mask.argmax(1) != hair)
+        change = (after.image.clamp(-1, 1) - before.image.clamp(-1, 1)).abs().mean(1)
+        return float(change[rest].mean() / change[~rest].mean()), float((ids == truth)[rest].float().mean())
+
+    (leak, agreement), (leak_plus, agreement_plus) = after_swap("parts"), after_swap("w+")
+    assert agreement > agreement_plus + 0.02
+    assert leak < 1.05 * leak_plus
+
+
+@pytest.mark.slow
+def test_published_configuration_takes_a_step():
+    """The 512-pixel model with random weights: one step of the descent in every code."""
+    torch.manual_seed(0)
+    large = build_generator(preset("paper512")).eval().requires_grad_(False)
+    large.update_mean_w(64)
+    image, ids = torch.zeros(1, 3, 512, 512), torch.zeros(1, 512, 512, dtype=torch.long)
+    ids[:, 100:400, 150:350] = 1
+    projector = Projector(large, image, ids, "parts", ProjectOptions(steps=1))
+    before = projector.u.detach().clone()
+    record = projector.step()
+    assert record["loss"] > 0 and projector.codes.shape == (1, 28, 512)
+    assert (projector.u != before).any(2).sum() > 0.5 * 28
