@@ -12,8 +12,6 @@ from torch import Tensor
 
 from ssgan_lite.device import choose_device
 from ssgan_lite.edit import Session
-from ssgan_lite.edit.history import History
-from ssgan_lite.edit.state import FaceState
 from ssgan_lite.edit.store import refuse_existing
 from ssgan_lite.errors import UserError, suggest
 from ssgan_lite.features import FrozenFeatures
@@ -134,8 +132,7 @@ def invert_one(generator: SemanticGenerator, photo: Path, target: Path, options:
         entries.append(Entry(f"tuned\n{tuned.levels:.1f} levels", tuned.generator, chosen.codes))
         print(f"{photo.name}: tuned, {tuned.levels:.1f} levels of 255 from the picture")
         interrupted = tuned.interrupted
-    face = face_of(generator, chosen.codes)
-    face.save(target, overwrite=options.force)
+    Session(generator, codes=chosen.codes).save(target, overwrite=options.force)
     written = [target]
     if options.force:                       # a difference of an older face would be taken for this one's
         for old in (difference_path(target), difference_path(target).with_suffix(".json")):
@@ -159,13 +156,6 @@ def _guess(generator: SemanticGenerator, aligned: Aligned, options: InvertOption
                             "then begins at the mean face and takes a few steps more.")
         return None
     return first_guess(generator, aligned.image, aligned.mask, encoder, parts, network)
-
-
-def face_of(generator: SemanticGenerator, codes: Tensor) -> Session:
-    """A session whose first state is the found face."""
-    face = Session(generator)
-    face.history = History(FaceState(codes.detach().contiguous()))
-    return face
 
 
 def find_photos(patterns: Sequence[str]) -> list[Path]:
