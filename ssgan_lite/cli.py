@@ -184,8 +184,8 @@ def run_doctor(options: argparse.Namespace) -> int:
 def run_train(options: argparse.Namespace) -> int:
     chosen = given(options, RunOptions)
     record = recorded_run(chosen["out"]) if chosen.get("resume") else None      # a run that goes on knows what it is
-    if record is not None:
-        chosen = {"preset": record.preset, "data": record.data} | chosen
+    if record is not None:              # an option that is named here wins where it may
+        chosen = {**record.options, "preset": record.preset, "data": record.data, **chosen}
     run = RunOptions(**chosen)
     model = preset(run.preset)   # an unknown name is a better first complaint than anything that follows from it
     kind = RecipeOptions(**given(options, RecipeOptions)).recipe

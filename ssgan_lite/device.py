@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import os
+import shutil
 from dataclasses import dataclass
 
 import torch
@@ -90,3 +92,12 @@ def prepare_device(device: torch.device) -> None:
         torch.backends.cuda.matmul.allow_tf32 = True
         torch.backends.cudnn.allow_tf32 = True
         torch.backends.cudnn.benchmark = True
+
+
+def require_compiler() -> None:
+    """torch.compile writes C++, also for what a GPU leaves to the CPU: without a compiler a `UserError`."""
+    named = os.environ.get("CXX")
+    known = [named] if named else ["cl"] if os.name == "nt" else ["g++", "clang++", "c++"]
+    if not any(shutil.which(compiler) for compiler in known):
+        raise UserError(f"--compile needs a C++ compiler, and there is none ({', '.join(known)}). Install one, or "
+                        "leave out --compile.")

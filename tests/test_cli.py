@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import errno
+import json
 import os
 import re
 import shutil
@@ -452,3 +453,74 @@ def test_a_run_that_goes_on_knows_its_preset(tmp_path, monkeypatch):
     assert main(["train", "--out", str(tmp_path / "new")]) == 0
     assert [options.preset for options, _ in asked] == ["lite64", "nano32"]
     assert [model.size for _, model in asked] == [64, 32]
+
+# ------------------------------------------------------------------------------------------ what a run remembers
+
+def smaller_data(root: Path, where: Path, monkeypatch) -> None:
+    """A data tree whose pack of heads is another one."""
+    shutil.copytree(root, where)
+    [shard] = (where / "heads").glob("*.npz")
+    with np.load(shard) as arrays:
+        changed = {name: arrays[name] for name in arrays.files}
+    changed["seed"] = changed["seed"][::-1].copy()
+    np.savez_compressed(shard, **changed)
+    assets.write_manifest(where)
+    monkeypatch.setenv("SSGAN_DATA", str(where))
+
+
+def test_resume_keeps_all_options_and_what_is_named_wins(finished: Path, tmp_path: Path, monkeypatch) -> None:
+    shutil.copytree(finished, tmp_path / "run")
+    about = json.loads((tmp_path / "run" / "run.json").read_text())
+    assert about["data_sum"] and set(about["options"]) >= {"keep_checkpoints", "snapshots", "compile", "log_every"}
+    about["options"] |= {"keep_checkpoints": 5, "snapshots": "none", "log_every": 7}
+    (tmp_path / "run" / "run.json").write_text(json.dumps(about))
+    asked = []
+    monkeypatch.setattr("ssgan_lite.cli.train", lambda options, recipe, model: asked.append((options, recipe)))
+    assert main(["train", "--resume", "--out", str(tmp_path / "run"), "--log-every", "9", "--images", "8"]) == 0
+    options, recipe = asked[0]
+    assert (options.keep_checkpoints, options.snapshots, options.log_every) == (5, "none", 9)
+    assert (recipe.images, recipe.batch, options.precision) == (8, 4, "fp32")
+    (tmp_path / "run" / "run.json").unlink()                     # killed before it was written: the checkpoint knows
+    assert main(["train", "--resume", "--out", str(tmp_path / "run")]) == 0
+    assert asked[1][0].preset == "nano32" and asked[1][1].batch == 4
+
+
+def test_resume_with_other_faces_is_refused(finished: Path, tiny_data: Path, tmp_path, monkeypatch, capsys) -> None:
+    shutil.copytree(finished, tmp_path / "run")
+    before = contents(tmp_path / "run")
+    smaller_data(tiny_data, tmp_path / "data", monkeypatch)
+    refused(["train", "--resume", "--out", tmp_path / "run", "--images", "8", "--quiet"], capsys,
+            '"heads" holds other faces', "--start-from")
+    assert contents(tmp_path / "run") == before
+
+
+def test_resume_with_another_data_set_is_refused(finished: Path, tmp_path: Path, capsys) -> None:
+    shutil.copytree(finished, tmp_path / "run")
+    refused(["train", "--resume", "--out", tmp_path / "run", "--quiet", "--data", "heads:0:12"], capsys,
+            'was trained on "heads"', '"heads:0:12"')
+
+
+@pytest.mark.skipif(os.name == "nt", reason="no such pipes")
+def test_a_run_whose_output_nobody_reads_is_saved_and_fails(tmp_path: Path, tiny_data: Path) -> None:
+    read, write = os.pipe()
+    os.close(read)
+    command = [sys.executable, "-m", "ssgan_lite", *TRAIN[:-1], "--images", "4000", "--recipe", "paper",
+               "--log-every", "4", "--out", str(tmp_path / "run")]
+    done = subprocess.run(command, stdout=write, stderr=write, env={**os.environ, "SSGAN_DATA": str(tiny_data)})
+    os.close(write)
+    assert done.returncode == 141
+    assert (tmp_path / "run" / "weights.safetensors").exists()
+
+
+@pytest.mark.parametrize("variables", [{"WORLD_SIZE": "2", "RANK": "0"}])
+def test_processes_that_do_not_know_where_to_meet(variables, tmp_path: Path, monkeypatch, capsys) -> None:
+    for name, value in variables.items():
+        monkeypatch.setenv(name, value)
+    refused([*TRAIN, "--out", tmp_path / "run"], capsys, "MASTER_ADDR", "torchrun")
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_compiling_without_a_compiler(tmp_path: Path, monkeypatch, capsys) -> None:
+    monkeypatch.setenv("CXX", str(tmp_path / "none"))
+    refused([*TRAIN, "--compile", "--out", tmp_path / "run"], capsys, "C++ compiler", "leave out --compile")
+    assert list(tmp_path.iterdir()) == []

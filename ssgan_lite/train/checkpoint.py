@@ -16,15 +16,16 @@ FORMAT = "ssgan-lite training state 2"
 HELD = {"model", "recipe", "seconds", "networks", "optimizers", "path_mean", "steps"}
 
 
-def save_checkpoint(trainer: TrainingState, path: Path, seconds: float = 0.0, log: dict | None = None) -> None:
-    """Write networks, optimizers and counters, `seconds` trained so far, and the state of the log.
+def save_checkpoint(trainer: TrainingState, path: Path, seconds: float = 0.0, log: dict | None = None,
+                    run: dict | None = None) -> None:
+    """Write networks, optimizers and counters, `seconds` trained so far, the state of the log, and run.json's content.
 
     If a weight is NaN or infinite nothing is written: the last good checkpoint is worth more.
     """
     trainer.require_finite()
     with atomic_write(path) as temporary:
         save_torch(dict(format=FORMAT, model=trainer.model_config.to_dict(),
-                        recipe=dataclasses.asdict(trainer.config), seconds=seconds, log=log or {},
+                        recipe=dataclasses.asdict(trainer.config), seconds=seconds, log=log or {}, run=run or {},
                         **trainer.state_dict()), temporary)
 
 

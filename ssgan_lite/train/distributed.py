@@ -215,6 +215,9 @@ def join(patience: float) -> Iterator[Processes]:
         return
     if not 0 < patience < 1e6:
         raise UserError(f"patience is a time in minutes, above 0, not {patience}.")
+    if missing := [name for name in ("MASTER_ADDR", "MASTER_PORT") if not os.environ.get(name)]:
+        raise UserError(f"WORLD_SIZE is {os.environ['WORLD_SIZE']}, but where the processes meet "
+                        f"({', '.join(missing)}) is not set: start them with torchrun, or unset WORLD_SIZE and RANK.")
     limit = datetime.timedelta(minutes=patience)
     try:
         store, rank, count = next(dist.rendezvous("env://", timeout=limit))

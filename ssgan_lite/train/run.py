@@ -13,6 +13,7 @@
 from __future__ import annotations
 
 import dataclasses
+import errno
 import json
 import os
 import platform
@@ -20,7 +21,7 @@ import signal
 import threading
 import time
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager, nullcontext
+from contextlib import contextmanager, nullcontext, suppress
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -29,11 +30,11 @@ import torch
 from ssgan_lite.config import ModelConfig, TrainConfig
 from ssgan_lite.config import preset as model_preset
 from ssgan_lite.data import data_sum
-from ssgan_lite.device import Speed, choose_device
+from ssgan_lite.device import Speed, choose_device, require_compiler
 from ssgan_lite.errors import UserError
-from ssgan_lite.storage import atomic_write, claim_folder, explain, leftovers, remove_leftovers
+from ssgan_lite.storage import claim_folder, explain, leftovers, remove_leftovers, user_path, write_text
 from ssgan_lite.train.checkpoint import FORMAT as CHECKPOINT_FORMAT
-from ssgan_lite.train.checkpoint import keep_checkpoint, resume, save_checkpoint
+from ssgan_lite.train.checkpoint import keep_checkpoint, read_checkpoint, resume, save_checkpoint
 from ssgan_lite.train.distributed import join, restarted
 from ssgan_lite.train.grow import begin, plan_beginning
 from ssgan_lite.train.log import RunLog, board_writer, forget_after
@@ -42,6 +43,9 @@ from ssgan_lite.train.shared_data import open_shared
 from ssgan_lite.train.snapshots import Schedule, save_sheet, save_snapshot
 from ssgan_lite.train.trainer import Trainer
 from ssgan_lite.weights import save_encoder, save_weights
+
+# Options that say nothing about what a run is, only how it goes on this time.
+OF_THE_MOMENT = ("out", "resume", "start_from", "device", "quiet", "minutes", "patience")
 
 
 @dataclass(frozen=True)
@@ -82,10 +86,15 @@ def train(options: RunOptions, config: TrainConfig, on_log: Callable[[dict], Non
     """
     began = time.monotonic()
     with join(options.patience) as processes:
-        out = Path(options.out)
+        out = user_path(options.out)
+        options = dataclasses.replace(options, out=out)
         if restarted() and (out / "checkpoint.pt").is_file():            # torchrun --max-restarts
             options = dataclasses.replace(options, resume=True, start_from="")
         device = choose_device(options.device, processes.local_rank, processes.local_count)
+        if options.resume and options.precision == "auto" and (record := recorded_run(out)) is not None:
+            options = dataclasses.replace(options, precision=record.options.get("precision", "auto"))
+        if options.compile:
+            require_compiler()
         schedule = Schedule.parse(options.snapshots, options.snapshot_every)
         if processes.first:
             check_folder(out, options)
@@ -109,22 +118,23 @@ def train(options: RunOptions, config: TrainConfig, on_log: Callable[[dict], Non
 def _run(trainer: Trainer, options: RunOptions, schedule: Schedule, on_log: Callable[[dict], None] | None,
          began: float) -> Trainer:
     """The training loop and everything that is written. Only rank 0 writes."""
-    out, config, processes = Path(options.out), trainer.config, trainer.processes
+    out, config, processes = options.out, trainer.config, trainer.processes
+    reader_gone = None
     seconds, log_state = resume(trainer, out / "checkpoint.pt") if options.resume else (0.0, {})
     processes.require_same("the data, the recipe or the model", len(trainer.data),
                            trainer.data.images[:4].sum().item(), config, trainer.model_config)
     trainer.require_agreement()
     if processes.first:
+        description = describe(options, config, trainer)
         if options.resume:
+            require_same_data(_recorded(out), description, out)
             forget_after(out / "log.jsonl", trainer.steps)
         else:
             # Before the first step, so that a run can be resumed whenever it is killed.
-            save_checkpoint(trainer, out / "checkpoint.pt")
+            save_checkpoint(trainer, out / "checkpoint.pt", run=description)
         remove_leftovers(out)
         keep_checkpoint(out / "checkpoint.pt", trainer.images_seen, options.keep_checkpoints)
-        description = describe(options, config, trainer)
-        with atomic_write(out / "run.json") as temporary:
-            temporary.write_text(json.dumps(description, indent=1) + "\n")
+        write_text(out / "run.json", json.dumps(description, indent=1) + "\n")
 
     def take_snapshot(before: int) -> None:
         if processes.first and schedule.due(before, trainer.images_seen):
@@ -133,7 +143,7 @@ def _run(trainer: Trainer, options: RunOptions, schedule: Schedule, on_log: Call
     def take_checkpoint() -> None:
         trainer.require_agreement()
         if processes.first:
-            save_checkpoint(trainer, out / "checkpoint.pt", log.elapsed, log.state_dict())
+            save_checkpoint(trainer, out / "checkpoint.pt", log.elapsed, log.state_dict(), description)
             keep_checkpoint(out / "checkpoint.pt", trainer.images_seen, options.keep_checkpoints)
             if options.keep_state:
                 save_networks(trainer, options.keep_state, {**description, "seconds": round(log.elapsed)})
@@ -149,13 +159,18 @@ def _run(trainer: Trainer, options: RunOptions, schedule: Schedule, on_log: Call
     try:
         with _stop_requests(repeated=processes.count == 1) as stop_requested:
             while (trainer.images_seen < config.images
-                   and not processes.any(stop_requested() or out_of_time())):
-                phase = trainer.phase
-                log.add(trainer.step(), config.batch)
-                if _crossed(trainer, options.log_every):
-                    line = log.write(trainer.steps, phase)
-                    if on_log and processes.first:
-                        on_log(line)
+                   and not processes.any(stop_requested() or out_of_time() or reader_gone is not None)):
+                phase, values = trainer.phase, trainer.step()
+                try:
+                    log.add(values, config.batch)
+                    if _crossed(trainer, options.log_every):
+                        line = log.write(trainer.steps, phase)
+                        if on_log and processes.first:
+                            on_log(line)
+                except OSError as error:
+                    if error.errno not in (errno.EPIPE, errno.EIO):
+                        raise
+                    reader_gone = error        # as in `train ... | head`: save what there is, then say so
                 if processes.first and _crossed(trainer, options.sample_every):
                     save_sheet(trainer, out / "samples" / f"{trainer.images_seen:09d}.png")
                 take_snapshot(trainer.images_seen - config.batch)
@@ -171,7 +186,10 @@ def _run(trainer: Trainer, options: RunOptions, schedule: Schedule, on_log: Call
                 if trainer.encoder is not None:
                     save_encoder(trainer.encoder, out / "encoder", record)
     finally:
-        log.close()
+        with suppress(BrokenPipeError):
+            log.close()
+    if reader_gone is not None:
+        raise reader_gone
     if processes.first and not options.quiet:
         print(f"{'Done' if finished else 'Stopped'} after {trainer.images_seen:,} images; weights in {out}"
               f"{'' if finished else ', --resume goes on from here'}.")
@@ -185,7 +203,8 @@ def _crossed(trainer: Trainer, every: int) -> bool:
 
 @contextmanager
 def _stop_requests(repeated: bool = True) -> Iterator[Callable[[], bool]]:
-    """Ctrl-C and SIGTERM request a stop after the current step; a second Ctrl-C stops at once, without saving.
+    """Ctrl-C, SIGTERM and SIGHUP (the terminal was closed) request a stop after the current step; a second Ctrl-C
+    stops at once, without saving.
 
     repeated=False: a second signal is ignored. torchrun forwards a Ctrl-C that the terminal has sent to every process
     already, and kills those that are still running half a minute later.
@@ -201,6 +220,8 @@ def _stop_requests(repeated: bool = True) -> Iterator[Callable[[], bool]]:
         yield lambda: False
         return
     signals = [signal.SIGINT, signal.SIGTERM] if os.name != "nt" else [signal.SIGINT]
+    if os.name != "nt" and signal.getsignal(signal.SIGHUP) != signal.SIG_IGN:                   # nohup ignores it
+        signals.append(signal.SIGHUP)
     before = {number: signal.signal(number, ask) for number in signals}
     try:
         yield lambda: bool(requests)
@@ -240,22 +261,55 @@ def claim(out: Path, options: RunOptions) -> Iterator[None]:
 
 @dataclass(frozen=True)
 class RunRecord:
-    """What run.json says of a run, so that resuming it needs no options."""
+    """What a run began with, so that resuming it needs no options."""
 
     preset: str
     data: str
     model: ModelConfig
     recipe: TrainConfig
+    options: dict                # every other option of `RunOptions` that decides what a run computes or writes
 
 
 def recorded_run(out: str | os.PathLike) -> RunRecord | None:
     """The record of the run in a folder; None where there is none, or none that can be read."""
+    found = _recorded(user_path(out))
     try:
-        found = json.loads((Path(out) / "run.json").read_text(encoding="utf-8"))
+        known = {field.name for field in dataclasses.fields(RunOptions)} - {"preset", "data", *OF_THE_MOMENT}
+        options = {name: value for name, value in found.get("options", {}).items() if name in known}
+        if "precision" in found:         # as it was, not "auto", which another machine may understand otherwise
+            options["precision"] = found["precision"]
         return RunRecord(str(found["preset"]), str(found["data"]), ModelConfig.from_dict(found["model"]),
-                         TrainConfig(**found["recipe"]))
-    except (OSError, ValueError, KeyError, TypeError, UserError):
+                         TrainConfig(**found["recipe"]), options)
+    except (ValueError, KeyError, TypeError, AttributeError):
         return None
+
+
+def _recorded(out: Path) -> dict:
+    """The content of run.json, or of the copy in the checkpoint if a kill came before run.json; {} if there is none."""
+    try:
+        found = json.loads((out / "run.json").read_text(encoding="utf-8"))
+    except (OSError, ValueError):
+        try:
+            found = read_checkpoint(out / "checkpoint.pt").get("run", {})
+        except UserError:
+            found = {}
+    return found if isinstance(found, dict) else {}
+
+
+def require_same_data(before: dict, now: dict, out: Path) -> None:
+    """A run goes on with the faces that it began with. before, now: what `describe` said then and says now."""
+    if "data" not in before:
+        return
+    sums = before.get("data_sum"), now["data_sum"]
+    same = before["data"] == now["data"] if None in sums else sums[0] == sums[1]
+    if same and before.get("faces", now["faces"]) == now["faces"]:
+        return
+    if before["data"] != now["data"]:
+        raise UserError(f'The run in "{out}" was trained on "{before["data"]}", not on "{now["data"]}". Leave out '
+                        "--data to resume it, or begin another run with --start-from.")
+    raise UserError(f'"{now["data"]}" holds other faces than when the run in "{out}" began: {before.get("faces")} '
+                    f'then, {now["faces"]} now, with the sum {sums[0]}, now {sums[1]}. Bring those back to resume it, '
+                    "or begin another run with --start-from.")
 
 
 def describe(options: RunOptions, config: TrainConfig, trainer: Trainer) -> dict:
@@ -263,10 +317,7 @@ def describe(options: RunOptions, config: TrainConfig, trainer: Trainer) -> dict
     device, start = trainer.device, Path(options.start_from)
     start_from = (start.parent if start.name == "checkpoint.pt" else start).name or None
     if options.resume:                            # only the first start knows what the run began with
-        try:
-            start_from = json.loads((Path(options.out) / "run.json").read_text(encoding="utf-8")).get("start_from")
-        except (OSError, ValueError):
-            pass
+        start_from = _recorded(options.out).get("start_from")
     threads = torch.get_num_threads()
     return dict(
         preset=options.preset, model=trainer.model_config.to_dict(), data=options.data, faces=len(trainer.data),
@@ -275,6 +326,7 @@ def describe(options: RunOptions, config: TrainConfig, trainer: Trainer) -> dict
         start_from=start_from,
         device=(torch.cuda.get_device_name(device) if device.type == "cuda"
                 else f"cpu, {threads} thread{'s' * (threads > 1)}"),
+        options={name: value for name, value in dataclasses.asdict(options).items() if name not in OF_THE_MOMENT},
         processes=trainer.processes.count, precision="bf16" if trainer.bf16 else "fp32", compiled=options.compile,
         torch=torch.__version__, python=platform.python_version(), checkpoint_format=CHECKPOINT_FORMAT)
 
