@@ -448,7 +448,8 @@ def test_ctrl_c_before_the_first_step(monkeypatch, tmp_path: Path, capsys) -> No
 def test_a_run_that_goes_on_knows_its_preset(tmp_path, monkeypatch):
     asked = []
     monkeypatch.setattr("ssgan_lite.cli.train", lambda options, recipe, model: asked.append((options, model)))
-    (tmp_path / "run.json").write_text('{"preset": "lite64"}')
+    about = dict(preset="lite64", data="heads", model=preset("lite64").to_dict(), recipe={"batch": 8})
+    (tmp_path / "run.json").write_text(json.dumps(about))
     assert main(["train", "--out", str(tmp_path), "--resume"]) == 0
     assert main(["train", "--out", str(tmp_path / "new")]) == 0
     assert [options.preset for options, _ in asked] == ["lite64", "nano32"]

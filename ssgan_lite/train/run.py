@@ -285,7 +285,7 @@ def recorded_run(out: str | os.PathLike) -> RunRecord | None:
 
 
 def _recorded(out: Path) -> dict:
-    """The content of run.json, or of the copy in the checkpoint if a kill came before run.json; {} if there is none."""
+    """The content of run.json, or of its copy in the checkpoint if a kill came before; {} if there is none."""
     try:
         found = json.loads((out / "run.json").read_text(encoding="utf-8"))
     except (OSError, ValueError):
@@ -308,8 +308,8 @@ def require_same_data(before: dict, now: dict, out: Path) -> None:
         raise UserError(f'The run in "{out}" was trained on "{before["data"]}", not on "{now["data"]}". Leave out '
                         "--data to resume it, or begin another run with --start-from.")
     raise UserError(f'"{now["data"]}" holds other faces than when the run in "{out}" began: {before.get("faces")} '
-                    f'then, {now["faces"]} now, with the sum {sums[0]}, now {sums[1]}. Bring those back to resume it, '
-                    "or begin another run with --start-from.")
+                    f"then, {now['faces']} now; sum {sums[0]}, now {sums[1]}. Bring those back to resume it, or begin "
+                    "another run with --start-from.")
 
 
 def describe(options: RunOptions, config: TrainConfig, trainer: Trainer) -> dict:
