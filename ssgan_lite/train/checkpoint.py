@@ -18,7 +18,7 @@ HELD = {"model", "recipe", "seconds", "networks", "optimizers", "path_mean", "st
 
 def save_checkpoint(trainer: TrainingState, path: Path, seconds: float = 0.0, log: dict | None = None,
                     run: dict | None = None) -> None:
-    """Write networks, optimizers and counters, `seconds` trained so far, the log's state, and the content of run.json.
+    """Write networks, optimizers and counters, `seconds` trained so far, the log's state, run.json's content.
 
     If a weight is NaN or infinite nothing is written: the last good checkpoint is worth more.
     """

@@ -307,9 +307,9 @@ def require_same_data(before: dict, now: dict, out: Path) -> None:
     if before["data"] != now["data"]:
         raise UserError(f'The run in "{out}" was trained on "{before["data"]}", not on "{now["data"]}". Leave out '
                         "--data to resume it, or begin another run with --start-from.")
-    raise UserError(f'"{now["data"]}" holds other faces than when the run in "{out}" began: {before.get("faces")} '
-                    f"then, {now['faces']} now; sum {sums[0]}, now {sums[1]}. Bring those back to resume it, or begin "
-                    "another run with --start-from.")
+    raise UserError(f'"{now["data"]}" holds other faces than when the run in "{out}" began: '
+                    f"{before.get('faces')} then, {now['faces']} now; sum {sums[0]}, now {sums[1]}. "
+                    "Bring those back to resume it, or begin another run with --start-from.")
 
 
 def describe(options: RunOptions, config: TrainConfig, trainer: Trainer) -> dict:
