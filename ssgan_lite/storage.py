@@ -157,7 +157,7 @@ def sha256(path: Path) -> str:
 
 def tensor_path(path: str | os.PathLike) -> Path:
     """The path with the ending .safetensors, which is added where it is missing ("v1.5" keeps its ".5")."""
-    text, path = os.fspath(path), user_path(path)
+    path, text = user_path(path), os.fspath(path)
     if path.is_dir() or text.endswith(("/", os.sep)):
         raise UserError(f'"{text}" names a folder. Add the name of the file, such as '
                         f'"{path / "weights.safetensors"}".')

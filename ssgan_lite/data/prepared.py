@@ -24,7 +24,7 @@ from ssgan_lite.data.masks import reduce_masks
 from ssgan_lite.data.memory import check_fits
 from ssgan_lite.errors import UserError
 from ssgan_lite.parts import PARTS
-from ssgan_lite.storage import sha256
+from ssgan_lite.storage import sha256, user_path
 
 FORMAT = 2
 DESCRIPTION = "dataset.json"
@@ -40,7 +40,7 @@ def load(kind: str, folder: str, size: int, split: str) -> Dataset:
     A smaller size that divides the prepared one is computed while loading: images by box filter, masks by
     `reduce_masks`.
     """
-    path = Path(folder).expanduser()
+    path = user_path(folder)
     about = describe(path)
     if about["source"] != kind:
         raise UserError(f'"{folder}" was prepared from {about["source"]}, not {kind}: open '

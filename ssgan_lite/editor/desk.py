@@ -21,6 +21,7 @@ from ssgan_lite.editor.gallery import Gallery, describe
 from ssgan_lite.errors import UserError
 from ssgan_lite.model import GeneratorOutput, SemanticGenerator
 from ssgan_lite.parts import vocabulary
+from ssgan_lite.storage import user_path
 
 AXES = 3                # sliders for each kind; of the codes' axes, the first ones
 REACH = 3.0             # standard deviations to either side
@@ -36,7 +37,7 @@ class Desk:
     def __init__(self, generator: SemanticGenerator, seed: int = 0, psi: float = 0.7, part: str | None = None,
                  gallery: int | None = None, folder: str | Path | None = "."):
         config = generator.config
-        self.face, self.folder = Session(generator, seed, psi), None if folder is None else Path(folder)
+        self.face, self.folder = Session(generator, seed, psi), None if folder is None else user_path(folder)
         self.part = config.part_id("hair" if part is None and "hair" in config.parts else
                                    part if part is not None else config.n_parts - 1)
         # At 512 pixels eight faces would take half a minute: there, few of them, and only when somebody asks.

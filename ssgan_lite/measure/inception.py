@@ -22,7 +22,7 @@ from torch.nn import functional as F
 from ssgan_lite.errors import UserError
 from ssgan_lite.features import EfficientNetLite2, Extractor
 from ssgan_lite.pictures import round_to_levels
-from ssgan_lite.storage import load_torch
+from ssgan_lite.storage import load_torch, user_path
 
 # A branch is a chain of convolutions "name:channels:kernel", with "/2" for a stride of 2; those without one keep the
 # size. Two names behind "|" fork: both take the chain's output, and both results are kept.
@@ -109,7 +109,7 @@ class Inception(nn.Module):
         for name, description in BLOCKS.items():
             self.add_module(name, _Block(*description))
         if weights is not None:
-            self._load(Path(weights))
+            self._load(user_path(weights))
         self.requires_grad_(False).eval()
 
     def forward(self, images: Tensor) -> Tensor:

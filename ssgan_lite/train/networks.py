@@ -86,7 +86,7 @@ def save_networks(networks: Networks | TrainingState, path: str | os.PathLike, r
 
 def load_networks(name_or_path: str | os.PathLike) -> Networks:
     """Networks that ship, by name ("nano32-early"), or those in a file (.safetensors) with its .json beside it."""
-    path = Path(name_or_path)
+    path = user_path(name_or_path)
     if not (path.suffix or len(path.parts) > 1):
         if (known := shipped_networks()) and str(name_or_path) not in known:
             raise UserError(f'No networks called "{name_or_path}" are here. {suggest(str(name_or_path), known)}')

@@ -153,9 +153,14 @@ def _run(trainer: Trainer, options: RunOptions, schedule: Schedule, on_log: Call
 
     if not trainer.steps:                  # also when a resumed run was killed before its first step
         take_snapshot(-1)
-    log = RunLog(out / "log.jsonl" if processes.first else None, config.images, trainer.images_seen, seconds,
-                 options.quiet or not processes.first, log_state,
-                 out / "tensorboard" if options.tensorboard and processes.first else None)
+    def open_log(quiet: bool) -> RunLog:
+        return RunLog(out / "log.jsonl" if processes.first else None, config.images, trainer.images_seen, seconds,
+                      quiet, log_state, out / "tensorboard" if options.tensorboard and processes.first else None)
+
+    try:
+        log = open_log(options.quiet or not processes.first)
+    except BrokenPipeError as error:               # before the progress bar was drawn for the first time
+        reader_gone, log = error, open_log(quiet=True)
     try:
         with _stop_requests(repeated=processes.count == 1) as stop_requested:
             while (trainer.images_seen < config.images
@@ -328,6 +333,6 @@ def describe(options: RunOptions, config: TrainConfig, trainer: Trainer) -> dict
                 else f"cpu, {threads} thread{'s' * (threads > 1)}"),
         options={name: value for name, value in dataclasses.asdict(options).items() if name not in OF_THE_MOMENT},
         processes=trainer.processes.count, precision="bf16" if trainer.bf16 else "fp32", compiled=options.compile,
-        torch=torch.__version__, python=platform.python_version(), checkpoint_format=CHECKPOINT_FORMAT)
+        torch=str(torch.__version__), python=platform.python_version(), checkpoint_format=CHECKPOINT_FORMAT)
 
 

@@ -17,7 +17,7 @@ import torch
 from ssgan_lite import assets
 from ssgan_lite.errors import UserError
 from ssgan_lite.pictures import sample_sheet
-from ssgan_lite.storage import atomic_write
+from ssgan_lite.storage import atomic_write, user_path
 from ssgan_lite.train.networks import save_networks
 from ssgan_lite.train.state import TrainingState
 from ssgan_lite.weights import load_pretrained, save_weights
@@ -91,7 +91,7 @@ def find_snapshots(where: str | Path) -> dict[int, Path]:
 
     The final weights of a run count as its last snapshot.
     """
-    folder, last = Path(where), None
+    folder, last = user_path(where), None
     if folder.is_dir():
         inner = folder / "snapshots"
         paths = list((inner if inner.is_dir() else folder).glob("*.safetensors"))
