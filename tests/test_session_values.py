@@ -23,6 +23,7 @@ GOOD = {
     "other": lambda G: Session(G, 5), "code": lambda G: torch.ones(G.config.style_dim), "direction": 0, "axis": 0,
     "value": 1.0, "dx": 0.1, "dy": 0.1, "zoom": 1.5, "what": "#20507a", "n": 2, "i": 0, "state": lambda G: None,
     "codes": lambda G: G.layout.to_w_plus(G.mapping(G.sample_z(1, 1))).detach(), "overwrite": False,
+    "depths": lambda G: Session(G, 5).render().depths,
     "path": lambda G: Path("face"), "source": lambda G: b"", "generator": lambda G: G,
 }
 NOT_FINITE = [float("nan"), float("inf"), -float("inf"), np.float32("nan"), torch.tensor(float("nan")), 1e300]

@@ -22,6 +22,7 @@ from ssgan_lite.edit.history import History
 from ssgan_lite.edit.renderer import Renderer
 from ssgan_lite.edit.state import BASE, FaceState
 from ssgan_lite.edit.store import read_face, save_face
+from ssgan_lite.errors import UserError
 from ssgan_lite.model import GeneratorOutput, SemanticGenerator
 
 LIFT_MARGIN = 0.5       # in units of pseudo-depths: e^0.5 = 1.6 times the weight of the next part
@@ -107,10 +108,16 @@ class Session(CodeEdits):
         Another face's hat may lie behind this face's hair. Then its depth is lifted by as little as it takes
         (`lift_to_be_seen`); what is seen anyway is not lifted. All is one step of the history.
 
-        depths: those of the other face, [1, P, H, W], where they are known; else it is rendered.
+        depths: those of the other face, [1, P, Hc, Hc], where they are known; else it is rendered.
         """
-        number = self._free(part)
+        number, config = self._free(part), self.generator.config
         self._codes_of_another(other), self._addresses(number, kind)         # raise before anything is changed
+        if depths is not None:
+            depths = values.tensor(depths, "depths", self.state.codes)
+            wanted = (config.n_parts, config.coarse_size, config.coarse_size)
+            if depths.ndim != 4 or not len(depths) or depths.shape[1:] != wanted:
+                raise UserError(f"The depths of a face of this model have shape {[1, *wanted]}, not "
+                                f"{list(depths.shape)}.")
         with self.stroke():
             self.lift(number, 0.0).copy_from(other, number, kind)
             # The background lies behind everything else, and colors alone put nothing on.
