@@ -23,7 +23,7 @@ from pathlib import Path
 
 import numpy as np
 import torch
-from ssgan_lite.measure.fid import kernel_distance
+from ssgan_lite.measure.distances import kernel_distance
 
 from ssgan_lite.data import open_dataset
 from ssgan_lite.features import EfficientNetLite2, FrozenFeatures, features_of
@@ -52,9 +52,9 @@ def main() -> None:
         table |= {f"baseline {name}": row for name, row in measure(options.baseline, options).items()}
     names = list(next(iter(table.values())))
     print(f"{options.heads} validation heads, {options.steps} steps, {torch.get_num_threads()} threads")
-    print(f"{'':16}" + "".join(f"{name:>17}" for name in names))
+    print(f"{'':16}" + "".join(f"{name:>20}" for name in names))
     for space, row in table.items():
-        print(f"{space:16}" + "".join(f"{'' if row[name] is None else f'{row[name]:.3f}':>17}" for name in names))
+        print(f"{space:16}" + "".join(f"{'' if row[name] is None else f'{row[name]:.3f}':>20}" for name in names))
     if options.out:
         options.out.write_text(json.dumps(table, indent=1) + "\n")
 
