@@ -23,12 +23,12 @@ from pathlib import Path
 
 import numpy as np
 import torch
-from ssgan_lite.measure.distances import kernel_distance
 
 from ssgan_lite.data import open_dataset
 from ssgan_lite.features import EfficientNetLite2, FrozenFeatures, features_of
 from ssgan_lite.invert import first_guess, load_part_encoder, project, tune
 from ssgan_lite.invert.project import part_iou
+from ssgan_lite.measure.distances import kernel_distance
 from ssgan_lite.parts import PARTS
 from ssgan_lite.pictures import to_levels
 from ssgan_lite.weights import encoder_of, load_pretrained
