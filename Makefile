@@ -65,10 +65,10 @@ demo: $(STAMP)
 lint: $(STAMP)
 	$(PY) -m ruff check .
 
-quick: $(STAMP)
+quick: lint
 	$(PYTEST) -m "not slow and not long" tests
 
-test: $(STAMP)
+test: lint
 	$(PYTEST) -m "not long" tests $(NOTEBOOKS)
 
 test-all: lint oldest

@@ -12,7 +12,8 @@ Four ways to take the same steps take turns, in one run, so that whatever else t
     N, not exchanged     the same without any exchange: the computing alone
 
 The medians are compared. What the exchange costs is the difference of the last two: the time on the wire and the time
-of waiting for the slowest. A step means what it means in a run, R1 at its share included; the data are random pictures.
+of waiting for the slowest. A step means what it means in a run, R1 at its share included; the data are random
+pictures.
 """
 
 from __future__ import annotations
@@ -31,13 +32,11 @@ import torch.multiprocessing
 
 sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
 
-from train_step import random_faces  # noqa: E402
-
 from ssgan_lite.config import preset as model_preset  # noqa: E402, found through the line above
 from ssgan_lite.device import choose_device  # noqa: E402
 from ssgan_lite.train import Trainer, recipe  # noqa: E402
-from ssgan_lite.train.distributed import ALONE, Processes, _evaluate  # noqa: E402
-from ssgan_lite.train.distributed import join  # noqa: E402
+from ssgan_lite.train.distributed import ALONE, Processes, _evaluate, join  # noqa: E402
+from train_step import random_faces  # noqa: E402
 
 PLAIN_STEPS = 2               # for every step with R1, in a turn
 
@@ -55,7 +54,8 @@ class Silent(Processes):
 class Case:
     """A trainer, the threads that it may use, and the seconds that its steps took."""
 
-    def __init__(self, name: str, options: argparse.Namespace, device: torch.device, processes: Processes, threads: int):
+    def __init__(self, name: str, options: argparse.Namespace, device: torch.device, processes: Processes,
+                 threads: int):
         self.name, self.device, self.threads, self.alone = name, device, threads, processes is ALONE
         model = model_preset(options.preset)
         config = recipe(options.preset, "paper").replace(batch=options.batch, images=10**9)
@@ -118,9 +118,11 @@ def report(cases: list[Case], options: argparse.Namespace, device: torch.device)
     seconds = {case.name: case.seconds() for case in cases}
     one, shared, silent = cases[0].seconds(), cases[-2].seconds(), cases[-1].seconds()
     numbers = sum(p.numel() for net in (cases[0].trainer.G, cases[0].trainer.D) for p in net.parameters())
-    where = torch.cuda.get_device_name(device) if device.type == "cuda" else platform.processor() or platform.machine()
+    where = torch.cuda.get_device_name(device) if device.type == "cuda" else (
+        platform.processor() or platform.machine())
     load = f", load {os.getloadavg()[0]:.1f}" if hasattr(os, "getloadavg") else ""
-    print(f"{options.preset}, batch {options.batch}, {where}, torch {torch.__version__}, {options.rounds} rounds{load}")
+    print(f"{options.preset}, batch {options.batch}, {where}, torch {torch.__version__}, {options.rounds} "
+          f"rounds{load}")
     for name, value in seconds.items():
         print(f"{name:26} {options.batch / value:9.1f} images/s {one / value:6.2f}x")
     print(f"efficiency {one / shared / options.processes:.2f}; exchange {(shared - silent) / shared:.0%} of a step, "
@@ -128,7 +130,8 @@ def report(cases: list[Case], options: argparse.Namespace, device: torch.device)
     if options.json:
         options.json.write_text(json.dumps(dict(
             preset=options.preset, batch=options.batch, processes=options.processes, device=where,
-            torch=torch.__version__, rounds=options.rounds, seconds=seconds, gradient_bytes=4 * numbers), indent=1) + "\n")
+            torch=torch.__version__, rounds=options.rounds, seconds=seconds, gradient_bytes=4 * numbers),
+                                           indent=1) + "\n")
 
 
 def main() -> None:

@@ -6,8 +6,8 @@
 
 All variants live in one process and take turns, A B C A B C ..., so that whatever else the machine does hits them
 alike; the medians are compared. A step means what it means in a run: discriminator, generator, average, and R1 at its
-share of steps. The data are random pictures, which cost the same. Memory is what the variant itself holds and needs at
-its peak: on a GPU from the allocator, on a CPU (Linux) the growth of a fresh process.
+share of steps. The data are random pictures, which cost the same. Memory is what the variant itself holds and needs
+at its peak: on a GPU from the allocator, on a CPU (Linux) the growth of a fresh process.
 """
 
 from __future__ import annotations
@@ -25,15 +25,15 @@ from pathlib import Path
 
 import numpy as np
 import torch
+
 from memory import resident
 
 sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
 
 from ssgan_lite.config import preset as model_preset  # noqa: E402, found through the line above
 from ssgan_lite.data.dataset import Dataset  # noqa: E402
-from ssgan_lite.device import choose_device  # noqa: E402
+from ssgan_lite.device import Speed, choose_device  # noqa: E402
 from ssgan_lite.train import Trainer, recipe  # noqa: E402
-from ssgan_lite.device import Speed  # noqa: E402
 
 
 @dataclass(frozen=True)

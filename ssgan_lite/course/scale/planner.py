@@ -4,9 +4,9 @@ The model of time is the simplest that is of use. A step of one process takes
 
     t = fixed + images / rate + exchange,     exchange = 2 (N - 1) / N * gradient bytes / link
 
-with a `fixed` time to start the work however small the batch, a `rate` of images per second when the GPU is full, and,
-with N processes, the time in which a ring passes all gradients round (Patarasuk and Yuan, 2009: each process sends
-and receives 2 (N - 1) / N times their size). What one would have to measure are `fixed`, `rate` and `link`.
+with a `fixed` time to start the work however small the batch, a `rate` of images per second when the GPU is full,
+and, with N processes, the time in which a ring passes all gradients round (Patarasuk and Yuan, 2009: each process
+sends and receives 2 (N - 1) / N times their size). What one would have to measure are `fixed`, `rate` and `link`.
 """
 
 from __future__ import annotations
