@@ -73,6 +73,14 @@ def test_every_dependency_has_a_tested_version_that_it_admits() -> None:
             assert version in requirement.specifier, f"{requirement} does not admit the pinned {version}"
 
 
+def test_every_dependency_of_a_reader_has_a_lower_bound() -> None:
+    """`make oldest` installs exactly these."""
+    groups = [PROJECT["dependencies"], *(PROJECT["optional-dependencies"][extra]
+                                         for extra in ("course", "demo", "measure", "movie"))]
+    bounds = {(requirement := Requirement(line)).name: requirement.specifier for group in groups for line in group}
+    assert [name for name, specifier in bounds.items() if [s.operator for s in specifier] != [">="]] == []
+
+
 def test_pins_serve_every_build_and_platform() -> None:
     for name, version in pins().items():
         assert re.fullmatch(r"[0-9][0-9a-z.]*", version), f"{name}=={version} names a build"

@@ -35,7 +35,7 @@ def oldest() -> list[str]:
         if len(bounds) != 1:
             raise ValueError(f"{requirement.name} has no lower bound in pyproject.toml")
         pins.append(f"{requirement.name}=={bounds[0]}")
-    return pins
+    return sorted(set(pins))
 
 
 def main() -> int:
