@@ -39,6 +39,7 @@ def call(monkeypatch, *arguments) -> int:
     return TOOL.main()
 
 
+@pytest.mark.slow
 def test_running_twice_gives_the_same_bytes(notebook, monkeypatch, capsys):
     assert call(monkeypatch, notebook) == 0
     assert "stored anew" in capsys.readouterr().out
@@ -57,12 +58,14 @@ def test_running_twice_gives_the_same_bytes(notebook, monkeypatch, capsys):
     assert out.count("warning") == 3
 
 
+@pytest.mark.slow
 def test_check_writes_nothing_and_says_what_differs(notebook, monkeypatch, capsys):
     before = notebook.read_bytes()
     assert call(monkeypatch, "--check", notebook) == 1
     assert "comes out differently" in capsys.readouterr().out and notebook.read_bytes() == before
 
 
+@pytest.mark.slow
 def test_a_notebook_that_stops_is_left_as_it_was(notebook, monkeypatch, capsys):
     broken = nbformat.read(notebook, as_version=4)
     broken.cells[0].source = "1 / 0"

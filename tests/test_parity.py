@@ -388,6 +388,7 @@ def mask_loss_without_mean_pooling(right):
     return lambda coarse_mask, mask: right(coarse_mask, F.interpolate(mask, coarse_mask.shape[-1:] * 2))
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("planted", MISTAKES)
 def test_single_mistake_is_noticed(planted, checkpoint, monkeypatch) -> None:
     owner, name, wrong = MISTAKES[planted]

@@ -306,6 +306,7 @@ def test_encoder_of_another_model_is_refused(whole: Path, tmp_path: Path) -> Non
 
 # ----------------------------------------------------------------------------------------------- going on, growing
 
+@pytest.mark.slow
 @pytest.mark.parametrize("stop", [8, 16, 24])
 def test_resumed_in_any_phase_gives_the_same_bits(stop: int, whole: Path, tmp_path: Path) -> None:
     """Within reconstruct, at its end, and within the game."""
@@ -318,6 +319,7 @@ def test_resumed_in_any_phase_gives_the_same_bits(stop: int, whole: Path, tmp_pa
     assert ours == theirs
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("images", [8, 24])
 def test_nan_stops_run_in_every_phase(images: int, tmp_path: Path) -> None:
     def spoil(line):
@@ -336,6 +338,7 @@ def test_nan_stops_run_in_every_phase(images: int, tmp_path: Path) -> None:
 GROWN = TINY.replace(size=64, coarse_size=32, min_feat_size=8, discriminator_size=32)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("architecture", ["semantic", "monolithic"])
 def test_model_grows(architecture: str, whole: Path, tmp_path: Path) -> None:
     source = whole

@@ -78,6 +78,7 @@ def run(tmp_path_factory, tiny_data) -> Path:
     return out
 
 
+@pytest.mark.slow
 def test_snapshots_are_kept_when_checkpoints_are_replaced(run: Path) -> None:
     found = find_snapshots(run)
     assert list(found) == [0, 4, 12, 20, 24] and found[24] == run / "weights.safetensors"
@@ -304,6 +305,7 @@ def test_early_snapshot_needs_networks(ship, run: Path, tmp_path: Path) -> None:
         ship.ship_early(tmp_path, "x", tmp_path, 10)
 
 
+@pytest.mark.slow
 def test_distance_curve_of_a_run(ship, run: Path, tmp_path: Path, monkeypatch) -> None:
     """With a stand-in for the extractor, which is large: numbers in the record, and a figure."""
     import curve

@@ -28,6 +28,7 @@ def tool(monkeypatch):
     return module
 
 
+@pytest.mark.slow
 @pytest.mark.usefixtures("one_thread", "use_tiny_data")
 def test_run_stops_after_its_minutes_and_resumes(tmp_path) -> None:
     config = TrainConfig(batch=4, images=10**6)

@@ -201,6 +201,7 @@ def test_mixing_happens_in_its_share_of_batches() -> None:
     assert all(new_trainer(mixing=share).draw_codes(2, "g").ndim == n for share, n in ((0.0, 2), (1.0, 3)))
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("architecture", ["semantic", "monolithic"])
 def test_two_threads_are_deterministic(architecture: str) -> None:
     """Sums that are added up in the order in which the threads come differ from run to run, in the last bits."""
@@ -332,6 +333,7 @@ def test_log_holds_averages(tmp_path: Path, whole: Path) -> None:
     assert coarse[0]["r1_image"] == fine[0]["r1_image"] and "r1_image" not in fine[1]
 
 
+@pytest.mark.slow
 def test_seed_determines_run(tmp_path: Path, whole: Path) -> None:
     torch.manual_seed(123)                       # the global generator plays no part
     run(tmp_path / "again")
@@ -341,6 +343,7 @@ def test_seed_determines_run(tmp_path: Path, whole: Path) -> None:
                            read_checkpoint(whole / "checkpoint.pt")["networks"]["G"]["local.weight"])
 
 
+@pytest.mark.slow
 def test_resumed_run_equals_uninterrupted_run(tmp_path: Path, whole: Path) -> None:
     """Three steps, in the middle of a line of the log, then the other three: bit for bit the same run."""
     run(tmp_path / "halves", images=12)
@@ -494,6 +497,7 @@ def test_signal_stops_after_current_step(number, tmp_path: Path, whole: Path, ca
         assert_same_run(out, whole)
 
 
+@pytest.mark.slow
 def test_second_ctrl_c_stops_at_once(tmp_path: Path) -> None:
     def twice(line):
         os.kill(os.getpid(), signal.SIGINT)
@@ -537,6 +541,7 @@ def undisturbed(tmp_path_factory, whole, tiny_data) -> Path:
     return out
 
 
+@pytest.mark.slow
 @pytest.mark.skipif(os.name == "nt", reason="Windows has no SIGKILL")
 def test_killed_and_stopped_command_equals_undisturbed_run(tmp_path: Path, tiny_data: Path, undisturbed) -> None:
     """`kill -9` once (twenty times: test_kills.py), then Ctrl-C, then to the end: every file is that of a run that
