@@ -47,7 +47,7 @@ def user_path(path: str | os.PathLike) -> Path:
     except OSError as error:
         raise UserError(explain_reading(error, path)) from None
     except (TypeError, ValueError):         # a number, or text with a zero byte
-        raise UserError(f"{path!r} is not the name of a file.") from None
+        raise UserError(f"{str(path)!r} is not the name of a file.") from None
     return path
 
 

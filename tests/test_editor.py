@@ -290,7 +290,7 @@ def test_what_was_on_the_desk_comes_back_after_another_face_was_opened(editor, G
 
 
 @pytest.mark.parametrize("name, words", [
-    ("x" * 300, "long"), ("a\0b", "no file name"), ("/proc/face", "written"), ("..", "")])
+    ("x" * 300, "long"), ("a\0b", "name of a file"), ("/proc/face", "written"), ("..", "")])
 @pytest.mark.parametrize("what", ["picture", "film", "face"])
 def test_names_that_no_file_may_have_are_explained(editor, what, name, words):
     said = ask(editor, {"do": "export", "what": what, "name": name, "to_folder": True})

@@ -139,8 +139,6 @@ def refuse_existing(path: Path, overwrite: bool) -> None:
         there = path.exists()
     except OSError as error:            # such as a name that is too long
         raise UserError(explain(error, path)) from None
-    if "\0" in str(path):
-        raise UserError("The name holds a character that no file name may hold.")
     if there and not overwrite:
         raise UserError(f'"{path}" exists already. Choose another name; it was left as it is.')
 
