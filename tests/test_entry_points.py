@@ -128,7 +128,7 @@ def call(function: Callable, parameter: str, value: object, stock: dict):
 
 
 @pytest.fixture
-def other_user() -> Iterator[Path]:
+def other_user(tmp_path, tiny_data) -> Iterator[Path]:      # both made before we become another user
     """A folder that another user sees, with a file and a folder that only root may read; within, we are that user."""
     if not hasattr(os, "seteuid") or os.geteuid() != 0:
         pytest.skip("only root can become another user")
@@ -177,7 +177,7 @@ def test_names_too_long_for_the_disk_are_refused(words, option, tmp_path, capsys
 
 
 @pytest.mark.parametrize("words, option", options_of(options._path) + options_of(str))
-def test_files_that_only_others_may_read_are_refused(words, option, other_user, tmp_path, capsys) -> None:
+def test_files_that_only_others_may_read_are_refused(words, option, other_user, capsys) -> None:
     for name in ("locked/x.safetensors", "locked.safetensors", "locked.pt", "locked"):
         arguments = line(words, option, str(other_user / name), other_user / "locked")
         ends_in_a_sentence(arguments, capsys)

@@ -32,7 +32,7 @@ from ssgan_lite.config import preset as model_preset
 from ssgan_lite.data import data_sum
 from ssgan_lite.device import Speed, choose_device, require_compiler
 from ssgan_lite.errors import UserError
-from ssgan_lite.storage import claim_folder, explain, leftovers, remove_leftovers, user_path, write_text
+from ssgan_lite.storage import claim_folder, explain, leftovers, remove_leftovers, tensor_path, user_path, write_text
 from ssgan_lite.train.checkpoint import FORMAT as CHECKPOINT_FORMAT
 from ssgan_lite.train.checkpoint import keep_checkpoint, read_checkpoint, resume, save_checkpoint
 from ssgan_lite.train.distributed import join, restarted
@@ -95,6 +95,8 @@ def train(options: RunOptions, config: TrainConfig, on_log: Callable[[dict], Non
             options = dataclasses.replace(options, precision=record.options.get("precision", "auto"))
         if options.compile:
             require_compiler()
+        if options.keep_state:
+            tensor_path(options.keep_state)                # a name that cannot be is refused now, not hours later
         schedule = Schedule.parse(options.snapshots, options.snapshot_every)
         if processes.first:
             check_folder(out, options)
