@@ -6,7 +6,7 @@ import sys
 
 from ssgan_lite.errors import UserError
 
-WORTH_SAYING = 500_000_000        # bytes: smaller amounts are not reported
+WORTH_SAYING = 1_000_000_000       # bytes: smaller amounts are not reported
 
 
 def available_memory() -> int | None:
