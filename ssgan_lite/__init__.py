@@ -1,5 +1,17 @@
-"""ssgan_lite: compositional face GANs to learn from. Read the modules in the order in which an image is made:
-parts, config, then model, data, train, edit.
+"""ssgan_lite: compositional face GANs to learn from.
+
+Read it in the order in which an image is made:
+
+    parts.py, config.py     the parts of a face; every preset: its model, its recipe with all loss weights
+    model/                  mapping -> latents -> fourier, local (a generator per part) -> fusion (softmax over
+                            pseudo-depths) -> render; discriminator; encoder
+    data/, train/           faces with masks; losses, phases and runs
+    measure/                a module per measure, run.py puts them together
+    edit/, invert/          session.py, one face and its edits; renderer.py, computing only what an edit changed;
+                            codes for a given picture
+    editor/, course/        the face editor; what only the notebooks need
+
+CONTRIBUTING.md says where to add a part, a preset, a data set, a measure, an exercise or a notebook.
 """
 
 from ssgan_lite import official
