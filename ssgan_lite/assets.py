@@ -212,6 +212,8 @@ def main(arguments: list[str]) -> int:
             print("\n".join(trouble) or "All files are as the manifest says.")
             return 1 if trouble else 0
         root = folders[0] if folders else roots()[0]
+        if not root.is_dir():
+            raise UserError(f'There is no folder "{root}".')
         entries = write_manifest(root)
     except (UserError, OSError) as error:
         print(error, file=sys.stderr)

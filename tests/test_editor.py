@@ -396,8 +396,10 @@ def test_the_page_needs_nothing_from_the_network():
 
 
 def test_notebook_keeps_a_picture_for_readers_without_a_kernel(editor):
+    from IPython.core.interactiveshell import InteractiveShell
     from IPython.utils.capture import capture_output
 
+    InteractiveShell.instance()                    # without a shell, what is displayed is printed and not captured
     with capture_output() as captured:
         bundle = editor._repr_mimebundle_()
     data = bundle[0] if isinstance(bundle, tuple) else bundle

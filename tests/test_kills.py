@@ -169,9 +169,9 @@ def die_in_second_checkpoint(out: str, point: str) -> None:
     from ssgan_lite.train import run as runs
     save = runs.save_checkpoint
 
-    def second(trainer, path, *rest) -> None:
+    def second(trainer, path, *rest, **named) -> None:
         if trainer.steps:
             die_at(point, 20 if point == "half" else 1)
-        save(trainer, path, *rest)
+        save(trainer, path, *rest, **named)
     runs.save_checkpoint = second
     train(options(out), CONFIG, model=MODEL)

@@ -155,6 +155,7 @@ def _run(trainer: Trainer, options: RunOptions, schedule: Schedule, on_log: Call
 
     if not trainer.steps:                  # also when a resumed run was killed before its first step
         take_snapshot(-1)
+
     def open_log(quiet: bool) -> RunLog:
         return RunLog(out / "log.jsonl" if processes.first else None, config.images, trainer.images_seen, seconds,
                       quiet, log_state, out / "tensorboard" if options.tensorboard and processes.first else None)
@@ -283,8 +284,6 @@ def recorded_run(out: str | os.PathLike) -> RunRecord | None:
     try:
         known = {field.name for field in dataclasses.fields(RunOptions)} - {"preset", "data", *OF_THE_MOMENT}
         options = {name: value for name, value in found.get("options", {}).items() if name in known}
-        if "precision" in found:         # as it was, not "auto", which another machine may understand otherwise
-            options["precision"] = found["precision"]
         return RunRecord(str(found["preset"]), str(found["data"]), ModelConfig.from_dict(found["model"]),
                          TrainConfig(**found["recipe"]), options)
     except (ValueError, KeyError, TypeError, AttributeError):
@@ -326,6 +325,9 @@ def describe(options: RunOptions, config: TrainConfig, trainer: Trainer) -> dict
     if options.resume:                            # only the first start knows what the run began with
         start_from = _recorded(options.out).get("start_from")
     threads = torch.get_num_threads()
+    precision = "bf16" if trainer.bf16 else "fp32"
+    # As it was, not "auto", which another machine may understand otherwise.
+    options = dataclasses.replace(options, precision=precision)
     return dict(
         preset=options.preset, model=trainer.model_config.to_dict(), data=options.data, faces=len(trainer.data),
         data_sum=data_sum(options.data),
@@ -334,7 +336,7 @@ def describe(options: RunOptions, config: TrainConfig, trainer: Trainer) -> dict
         device=(torch.cuda.get_device_name(device) if device.type == "cuda"
                 else f"cpu, {threads} thread{'s' * (threads > 1)}"),
         options={name: value for name, value in dataclasses.asdict(options).items() if name not in OF_THE_MOMENT},
-        processes=trainer.processes.count, precision="bf16" if trainer.bf16 else "fp32", compiled=options.compile,
+        processes=trainer.processes.count, precision=precision, compiled=options.compile,
         torch=str(torch.__version__), python=platform.python_version(), checkpoint_format=CHECKPOINT_FORMAT)
 
 

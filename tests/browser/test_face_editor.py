@@ -131,7 +131,7 @@ class Page:
         return self.page.locator(".fe-said").first.text_content()
 
     def meter(self) -> list[float]:
-        return [float(text.split()[0]) for text in self.page.locator(".fe-meter output").all_text_contents()]
+        return [float(text.split()[0]) for text in self.page.locator(".fe-meter .fe-share").all_text_contents()]
 
     def close(self):
         self.page.close()
