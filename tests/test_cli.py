@@ -424,7 +424,7 @@ def missing(name: str) -> str:
 
 @pytest.mark.skipif(os.name == "nt", reason="no such pipes")
 def test_closed_pipe_ends_without_traceback() -> None:
-    """As in `ssgan-lite doctor | head -1`: the code of a program that SIGPIPE ended, and nothing on standard error."""
+    """As in `ssgan-lite doctor | head -1`: the code of a program that SIGPIPE ended, nothing on standard error."""
     read, write = os.pipe()
     os.close(read)
     program = ("import sys, ssgan_lite.cli as cli, ssgan_lite.doctor as doctor\n"
