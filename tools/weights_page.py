@@ -150,13 +150,14 @@ def _measured(folder: Path) -> dict[str, tuple[dict, dict]]:
 
 
 def _measures(generators: dict[str, dict], measured: dict[str, tuple[dict, dict]]) -> str:
-    lines = ["| name | distance | n | precision, recall | agreement, large / small parts | leak, texture / shape |",
-             "|---|---|---|---|---|---|"]
+    lines = ["| name | distance | features | n | precision, recall | agreement, large / small parts | "
+             "leak, texture / shape |", "|---|---|---|---|---|---|---|"]
     for name in generators:
         if name in measured:
             report, model = measured[name]
             distances, agreement, leak = model["distances"], model["agreement"]["parser"], model["leak_summary"]
-            cells = [f"{_number(distances['kernel'], 0)} ({_number(report['real']['kernel'])})", str(distances["n"]),
+            cells = [f"{_number(distances['kernel'], 0)} ({_number(report['real']['kernel'])})",
+                     report["extractor"].partition(" (")[0], str(distances["n"]),
                      f"{_number(distances['precision'])}, {_number(distances['recall'])}",
                      f"{_number(agreement['large'])} / {_number(agreement['small'])}",
                      f"{_number(leak['texture']['median'])} / {_number(leak['shape']['median'])}"]
