@@ -11,7 +11,7 @@ import pytest
 import torch
 from safetensors.torch import load_file
 
-from ssgan_lite import SemanticGenerator, assets, load_pretrained, preset, save_weights
+from ssgan_lite import SemanticGenerator, assets, load_pretrained, official, preset, save_weights
 from ssgan_lite.errors import UserError
 from ssgan_lite.weights import shipped
 
@@ -177,3 +177,51 @@ def test_a_failed_write_leaves_the_old_pair(made, pair: Path, monkeypatch) -> No
         save_weights(other, pair)
     monkeypatch.undo()
     assert {path.name: path.read_bytes() for path in pair.parent.iterdir()} == before
+
+
+# ------------------------------------------------------------------------------------- files of the published code
+
+def edited(path):
+    from ssgan_lite.editor import FaceEditor
+
+    return FaceEditor(path).face.generator.state_dict()
+
+
+def trained_on(path):
+    from ssgan_lite.train.networks import read_source
+
+    return read_source(str(path)).states["G_ema"]
+
+
+TAKES_WEIGHTS = {"load_pretrained": lambda path: load_pretrained(path).state_dict(), "FaceEditor": edited,
+                 "--start-from": trained_on}
+
+
+@pytest.fixture(scope="module")
+def published(tmp_path_factory) -> dict[str, Path]:
+    """A small generator as the published code would have saved it, and what people have instead of such a file."""
+    folder = tmp_path_factory.mktemp("published")
+    files = {name: folder / f"{name}.pt" for name in ("whole", "bare", "page", "pointer")}
+    official.save_generator(load_pretrained("nano32"), files["whole"])
+    state = torch.load(files["whole"], weights_only=False)["g_ema"]
+    torch.save({f"module.{name}": tensor for name, tensor in state.items()}, files["bare"])
+    files["page"].write_text("<!DOCTYPE html><html></html>")
+    files["pointer"].write_text("version https://git-lfs.github.com/spec/v1\noid sha256:0\nsize 1\n")
+    return files
+
+
+@pytest.mark.filterwarnings("ignore:The checkpoint does not say")
+@pytest.mark.parametrize("kind", [str, Path])
+@pytest.mark.parametrize("file", ["whole", "bare"])
+@pytest.mark.parametrize("entry", TAKES_WEIGHTS)
+def test_published_checkpoint_loads(entry: str, file: str, kind: type, published) -> None:
+    state = TAKES_WEIGHTS[entry](kind(published[file]))
+    expected = load_pretrained("nano32").local.weight
+    assert torch.allclose(state["local.weight"], expected, atol=1e-6)
+
+
+@pytest.mark.parametrize("file, word", [("page", "HTML"), ("pointer", "LFS")])
+@pytest.mark.parametrize("entry", TAKES_WEIGHTS)
+def test_stand_in_for_a_checkpoint_is_named(entry: str, file: str, word: str, published) -> None:
+    with pytest.raises(UserError, match=word):
+        TAKES_WEIGHTS[entry](published[file])

@@ -7,6 +7,7 @@ does them, draws once, and answers. So nothing queues up on a slow machine, and 
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
 
 import anywidget
@@ -37,6 +38,8 @@ def front_style() -> str:
 class FaceEditor(anywidget.AnyWidget):
     """`FaceEditor()` edits a face of the best model that is shipped, `FaceEditor(G, seed=5)` one of yours.
 
+    A name or a file of weights, as `load_pretrained` takes them, will do for G.
+
     `editor.face` is the `Session` behind it. After you have changed it in code, `editor.refresh()` shows it.
     """
 
@@ -52,9 +55,9 @@ class FaceEditor(anywidget.AnyWidget):
     snapshot = traitlets.Bytes().tag(sync=True)
     answered = traitlets.Unicode().tag(sync=True)
 
-    def __init__(self, generator: SemanticGenerator | str | None = None, seed: int = 0, psi: float = 0.7,
-                 part: str | None = None, folder: str | Path | None = "."):
-        if generator is None or isinstance(generator, str):
+    def __init__(self, generator: SemanticGenerator | str | os.PathLike | None = None, seed: int = 0,
+                 psi: float = 0.7, part: str | None = None, folder: str | Path | None = "."):
+        if generator is None or isinstance(generator, (str, os.PathLike)):
             generator = load_pretrained(generator or best_shipped())
         super().__init__()
         self.page = Page(Desk(generator, seed, psi, part, folder=folder))

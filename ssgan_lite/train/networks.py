@@ -23,7 +23,7 @@ from pathlib import Path
 import torch
 from torch import Tensor
 
-from ssgan_lite import assets
+from ssgan_lite import assets, official
 from ssgan_lite.config import ModelConfig, TrainConfig
 from ssgan_lite.errors import UserError, suggest
 from ssgan_lite.storage import load_tensors, read_description, save_tensors, user_path
@@ -121,11 +121,14 @@ def _complete(states: dict[str, dict[str, Tensor]], model: ModelConfig, path: Pa
 
 
 def read_source(source: str) -> Networks:
-    """What --start-from names: a run's folder or checkpoint, networks, or the weights of a generator."""
+    """What --start-from names: a run's folder or checkpoint, networks, or the weights of a generator.
+
+    A file ending in .pt is a checkpoint of a run or one of the published code.
+    """
     path = user_path(source)
     if path.is_dir():
         path = path / "checkpoint.pt"
-    if path.suffix == ".pt":
+    if path.suffix == ".pt" and not official.is_published(path):
         state = read_checkpoint(path)
         config = TrainConfig(**state["recipe"])
         return Networks(ModelConfig.from_dict(state["model"]), config, state["steps"] * config.batch,
