@@ -205,6 +205,7 @@ def test_hard_fusion_changes_the_composition_only() -> None:
 
 # ------------------------------------------------------------------------------------------- training, disk, shell
 
+@pytest.mark.slow
 @pytest.mark.usefixtures("use_tiny_data")
 @pytest.mark.parametrize("changes", [{"architecture": "monolithic"}, *ABLATIONS.values()], ids=str)
 def test_every_model_trains_and_resumes(changes, tmp_path) -> None:
@@ -260,6 +261,7 @@ def test_descriptions_from_before_these_fields_load(tmp_path) -> None:
     assert load_pretrained(tmp_path / "old.safetensors").config == NANO
 
 
+@pytest.mark.slow
 @pytest.mark.usefixtures("use_tiny_data")
 def test_the_command_line_builds_them_and_resumes_without_being_told_again(tmp_path, capsys) -> None:
     out = tmp_path / "run"

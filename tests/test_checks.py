@@ -305,6 +305,7 @@ def test_whoever_wants_to_stop_is_let_go(twice, kind):
     assert torch.equal(before, torch.get_rng_state())
 
 
+@pytest.mark.slow
 def test_in_a_notebook_the_cell_and_its_lines_are_named():
     """As a kernel runs it: a cell has a name like a file's, and its lines are kept for tracebacks."""
     program = """
@@ -500,6 +501,7 @@ def test_names_are_found_and_mistyped_ones_corrected(twice):
     assert "Return twice of x." in twice.__doc__
 
 
+@pytest.mark.slow
 def test_checks_are_imported_only_when_asked_for():
     program = ("import sys; from ssgan_lite.course import check; print(any('.checks' in name for name in "
                "sys.modules)); check.made_to_order; print('ssgan_lite.course.start.checks' in sys.modules)")

@@ -127,6 +127,7 @@ def test_cuda_where_there_is_none(tmp_path: Path, capsys) -> None:
     assert list(tmp_path.iterdir()) == []
 
 
+@pytest.mark.slow
 def test_a_folder_that_holds_another_run(finished: Path, capsys) -> None:
     before = contents(finished)
     refused([*TRAIN, "--out", finished], capsys, "already holds a run", "--resume", "another --out")
@@ -283,6 +284,7 @@ def test_the_disk_fills_up_during_a_run(finished: Path, tmp_path: Path, monkeypa
     monkeypatch.undo()
 
 
+@pytest.mark.slow
 @pytest.mark.skipif(os.name == "nt", reason="Windows has no such limits")
 def test_files_that_may_not_be_so_large(tmp_path: Path, tiny_data: Path) -> None:
     import resource
@@ -422,6 +424,7 @@ def missing(name: str) -> str:
 
 # ------------------------------------------------------------------------------------------------------------ the end
 
+@pytest.mark.slow
 @pytest.mark.skipif(os.name == "nt", reason="no such pipes")
 def test_closed_pipe_ends_without_traceback() -> None:
     """As in `ssgan-lite doctor | head -1`: the code of a program that SIGPIPE ended, nothing on standard error."""
@@ -501,6 +504,7 @@ def test_resume_with_another_data_set_is_refused(finished: Path, tmp_path: Path,
             'was trained on "heads"', '"heads:0:12"')
 
 
+@pytest.mark.slow
 @pytest.mark.skipif(os.name == "nt", reason="no such pipes")
 def test_a_run_whose_output_nobody_reads_is_saved_and_fails(tmp_path: Path, tiny_data: Path) -> None:
     read, write = os.pipe()

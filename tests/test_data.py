@@ -24,6 +24,7 @@ def all_heads() -> Dataset:
 
 # ---------------------------------------------------------------------------------------------- the shipped pack
 
+@pytest.mark.slow
 def test_splits_are_disjoint_and_complete(all_heads: Dataset) -> None:
     train, val = open_dataset("heads"), open_dataset("heads", split="val")
     assert set(val.seeds % 10) == {9} and 9 not in set(train.seeds % 10)

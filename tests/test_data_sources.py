@@ -138,6 +138,7 @@ ODD = {
 }
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", ODD)
 def test_odd_file_is_counted(sample: Sample, place: Path, out: Path, name: str, capsys) -> None:
     path = place / name.replace("/0.jpg/", "/b/")

@@ -163,6 +163,7 @@ def test_part_that_is_put_on_is_seen(editor, G):
             assert f"face {i + 1}" in editor.view["told"]
 
 
+@pytest.mark.slow
 def test_dice_give_what_can_be_seen(editor, G):
     from ssgan_lite.editor.desk import can_be_seen
 

@@ -54,6 +54,7 @@ def pixels(masks: np.ndarray, part: str) -> np.ndarray:
 
 # ------------------------------------------------------------------------------------------------------- the pack
 
+@pytest.mark.slow
 def test_shards_are_whole_and_of_one_version(full: Dataset) -> None:
     versions = set()
     for path in assets.find_all("heads/*.npz"):
@@ -99,6 +100,7 @@ def test_parts_are_as_frequent_as_promised(full: Dataset, masks: np.ndarray) -> 
     assert np.abs(tones / len(full) - .1).max() < 4 * np.sqrt(.1 * .9 / len(full))
 
 
+@pytest.mark.slow
 def test_heads_differ_and_attributes_are_independent(full: Dataset) -> None:
     pytest.importorskip("matplotlib")
     from tools.heads.statistics import correlations, nearest_neighbors
@@ -116,6 +118,7 @@ def test_planted_correlation_is_found(full: Dataset) -> None:
     assert ties["largest"] > 1.3 * ties["chance_95"] and set(ties["between"]) == {"age", "hair_colour"}
 
 
+@pytest.mark.slow
 def test_statistics_agree_with_pack(full: Dataset, masks: np.ndarray) -> None:
     numbers = json.loads((HEADS / "statistics.json").read_text(encoding="utf-8"))
     assert numbers["heads"] == len(full) and numbers["seeds"] == [full.seeds.min(), full.seeds.max()]
@@ -127,6 +130,7 @@ def test_statistics_agree_with_pack(full: Dataset, masks: np.ndarray) -> None:
     assert f"{len(full):,} heads" in (HEADS / "README.md").read_text(encoding="utf-8")
 
 
+@pytest.mark.slow
 def test_shards_are_added_once_and_without_a_gap(tmp_path: Path) -> None:
     from tools.heads.add import add_shards
     heads, new = tmp_path / "heads", tmp_path / "new"

@@ -90,6 +90,7 @@ def test_parser_finds_the_face(heads, parser):
     assert np.abs(found.points - true).max() < 0.06 * 256
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("kind", ["noise", "plain"])
 def test_picture_without_face_raises(kind, parser, tmp_path):
     rng = np.random.default_rng(0)

@@ -81,6 +81,7 @@ def test_every_notebook_has_exercises_and_test_data(capsys):
         print(f"\n{len(EXERCISES)} exercises in {len(MODULES)} notebooks, {definitions} definitions compared")
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", EXERCISES)
 def test_answers_are_told_apart(name):
     subject = EXERCISES[name].module.split(".")[-2]

@@ -439,6 +439,7 @@ def test_codes_begin_alike_whatever_their_number() -> None:
     assert not torch.equal(draw_codes(G, 5, 3, 0), draw_codes(G, 5, 3, 1))
 
 
+@pytest.mark.slow
 def test_one_command_gives_table_json_and_figure(weights, small_world, tmp_path, capsys) -> None:
     out = tmp_path / "report"
     command = ["measure", str(weights), "--n", "16", "--leak-faces", "2", "--quick", "--quiet", "--device", "cpu"]
@@ -473,6 +474,7 @@ def test_another_seed_measures_other_faces(weights, small_world) -> None:
     assert leak(0) == leak(0) != leak(1)
 
 
+@pytest.mark.slow
 def test_a_baseline_stands_beside(weights, small_world, tmp_path, monkeypatch) -> None:
     torch.manual_seed(0)
     baseline = tmp_path / "mono" / "weights.safetensors"

@@ -95,6 +95,7 @@ def paper_file(tmp_path_factory) -> Path:
     return path
 
 
+@pytest.mark.slow
 def test_the_512_configuration_loads_and_draws(paper_file: Path) -> None:
     G = official.load_generator(paper_file)
     assert G.config == preset("paper512") and not G.training
@@ -209,6 +210,7 @@ def test_a_missing_tensor_is_named(key: str, spoilt) -> None:
     assert f"{key} is missing" in str(error.value)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("key", KEYS)
 @pytest.mark.parametrize("shape", [(), (7,), "one more"])
 def test_a_misshapen_tensor_is_named(key: str, shape, spoilt) -> None:

@@ -276,6 +276,7 @@ def test_spectral_norms_move_once_a_step() -> None:
             assert torch.linalg.matrix_norm(module.weight.flatten(1), 2).item() == pytest.approx(1, abs=0.02), name
 
 
+@pytest.mark.slow
 def test_log_names_phases(whole: Path) -> None:
     lines = read_log(whole / "log.jsonl")
     assert [line["phase"] for line in lines] == ["reconstruct", "reconstruct", "game", "game"]
@@ -394,6 +395,7 @@ def test_paper_networks_lack_an_encoder(tmp_path: Path) -> None:
             start_from=str(tmp_path / "paper" / "weights.safetensors"))
 
 
+@pytest.mark.slow
 def test_networks_hold_all_and_go_on(whole: Path, tmp_path: Path) -> None:
     trainer = new_trainer()
     for _ in range(5):

@@ -211,6 +211,7 @@ def random_edit(face, draw) -> str:
     return f"{name} {part} {kind}"
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name, n_edits, n_faces", [
     ("nano32", 60, 1), ("nano32", 15, 3), ("lite64", 25, 1), ("lite64", 6, 2), ("lite128", 8, 1), ("paper256", 2, 1),
     ("paper512", 1, 1), ("hard", 25, 1), ("no depth", 10, 1), ("trained", 40, 1)])
@@ -685,6 +686,7 @@ def test_lift_equals_a_larger_depth_bias():
     assert torch.equal(face.render().image, before.image)
 
 
+@pytest.mark.slow
 def test_worn_part_is_seen_where_the_other_face_shows_it():
     G = sg.load_pretrained("nano32")
     hat, tried = G.config.part_id("hat"), 0

@@ -83,6 +83,7 @@ def comes_back(face: Session) -> None:
     assert out.image.isfinite().all() and torch.equal(out.image, back.render().image)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("method, parameter", cases(), ids=lambda word: word)
 def test_value_enters_wholly_or_not_at_all(G, method, parameter) -> None:
     assert parameter in GOOD, f"say in GOOD what a good `{parameter}` is"

@@ -131,6 +131,7 @@ def test_saved_networks_hold_current_weights(tmp_path: Path) -> None:
             torch.testing.assert_close(ours, theirs, rtol=1e-3, atol=1e-5, equal_nan=True, msg=f"{name} {key}")
 
 
+@pytest.mark.slow
 def test_training_from_networks_is_close_to_resuming(run: Path) -> None:
     """Same data, codes and noise as the uninterrupted run; only the optimisers are fresh and the weights rounded."""
     networks = load_networks(run / "snapshots" / "networks" / "000000012.safetensors")
@@ -241,6 +242,7 @@ def test_ship_writes_weights_and_extras(ship, run: Path, tmp_path: Path, monkeyp
     assert 'No weights called "tiny-early"' in capsys.readouterr().err
 
 
+@pytest.mark.slow
 def test_shipped_state_and_encoder_train_on(ship, tmp_path: Path, monkeypatch) -> None:
     """Average and encoder are not in the state: they lie beside it."""
     config = recipe("nano32").replace(images=24, batch=4, reconstruct_images=8)

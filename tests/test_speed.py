@@ -54,6 +54,7 @@ class Watch(TorchDispatchMode):
 
 # ------------------------------------------------------------------------------------------------- mixed precision
 
+@pytest.mark.slow
 @pytest.mark.parametrize("model", MODELS)
 def test_bf16_steps_are_finite_and_start_like_float32(model) -> None:
     exact, rounded = new_trainer(Speed("fp32"), MODELS[model]), new_trainer(Speed("bf16"), MODELS[model])
@@ -121,6 +122,7 @@ def test_regularizers_are_float32() -> None:
         assert watch.formats() == {torch.float32}
 
 
+@pytest.mark.slow
 def test_cpu_defaults_are_plain_float32() -> None:
     default, plain = new_trainer(), new_trainer(Speed("fp32", channels_last=False))
     with Watch() as watch:
@@ -207,6 +209,7 @@ def _indices(op, args):
     return args[1] if op._schema.name in ("aten::index", "aten::index_put", "aten::index_put_") else ()
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("model", MODELS)
 def test_no_step_synchronizes_on_meta_device(model, monkeypatch) -> None:
     """On the meta device reading a number (`item`, `if tensor`, `.cpu()`) is an error: nothing is there to read."""

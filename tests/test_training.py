@@ -300,6 +300,7 @@ def whole(tmp_path_factory, tiny_data) -> Path:
     return out
 
 
+@pytest.mark.slow
 def test_run_writes_its_files(whole: Path) -> None:
     names = {path.relative_to(whole).as_posix() for path in whole.rglob("*") if path.is_file()}
     assert names == {"run.json", "log.jsonl", "checkpoint.pt", "weights.safetensors", "weights.json",
@@ -351,6 +352,7 @@ def test_resumed_run_equals_uninterrupted_run(tmp_path: Path, whole: Path) -> No
     assert_same_run(tmp_path / "halves", whole)
 
 
+@pytest.mark.slow
 def test_steps_after_last_checkpoint_are_repeated(tmp_path: Path, whole: Path) -> None:
     """As after a power cut: log and samples are further than the checkpoint, and the log ends within a line."""
     out = tmp_path / "cut"
@@ -482,6 +484,7 @@ def test_nan_weights_are_never_saved(tmp_path: Path) -> None:
     assert read_checkpoint(tmp_path / "bad" / "checkpoint.pt")["steps"] == 0
 
 
+@pytest.mark.slow
 @pytest.mark.skipif(os.name == "nt", reason="Windows has no such signals")
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
 def test_signal_stops_after_current_step(number, tmp_path: Path, whole: Path, capsys) -> None:
@@ -578,6 +581,7 @@ def test_leftovers_of_killed_start_are_ignored(tmp_path: Path, capsys) -> None:
     assert no_leftovers(out)
 
 
+@pytest.mark.slow
 def test_resuming_needs_no_options(tmp_path: Path) -> None:
     """The recipe of the run is in its folder."""
     out = str(tmp_path / "run")
@@ -587,6 +591,7 @@ def test_resuming_needs_no_options(tmp_path: Path) -> None:
     assert state["steps"] == 3 and state["recipe"]["lr"] == 0.001
 
 
+@pytest.mark.slow
 def test_training_needs_default_installation_only() -> None:
     """torch, numpy, pillow, safetensors, tqdm: what the notebooks use may be missing."""
     program = """
@@ -605,6 +610,7 @@ ssgan_lite.cli.build_parser().parse_args(["train", "--out", "x"])
 
 # ------------------------------------------------------------------------------------- older checkpoints, TensorBoard
 
+@pytest.mark.slow
 def test_newest_checkpoints_are_kept(tmp_path: Path, whole: Path) -> None:
     """Two of them, unless told otherwise, the newest being checkpoint.pt itself; snapshots are another matter."""
     kept = sorted((whole / "checkpoints").iterdir())
@@ -639,6 +645,7 @@ def test_damaged_checkpoint_error_names_older_one(tmp_path: Path, whole: Path) -
     assert_same_run(tmp_path / "run", whole)
 
 
+@pytest.mark.slow
 def test_tensorboard_is_optional(tmp_path: Path, monkeypatch) -> None:
     monkeypatch.setitem(sys.modules, "torch.utils.tensorboard", None)
     with pytest.raises(UserError, match="TensorBoard is not installed.*pip install tensorboard"):
