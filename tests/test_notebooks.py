@@ -58,7 +58,7 @@ def test_every_picture_has_an_alt_text_and_is_a_picture(name):
 
 
 def test_size(name):
-    assert (ROOT / "notebooks" / name).stat().st_size < 300_000
+    assert (ROOT / "notebooks" / name).stat().st_size < 500_000
 
 
 def test_cells_are_short_and_explained(name):
