@@ -55,15 +55,6 @@ def load_generator(path: str | os.PathLike, *, ema: bool = True, **overrides) ->
     return generator.eval()
 
 
-def is_published(path: str | os.PathLike) -> bool:
-    """Can the file be read, and does it hold what published checkpoints do, or a bare state dict?"""
-    try:
-        checkpoint = _read(path)
-    except UserError:
-        return False
-    return bool({"g", "g_ema"} & set(checkpoint)) or _is_state(checkpoint)
-
-
 def load_discriminator(path: str | os.PathLike, **overrides) -> DualBranchDiscriminator:
     """The discriminator (`d`) of a published checkpoint; arguments and errors as in `load_generator`."""
     checkpoint = _read(path)

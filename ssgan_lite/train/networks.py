@@ -26,6 +26,7 @@ from torch import Tensor
 from ssgan_lite import assets, official
 from ssgan_lite.config import ModelConfig, TrainConfig
 from ssgan_lite.errors import UserError, suggest
+from ssgan_lite.model import SemanticGenerator
 from ssgan_lite.storage import load_tensors, read_description, save_tensors, user_path
 from ssgan_lite.train.checkpoint import read_checkpoint
 from ssgan_lite.train.state import ALWAYS, OPTIONAL, TrainingState
@@ -99,6 +100,8 @@ def load_networks(name_or_path: str | os.PathLike) -> Networks:
         if network not in (*ALWAYS, *OPTIONAL):
             raise UserError(f'"{path}" holds "{key}", which belongs to none of {", ".join((*ALWAYS, *OPTIONAL))}.')
         states.setdefault(network, {})[name] = tensor.float()
+    # A file gives its tensors in any order.
+    states = {name: states[name] for name in (*ALWAYS, *OPTIONAL) if name in states}
     _complete(states, ModelConfig.from_dict(description["model"]), path)
     return Networks(ModelConfig.from_dict(description["model"]), TrainConfig(**description["recipe"]),
                     int(description["images"]), states, description.get("record", {}), str(name_or_path),
@@ -128,18 +131,27 @@ def read_source(source: str) -> Networks:
     path = user_path(source)
     if path.is_dir():
         path = path / "checkpoint.pt"
-    if path.suffix == ".pt" and not official.is_published(path):
+    published = _published(path) if path.suffix == ".pt" else None
+    if path.suffix == ".pt" and published is None:
         state = read_checkpoint(path)
         config = TrainConfig(**state["recipe"])
         return Networks(ModelConfig.from_dict(state["model"]), config, state["steps"] * config.batch,
                         state["networks"], {}, source, state["averaged_before"])
     if source in shipped_networks() or is_networks(path):
         return load_networks(source)
-    generator, encoder = load_pretrained(source), encoder_of(source)
+    generator, encoder = published or load_pretrained(source), encoder_of(source)
     states = {name: generator.state_dict() for name in ("G", "G_ema")}
     if encoder is not None:
         states["encoder"] = encoder.state_dict()
     return Networks(generator.config, TrainConfig(), 0, states, generator.record, source)
+
+
+def _published(path: Path) -> SemanticGenerator | None:
+    """The generator in a checkpoint of the published code; None for every other file."""
+    try:
+        return official.load_generator(path)
+    except UserError:
+        return None
 
 
 def describe_networks(path: Path) -> dict:
