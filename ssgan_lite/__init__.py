@@ -6,7 +6,8 @@ Read it in the order in which an image is made:
     model/                  mapping -> latents -> fourier, local (a generator per part) -> fusion (softmax over
                             pseudo-depths) -> render; discriminator; encoder
     data/, train/           faces with masks; losses, phases and runs
-    measure/                a module per measure, run.py puts them together
+    measure/                a module per measure, run.py puts them together; attributes.py reads age, smile, ... off
+    directions/             a module per system that finds directions of attributes in the codes
     edit/, invert/          session.py, one face and its edits; renderer.py, computing only what an edit changed;
                             codes for a given picture
     editor/, course/        the face editor; what only the notebooks need

@@ -185,7 +185,7 @@ def root_folder() -> Path:
 def write_manifest(root: Path) -> dict[str, dict]:
     """List the shards and weights below `root` in its manifest, atomically; return what was listed."""
     files = [*root.rglob("*.npz"), *root.rglob("*.safetensors"),
-             *(path for folder in ("weights", "measure") for path in (root / folder).rglob("*.json"))]
+             *(path for folder in ("weights", "measure", "directions") for path in (root / folder).rglob("*.json"))]
     entries = {path.relative_to(root).as_posix(): {"bytes": path.stat().st_size, "sha256": sha256(path)}
                for path in files}
     entries = dict(sorted(entries.items()))

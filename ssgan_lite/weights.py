@@ -6,7 +6,10 @@ the training run. Nothing is ever unpickled but the published checkpoints, and t
 
 from __future__ import annotations
 
+import hashlib
+import json
 import os
+import weakref
 from pathlib import Path
 
 import torch
@@ -16,10 +19,13 @@ from ssgan_lite.config import ModelConfig
 from ssgan_lite.errors import UserError, suggest
 from ssgan_lite.model import SemanticGenerator, build_generator
 from ssgan_lite.model.encoder import Encoder
+from ssgan_lite.model.generator import LatentGenerator
 from ssgan_lite.storage import load_tensors, read_description, save_tensors, user_path
 
 FORMAT = "ssgan-lite generator 1"
 ENCODER_FORMAT = "ssgan-lite encoder 1"
+
+_fingerprints: weakref.WeakKeyDictionary = weakref.WeakKeyDictionary()
 
 
 def load_pretrained(name_or_path: str | os.PathLike, device: str | torch.device = "cpu") -> SemanticGenerator:
@@ -139,3 +145,24 @@ def save_encoder(encoder: Encoder, path: str | os.PathLike, record: dict | None 
     """Write `path` (.safetensors) and the .json beside it."""
     state = {name: tensor.to(dtype) for name, tensor in encoder.state_dict().items()}
     save_tensors(path, state, ENCODER_FORMAT, dict(config=encoder.config.to_dict(), record=record or {}))
+
+
+def fingerprint(generator: LatentGenerator) -> str:
+    """64 hexadecimal digits that stand for a model: its configuration and every weight, but not the mean of W."""
+    stamp = tuple((id(x), x._version) for x in generator.parameters())
+    known = _fingerprints.get(generator)
+    if known is None or known[0] != stamp:
+        digest = hashlib.sha256(json.dumps(generator.config.to_dict(), sort_keys=True).encode())
+        for name, tensor in sorted(generator.state_dict().items()):
+            if name != "mean_w":
+                digest.update(name.encode())
+                digest.update(tensor.detach().cpu().contiguous().view(-1).view(torch.uint8).numpy().data)
+        known = _fingerprints[generator] = (stamp, digest.hexdigest())
+    return known[1]
+
+
+def weights_version(generator: LatentGenerator) -> str:
+    """Which version of which weights a generator has, for people: `"lite64" (version 1f3a9c0b5d2e)`."""
+    name = getattr(generator, "name", "")
+    named = f'"{name}"' if name else "a model without a name"
+    return f"{named} (version {fingerprint(generator)[:12]})"

@@ -306,7 +306,9 @@ def test_a_damaged_face_is_refused_before_it_is_on_the_desk(editor, G, damage):
 
     from safetensors.torch import load, save
 
-    from ssgan_lite.edit.store import FORMAT, face_to_bytes, fingerprint
+    from ssgan_lite.edit.store import FORMAT, face_to_bytes
+    from ssgan_lite.weights import fingerprint
+
     content, state = face_to_bytes(Session(G, 8)), editor.face.state
     described = json.loads(json.loads(content[8:8 + int.from_bytes(content[:8], "little")])["__metadata__"]["face"])
     described["now"].update(damage)

@@ -18,7 +18,6 @@ from ssgan_lite.edit import (
     between,
     compare,
     contact_sheet,
-    fingerprint,
     frames,
     save_gif,
     save_image,
@@ -33,6 +32,7 @@ from ssgan_lite.edit.renderer import halo
 from ssgan_lite.edit.state import effective_codes, noise_planes
 from ssgan_lite.errors import UserError
 from ssgan_lite.pictures import mask_to_rgb, to_image
+from ssgan_lite.weights import fingerprint
 
 
 @pytest.fixture(scope="module")

@@ -212,7 +212,7 @@ def test_face_of_other_weights_says_which(G, tmp_path) -> None:
     assert torch.equal(again.render().image, Session(trained, 3).render().image)
     with pytest.raises(UserError) as error:
         Session.load(G, path)
-    from ssgan_lite.edit import fingerprint
+    from ssgan_lite.weights import fingerprint
 
     for word in ('"nano32"', fingerprint(trained)[:12], fingerprint(G)[:12]):
         assert word in str(error.value)

@@ -14,8 +14,8 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from ssgan_lite.directions.ganspace import PartAxes, part_axes
 from ssgan_lite.edit import values
-from ssgan_lite.edit.axes import PartAxes, part_axes
 from ssgan_lite.edit.state import BASE
 from ssgan_lite.errors import UserError
 from ssgan_lite.model.latents import KINDS
@@ -78,7 +78,8 @@ class CodeEdits:
         if isinstance(direction, (int, np.integer)):
             if len(values.listed(part)) != 1:
                 raise UserError("Each part has axes of its own; nudge one part at a time.")
-            direction = self.axes(part, kind).direction(direction)
+            axes = self.axes(part, kind)
+            direction = axes.direction(values.whole(direction, "An axis", 0, len(axes.directions) - 1))
         direction = values.tensor(direction, "The direction", codes)
         if direction.shape != codes.shape[-1:]:
             raise UserError(f"A direction of this model has shape {list(codes.shape[-1:])}, "
@@ -96,7 +97,7 @@ class CodeEdits:
 
     def axes(self, part: str | int, kind: str) -> PartAxes:
         """The main directions of a part's shape or texture codes; see `PartAxes`."""
-        return part_axes(self.generator, self._part_id(part), kind)
+        return part_axes(self.generator, self._part_id(part), values.kind_of(kind))
 
     # --- inside -------------------------------------------------------------------------------------------------
 

@@ -5,10 +5,8 @@ Codes mean something to one model only, so the file carries the model's fingerpr
 
 from __future__ import annotations
 
-import hashlib
 import json
 import os
-import weakref
 from dataclasses import replace
 from pathlib import Path
 from typing import NamedTuple
@@ -25,6 +23,7 @@ from ssgan_lite.edit.state import FaceState
 from ssgan_lite.errors import UserError
 from ssgan_lite.model import SemanticGenerator
 from ssgan_lite.storage import atomic_write, explain, user_path
+from ssgan_lite.weights import fingerprint, weights_version
 
 FORMAT = "ssgan-lite face 1"
 OTHER_ENDINGS = {".avi", ".bmp", ".gif", ".jpeg", ".jpg", ".json", ".mov", ".mp4", ".npy", ".npz", ".pdf", ".pkl",
@@ -38,30 +37,6 @@ class SavedFace(NamedTuple):
     now: FaceState               # the same object if nothing was changed
     seed: int
     locked: frozenset[int]
-
-
-_fingerprints: weakref.WeakKeyDictionary = weakref.WeakKeyDictionary()
-
-
-def fingerprint(generator: SemanticGenerator) -> str:
-    """64 hexadecimal digits that stand for a model: its configuration and every weight, but not the mean of W."""
-    stamp = tuple((id(x), x._version) for x in generator.parameters())
-    known = _fingerprints.get(generator)
-    if known is None or known[0] != stamp:
-        digest = hashlib.sha256(json.dumps(generator.config.to_dict(), sort_keys=True).encode())
-        for name, tensor in sorted(generator.state_dict().items()):
-            if name != "mean_w":
-                digest.update(name.encode())
-                digest.update(tensor.detach().cpu().contiguous().view(-1).view(torch.uint8).numpy().data)
-        known = _fingerprints[generator] = (stamp, digest.hexdigest())
-    return known[1]
-
-
-def weights_version(generator: SemanticGenerator) -> str:
-    """Which version of which weights a generator has, for people: `"lite64" (version 1f3a9c0b5d2e)`."""
-    name = getattr(generator, "name", "")
-    named = f'"{name}"' if name else "a model without a name"
-    return f"{named} (version {fingerprint(generator)[:12]})"
 
 
 def face_to_bytes(face: CodeEdits) -> bytes:

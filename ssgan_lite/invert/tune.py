@@ -21,7 +21,7 @@ import torch
 from torch import Tensor
 from tqdm.auto import tqdm
 
-from ssgan_lite.edit import Session, fingerprint
+from ssgan_lite.edit import Session
 from ssgan_lite.edit.store import refuse_existing
 from ssgan_lite.errors import UserError
 from ssgan_lite.invert.distance import PictureDistance, mask_distance
@@ -29,6 +29,7 @@ from ssgan_lite.invert.prior import code_prior
 from ssgan_lite.invert.project import check_target
 from ssgan_lite.model import SemanticGenerator
 from ssgan_lite.storage import load_tensors, save_tensors
+from ssgan_lite.weights import fingerprint
 
 FORMAT = "ssgan-lite tuned generator 1"
 

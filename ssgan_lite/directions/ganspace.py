@@ -1,10 +1,13 @@
-"""Principal axes of a part's codes: directions in W, sorted by how much they change the part.
+"""GANSpace (Härkönen et al. 2020, arXiv 2004.02546): principal axes, sorted by how much they change.
 
-Principal components of W itself would be the same for every part, for all of them are drawn from one distribution.
-So W is measured by what the part makes of it: many codes are sent through this part alone, and the best linear
+For the whole face they are the principal components of W (section 3.1 of the paper), found without labels; what an
+axis means somebody has to see. `find` takes the axis that goes most with an attribute, as a patient onlooker would.
+
+For one part (`part_axes`), components of W itself would be the same for every part, for all of them are drawn from one
+distribution. So W is measured by what the part makes of it, as the paper does with features of BigGAN (section 3.2): many codes are sent through this part alone, and the best linear
 prediction of its outcome from the code (a ridge regression) is decomposed into principal components. This is
 reduced-rank regression (Izenman, "Reduced-rank regression for the multivariate linear model", Journal of Multivariate
-Analysis 5, 1975), in the spirit of GANSpace (Härkönen et al. 2020, arXiv 2004.02546), part by part.
+Analysis 5, 1975).
 
 The outcome of *shape* codes is where the part is seen (its fusion weight among the other parts of the average face),
 that of *texture* codes the features it shows there.
@@ -19,13 +22,16 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
-from ssgan_lite.edit.values import kind_of, whole
+from ssgan_lite.directions.direction import KINDS, WHOLE, LinearDirection, Place, Where, place
+from ssgan_lite.directions.sample import Sample
+from ssgan_lite.errors import UserError
 from ssgan_lite.model import SemanticGenerator
 from ssgan_lite.model.fusion import soft_mask
 
 SAMPLES = 1000          # codes that are looked at
 COUNT = 4               # axes that are kept
 PLACES = 64             # positions at which features are compared; depths are compared on a grid of 16 x 16
+WHOLE_COUNT = 20        # axes of W among which an attribute is looked for
 RIDGE = 1e-2            # in units of the codes' variance: directions that hardly occur explain nothing
 
 _known: weakref.WeakKeyDictionary = weakref.WeakKeyDictionary()
@@ -49,13 +55,51 @@ class PartAxes:
 
     def direction(self, axis: int) -> Tensor:
         """[S], one standard deviation long."""
-        return self.directions[whole(axis, "An axis", 0, len(self.directions) - 1)]
+        if not 0 <= axis < len(self.directions):
+            raise UserError(f"A part has axes 0 to {len(self.directions) - 1}, not {axis}.")
+        return self.directions[axis]
+
+
+def find(sample: Sample, attribute: str, where: Where = WHOLE) -> LinearDirection:
+    """Of the principal axes at a place, the one whose coordinate correlates most with the attribute, in its sign."""
+    there, column = place(sample.generator, where), sample.index(attribute)
+    candidates = axes(sample, there)
+    codes, scores = sample.at(there)
+    wanted = scores[:, column] - scores[:, column].mean()
+    best, strength = None, -1.0
+    for candidate in candidates:
+        at = 0 if codes.shape[1] == 1 else there.addresses.index(candidate.place.addresses[0])
+        t = (codes[:, at] - sample.mean) @ candidate.reader[0]
+        t = t - t.mean()
+        correlation = float((t @ wanted) / (t.norm() * wanted.norm()).clamp_min(1e-12))
+        if abs(correlation) > strength:
+            best, strength, sign = candidate, abs(correlation), 1.0 if correlation >= 0 else -1.0
+    return LinearDirection(attribute, best.place, "ganspace", sign * best.vector, sign * best.reader, sample.mean)
+
+
+def axes(sample: Sample, there: Place) -> list[LinearDirection]:
+    """The principal axes at a place, without names: of a part's shape and of its texture, or of W."""
+    generator, mean = sample.generator, sample.mean
+    if sample.mixed is not None and there.is_single:
+        found = []
+        for address in there.addresses:
+            kind = KINDS[(address - generator.config.base_layers) % 2]
+            own, at = part_axes(generator, there.parts[0], kind), place(generator, (there.parts[0], kind))
+            found += [LinearDirection("", at, "ganspace", vector[None], reader[None], mean)
+                      for vector, reader in zip(own.directions, own.readers, strict=True)]
+        return found
+    values, vectors = torch.linalg.eigh(sample.covariance.double().cpu())
+    values, vectors = values.flip(0)[:WHOLE_COUNT].clamp_min(1e-12), vectors.flip(1)[:, :WHOLE_COUNT].T
+    return [LinearDirection("", there, "ganspace", (vector * value.sqrt()).to(mean)[None],
+                            (vector / value.sqrt()).to(mean)[None], mean)
+            for value, vector in zip(values, vectors, strict=True)]
 
 
 def part_axes(generator: SemanticGenerator, part: str | int, kind: str) -> PartAxes:
     """The axes of a part's "shape" or "texture"; computed once for a model."""
     number = generator.config.part_id(part)
-    kind = kind_of(kind)
+    if kind not in KINDS:
+        raise UserError(f'A part has codes of kind "shape" and "texture", not "{kind}".')
     stamp = tuple(x._version for x in generator.parameters())
     known = _known.setdefault(generator, {})
     if known.get("stamp") != stamp:

@@ -1,0 +1,12 @@
+"""Directions of attributes in code space: which way is "smile"?
+
+One module per system, each with `find(sample, attribute, where)`, which returns a `Direction`; `apply(codes,
+direction, amount)` moves codes along it. `draw_sample` draws the labelled faces that all systems learn from.
+"""
+
+from ssgan_lite.directions.direction import Direction, LinearDirection, Place, apply, place
+from ssgan_lite.directions.ganspace import PartAxes, part_axes
+from ssgan_lite.directions.sample import Half, Sample, draw_sample
+
+__all__ = ["Direction", "Half", "LinearDirection", "PartAxes", "Place", "Sample", "apply", "draw_sample", "part_axes",
+           "place"]

@@ -1,0 +1,155 @@
+"""Directions: places, planted attributes that must be found again, conditional edits, and what is refused."""
+
+from __future__ import annotations
+
+import pytest
+import torch
+
+import ssgan_lite as sg
+from ssgan_lite.directions import Half, Sample, apply, draw_sample, ganspace, interfacegan, place
+from ssgan_lite.errors import UserError
+from ssgan_lite.measure.attributes import AttributePredictor
+
+NAMES = ("age", "smile", "yaw")
+N = 600
+
+
+@pytest.fixture(scope="module")
+def G() -> sg.SemanticGenerator:
+    torch.manual_seed(0)
+    generator = sg.SemanticGenerator(sg.preset("nano32")).eval()
+    generator.update_mean_w()
+    return generator
+
+
+@pytest.fixture(scope="module")
+def monolithic():
+    return sg.load_pretrained("nano32-monolithic")
+
+
+@pytest.fixture(scope="module")
+def normals(G) -> torch.Tensor:
+    """Of the planted attributes: [3, S]; the first two lean towards each other."""
+    rows = torch.linalg.qr(torch.randn(G.config.style_dim, 3, generator=torch.Generator().manual_seed(1)))[0].T
+    return torch.stack([rows[0], (rows[0] + rows[1]) / 2 ** 0.5, rows[2]])
+
+
+def planted(generator, normals: torch.Tensor, at: int | None) -> Sample:
+    """A sample in which attributes are linear in the code at an address (None: in w), with noise."""
+    draw, layout, s = torch.Generator().manual_seed(2), generator.layout, generator.config.style_dim
+    w = torch.randn(N, s, generator=draw)
+    mixed = torch.randn(N, layout.n_latent, s, generator=draw)
+    seen = torch.ones(N, generator.config.n_parts)
+
+    def labels(codes):
+        return codes @ normals.T + 0.3 * torch.randn(N, len(normals), generator=draw)
+    return Sample(generator, NAMES, Half(layout.to_w_plus(w), labels(w), seen),
+                  Half(mixed, labels(mixed[:, at or 0]), seen), torch.zeros(s), torch.eye(s))
+
+
+def cosine(a: torch.Tensor, b: torch.Tensor) -> float:
+    return float(torch.nn.functional.cosine_similarity(a.flatten(), b.flatten(), 0))
+
+
+def test_planted_attribute_is_found_where_it_was_planted(G, normals):
+    address = G.layout["hair", "texture"]
+    sample = planted(G, normals, address)
+    for column, name in enumerate(NAMES):
+        direction = interfacegan.find(sample, name, ("hair", "texture"))
+        assert cosine(direction.vector, normals[column]) > 0.95
+        assert float((direction.reader * direction.vector).sum()) == pytest.approx(1, abs=1e-4)
+    both = interfacegan.find(sample, "yaw", "hair")
+    assert both.vector.shape == (2, G.config.style_dim)
+    assert cosine(both.vector[1], normals[2]) > 0.95 and float(both.vector[0].norm()) < 0.35
+    assert cosine(interfacegan.find(sample, "age").vector, normals[0]) > 0.95          # in w
+
+
+def test_conditional_direction_leaves_the_other_attribute(G, normals):
+    sample = planted(G, normals, G.layout["mouth", "shape"])
+    plain = interfacegan.find(sample, "smile", ("mouth", "shape"))
+    kept = interfacegan.find(sample, "smile", ("mouth", "shape"), without=["age"])
+    assert float(plain.vector[0] @ normals[0]) > 0.5
+    assert abs(float(kept.vector[0] @ normals[0])) < 0.1 and float(kept.vector[0] @ normals[1]) > 0.5
+
+
+def test_shuffled_labels_lead_nowhere(G, normals):
+    sample = planted(G, normals, G.layout["hair", "shape"]).shuffled()
+    assert abs(cosine(interfacegan.find(sample, "yaw", ("hair", "shape")).vector, normals[2])) < 0.5
+
+
+def test_apply_moves_the_place_alone_and_by_the_amount(G, normals):
+    sample = planted(G, normals, G.layout["hair", "shape"])
+    direction = interfacegan.find(sample, "yaw", ("hair", "shape"))
+    codes = sample.mixed.codes[:4]
+    moved = apply(codes, direction, torch.tensor([0.0, 1.0, -2.0, 0.5]))
+    changed = (moved != codes).any(2)
+    assert changed[0].sum() == 0
+    assert all(row.nonzero().flatten().tolist() == [G.layout["hair", "shape"]] for row in changed[1:])
+    assert torch.allclose(direction.read(moved) - direction.read(codes), torch.tensor([0.0, 1.0, -2.0, 0.5]), atol=1e-3)
+    whole = interfacegan.find(sample, "yaw")
+    moved = apply(codes, whole, 1.5)
+    assert (moved != codes).any(2).all()
+    assert torch.allclose(whole.read(moved) - whole.read(codes), torch.full((4,), 1.5), atol=1e-3)
+
+
+def test_ganspace_takes_the_axis_that_goes_with_the_attribute(G, normals):
+    sample = planted(G, normals, G.layout["hair", "shape"])
+    scale = torch.linspace(3, 1, G.config.style_dim)            # now W has axes, and the second one is what age reads
+    codes = sample.whole.codes * scale
+    scores = sample.whole.scores.clone()
+    scores[:, 0] = -codes[:, 0, 1]
+    stretched = Sample(G, NAMES, Half(codes, scores, sample.whole.areas), sample.mixed, sample.mean,
+                       torch.diag(scale.square()))
+    direction = ganspace.find(stretched, "age")
+    assert int(direction.vector.abs().argmax()) == 1 and float(direction.vector.flatten()[1]) < 0
+    part = ganspace.find(sample, "age", "hair")
+    assert part.place.name in ("hair shape", "hair texture") and part.system == "ganspace"
+
+
+def test_places_have_the_codes_that_their_names_say(G, monolithic):
+    names = G.layout.names
+    assert [names[a] for a in place(G, "hair").addresses] == ["hair_shape", "hair_texture"]
+    assert [names[a] for a in place(G, (("face", "nose"), "texture")).addresses] == ["face_texture", "nose_texture"]
+    head = place(G, ("head", "shape"))
+    assert len(head.addresses) == G.config.base_layers + G.config.n_parts - 1 and "background" not in head.parts
+    assert len(place(monolithic).addresses) == monolithic.layout.n_latent
+
+
+def test_what_cannot_be_is_said(G, monolithic, normals):
+    sample = planted(G, normals, G.layout["hair", "shape"])
+    direction, codes = interfacegan.find(sample, "age", ("hair", "shape")), sample.mixed.codes[:2]
+    for call, words in (
+            (lambda: interfacegan.find(sample, "agee"), ["agee", '"age"']),
+            (lambda: ganspace.find(sample, "beauty"), ["beauty", "smile"]),
+            (lambda: interfacegan.find(sample, "age", without=["age"]), ["age", "without"]),
+            (lambda: interfacegan.find(sample, "age", "hiar"), ["hiar", '"hair"']),
+            (lambda: place(G, 7), ["7", '"whole"']),
+            (lambda: place(monolithic, "hair"), ["monolithic", "whole"]),
+            (lambda: apply(codes, direction, 1000), ["20", "1000"]),
+            (lambda: apply(codes, direction, float("nan")), ["nan"]),
+            (lambda: apply(codes, direction, [1, 2, 3]), ["2 faces"]),
+            (lambda: apply(codes, direction, "far"), ["far", "number"]),
+            (lambda: apply(codes[:, 0], direction, 1), ["W+", "to_w_plus"]),
+            (lambda: apply(codes, "age", 1), ["find", "age"]),
+            (lambda: draw_sample(G, whole=1), ["at least 2"])):
+        with pytest.raises(UserError) as error:
+            call()
+        assert all(word in str(error.value) for word in words), str(error.value)
+
+
+def test_part_that_no_face_shows_has_no_directions(G, normals):
+    sample = planted(G, normals, G.layout["hat", "shape"])
+    unseen = sample.mixed.areas.clone()
+    unseen[:, G.config.part_id("hat")] = 0
+    hidden = Sample(G, NAMES, sample.whole, Half(sample.mixed.codes, sample.mixed.scores, unseen), sample.mean,
+                    sample.covariance)
+    with pytest.raises(UserError, match="hat"):
+        interfacegan.find(hidden, "age", ("hat", "shape"))
+
+
+def test_sample_is_drawn_with_lite0_and_reads_what_is_drawn(monolithic):
+    predictor = AttributePredictor("lite0", ("age", "smile")).eval()
+    sample = draw_sample(monolithic, predictor, whole=4, mixed=4)
+    assert sample.mixed is None and sample.whole.scores.shape == (4, 2)
+    image = monolithic(sample.whole.codes[:2]).image.detach()
+    assert torch.allclose(predictor.read(image), sample.whole.scores[:2], atol=1e-4)
