@@ -81,11 +81,12 @@ def test_apply_moves_the_place_alone_and_by_the_amount(G, normals):
     sample = planted(G, normals, G.layout["hair", "shape"])
     direction = interfacegan.find(sample, "yaw", ("hair", "shape"))
     codes = sample.mixed.codes[:4]
-    moved = apply(codes, direction, torch.tensor([0.0, 1.0, -2.0, 0.5]))
+    amounts = torch.tensor([0.0, 1.0, -2.0, 0.5])
+    moved = apply(codes, direction, amounts)
     changed = (moved != codes).any(2)
     assert changed[0].sum() == 0
     assert all(row.nonzero().flatten().tolist() == [G.layout["hair", "shape"]] for row in changed[1:])
-    assert torch.allclose(direction.read(moved) - direction.read(codes), torch.tensor([0.0, 1.0, -2.0, 0.5]), atol=1e-3)
+    assert torch.allclose(direction.read(moved) - direction.read(codes), amounts, atol=1e-3)
     whole = interfacegan.find(sample, "yaw")
     moved = apply(codes, whole, 1.5)
     assert (moved != codes).any(2).all()

@@ -32,7 +32,8 @@ from ssgan_lite.train import Networks, TrainConfig
 pytestmark = pytest.mark.usefixtures("one_thread", "use_tiny_data")
 
 PACKAGES = ("ssgan_lite", "ssgan_lite.official", "ssgan_lite.weights", "ssgan_lite.pictures", "ssgan_lite.data",
-            "ssgan_lite.edit", "ssgan_lite.train", "ssgan_lite.measure")
+            "ssgan_lite.edit", "ssgan_lite.train", "ssgan_lite.measure", "ssgan_lite.measure.attributes",
+            "ssgan_lite.directions")
 LONG = 300 * "x"
 PARSER = build_parser()
 

@@ -44,7 +44,8 @@ def place(generator: nn.Module, where: Where = WHOLE) -> Place:
     if getattr(config, "architecture", "semantic") == "monolithic":
         raise UserError(f'The monolithic model has no codes of its own for {_shown(where)}; its only place is '
                         f'"{WHOLE}".')
-    named, kind = where if isinstance(where, tuple) and len(where) == 2 and where[1] in (*KINDS, None) else (where, None)
+    has_kind = isinstance(where, tuple) and len(where) == 2 and where[1] in KINDS
+    named, kind = where if has_kind else (where, None)
     parts = [named] if isinstance(named, str) else named
     if not isinstance(parts, Sequence) or not parts:
         raise UserError(f'{_shown(where)} is no place. Write "{WHOLE}", a part ("hair"), or parts and a kind '

@@ -3,11 +3,11 @@
 For the whole face they are the principal components of W (section 3.1 of the paper), found without labels; what an
 axis means somebody has to see. `find` takes the axis that goes most with an attribute, as a patient onlooker would.
 
-For one part (`part_axes`), components of W itself would be the same for every part, for all of them are drawn from one
-distribution. So W is measured by what the part makes of it, as the paper does with features of BigGAN (section 3.2): many codes are sent through this part alone, and the best linear
-prediction of its outcome from the code (a ridge regression) is decomposed into principal components. This is
-reduced-rank regression (Izenman, "Reduced-rank regression for the multivariate linear model", Journal of Multivariate
-Analysis 5, 1975).
+For one part (`part_axes`), components of W itself would be the same for every part, for all of them are drawn
+from one distribution. So W is measured by what the part makes of it, as the paper does with features of BigGAN
+(section 3.2): many codes are sent through this part alone, and the best linear prediction of its outcome from the
+code (a ridge regression) is decomposed into principal components. This is reduced-rank regression (Izenman,
+"Reduced-rank regression for the multivariate linear model", Journal of Multivariate Analysis 5, 1975).
 
 The outcome of *shape* codes is where the part is seen (its fusion weight among the other parts of the average face),
 that of *texture* codes the features it shows there.

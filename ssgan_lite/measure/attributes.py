@@ -41,10 +41,11 @@ PIXELS = 16                                  # and the picture itself to this si
 HIDDEN = 32
 
 # How dark a color of hair is: from 0 (white) to 1 (black), from the mean luminance of such hair among the heads.
-DARKNESS = dict(white=0.0, blond=0.33, grey=0.39, light_brown=0.70, red=0.72, brown=0.84, dark_brown=0.95, black=1.0)
+DARKNESS = {"white": 0.0, "blond": 0.33, "grey": 0.39, "light_brown": 0.70, "red": 0.72, "brown": 0.84,
+            "dark_brown": 0.95, "black": 1.0}
 # How long hair looks from the front: tied back it looks short.
-LENGTH = dict(bald=0, buzz=1, short=2, slick=2, side_part=2, messy=2, bun=2, ponytail=2, rounded=2, bob=3, long=4,
-              long_fringe=4)
+LENGTH = {"bald": 0, "buzz": 1, "short": 2, "slick": 2, "side_part": 2, "messy": 2, "bun": 2, "ponytail": 2,
+          "rounded": 2, "bob": 3, "long": 4, "long_fringe": 4}
 LEAST_HAIR = 0.02                            # share of the picture; with less of it, its color is not asked for
 
 Values = dict[str, np.ndarray]
@@ -210,7 +211,7 @@ def save_predictor(predictor: AttributePredictor, path: str | os.PathLike) -> No
 
 
 def load_predictor(which: str | os.PathLike = "lite0") -> AttributePredictor:
-    """The shipped predictor on "lite0" (may teach) or on "lite2" (only judges), or one in a file; frozen, eval mode."""
+    """The shipped predictor on "lite0" (may teach) or on "lite2" (only judges), or one in a file; in eval mode."""
     if which in BACKBONES:
         path = assets.find(f"measure/attributes-{which}.safetensors")
         assets.verify(path), assets.verify(path.with_suffix(".json"))

@@ -137,7 +137,7 @@ def make(epochs: int = 30, seed: int = 0, quiet: bool = False) -> list[Attribute
     """Both predictors, with their accuracy; an attribute is kept where both read it well at 64 pixels."""
     train, val = (open_dataset("heads", SIZES[0], split) for split in ("train", "val"))
     made = []
-    for backbone, version in BACKBONES.items():
+    for backbone in BACKBONES:
         network = AttributePredictor(backbone, ()).network
         began, total = time.process_time(), 2 * len(train) + len(SIZES) * len(val)
         with tqdm(total=total, desc=f"{backbone}: features", unit="head", disable=quiet) as bar:
