@@ -20,7 +20,7 @@ from torch.nn import functional as F
 from torch.nn.utils.fusion import fuse_conv_bn_eval
 
 from ssgan_lite.errors import UserError
-from ssgan_lite.model.precision import full_precision
+from ssgan_lite.model.precision import full_precision, strided_depthwise
 from ssgan_lite.pictures import round_to_levels
 from ssgan_lite.storage import load_torch
 
@@ -61,7 +61,10 @@ class FrozenConv(nn.Module):
         if self.stride > 1:        # out = ceil(H / stride); an odd number of zeros has one more behind than before
             zeros = [max((-(-n // self.stride) - 1) * self.stride + self.kernel - n, 0) for n in x.shape[:1:-1]]
             x, padding = F.pad(x, [z for n in zeros for z in (n // 2, n - n // 2)]), 0
-        y = F.conv2d(x, self.weight, self.bias, self.stride, padding, groups=self.groups)
+        if self.stride > 1 and self.groups > 1:
+            y = strided_depthwise(x, self.weight, self.stride, padding, self.bias)
+        else:
+            y = F.conv2d(x, self.weight, self.bias, self.stride, padding, groups=self.groups)
         return F.hardtanh_(y, 0.0, 6.0) if self.activate else y
 
 

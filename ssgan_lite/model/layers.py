@@ -13,7 +13,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from ssgan_lite.model.precision import full_precision
+from ssgan_lite.model.precision import full_precision, strided_depthwise
 
 SQRT2 = math.sqrt(2.0)
 DEMODULATION_EPS = 1e-8
@@ -121,7 +121,9 @@ class FIRFilter(nn.Module):
         before, after = self.pad
         if before != after:
             x, before = F.pad(x, (before, after, before, after)), 0
-        return F.conv2d(x, kernel, stride=self.down, padding=before, groups=channels)
+        if self.down > 1:
+            return strided_depthwise(x, kernel, self.down, before)
+        return F.conv2d(x, kernel, padding=before, groups=channels)
 
 
 def demodulate(weight: Tensor, dims: tuple[int, ...]) -> Tensor:
