@@ -28,6 +28,7 @@ from ssgan_lite.pictures import mask_to_rgb, to_image
 INK, BLUE, ORANGE, GRAY = "#333333", "#22577a", "#d1782f", "#8a8a8a"
 LIGHT, PALE = "#b9c7d1", "#e8eef2"                  # for what stays behind: many dots, bands, boxes
 LINES = ((BLUE, "-", "o"), (ORANGE, "--", "s"), (INK, ":", "^"), (GRAY, "-.", "D"))   # told apart without color too
+FLAT_COLORS = 64    # a picture of no more colors is a mask
 INVISIBLE = 1.0     # of 255 levels, on average: what a palette may change of a diagram
 
 
@@ -82,7 +83,8 @@ def picture_rows(rows: Sequence[Sequence[np.ndarray | Image.Image | None]], titl
                  labels: Sequence[str] = (), height: float = 1.3) -> Figure:
     """Pictures in rows: `titles` above the columns, `labels` before the rows, None for an empty place.
 
-    height is that of one picture, in inches. Gray pictures [H, W] are shown from 0 (white) to 1 (black).
+    height is that of one picture, in inches. Gray pictures [H, W] are shown from 0 (white) to 1 (black), and every
+    pixel of theirs, of masks and of tiny pictures as a square; photographs are smoothed.
     """
     columns = max(len(row) for row in rows)
     figure = Figure(figsize=(columns * height * 1.04, len(rows) * height * 1.04 + (0.25 if titles else 0)))
@@ -91,16 +93,22 @@ def picture_rows(rows: Sequence[Sequence[np.ndarray | Image.Image | None]], titl
         for j in range(columns):
             axis = axes[i][j]
             axis.set_xticks([]), axis.set_yticks([])
-            axis.spines[:].set_visible(False)
+            axis.spines[:].set(visible=False, color=LIGHT, linewidth=0.6)
             if j < len(row) and row[j] is not None:
                 pixels = np.asarray(row[j])
+                axis.spines[:].set_visible(pixels.ndim == 2)             # a map in which nothing changed is all white
                 axis.imshow(pixels, cmap="gray_r", vmin=0, vmax=1 if pixels.ndim == 2 else None,
-                            interpolation="bicubic" if pixels.shape[0] >= 32 and pixels.ndim == 3 else "nearest")
+                            interpolation="nearest" if pixels.shape[0] < 32 or is_flat(pixels) else "bicubic")
             if i == 0 and j < len(titles):
                 axis.set_title(titles[j], fontsize=9, color=INK, pad=4)
         if i < len(labels):
             axes[i][0].set_ylabel(labels[i], fontsize=9, color=INK)
     return figure
+
+
+def is_flat(pixels: np.ndarray) -> bool:
+    """Is it a map or a colored mask, whose colors must not blend, rather than a picture? [H, W] or [H, W, 3]"""
+    return pixels.ndim == 2 or len(np.unique(pixels.reshape(-1, pixels.shape[-1]), axis=0)) <= FLAT_COLORS
 
 
 def part_legend(names: Sequence[str] = PARTS.names, columns: int = 5) -> Figure:

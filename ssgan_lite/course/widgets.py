@@ -15,7 +15,7 @@ from matplotlib.figure import Figure
 from PIL import Image
 from torch import Tensor
 
-from ssgan_lite.course.figures import to_picture
+from ssgan_lite.course.figures import is_flat, to_picture
 from ssgan_lite.pictures import png_bytes, still_html
 
 VIEW = 176      # screen pixels, width of a picture: four fit side by side on a laptop
@@ -29,7 +29,7 @@ class Panel(widgets.VBox):
     """
 
     def __init__(self) -> None:
-        super().__init__()
+        super().__init__(layout=widgets.Layout(align_items="flex-start"))      # "stretch" would blow pictures up
         self.caption = widgets.HTML()
 
     def say(self, text: str) -> None:
@@ -80,12 +80,16 @@ def captioned(pictures: Sequence[widgets.Image], names: Sequence[str]) -> widget
                           for picture, name in zip(pictures, names, strict=True)))
 
 
-def draw(place: widgets.Image, picture: np.ndarray | Figure, smooth: bool = True, dpi: int = 100) -> None:
-    """Show a picture [H, W, 3] uint8, at least twice as fine as the screen, or a figure; smooth: bicubic."""
+def draw(place: widgets.Image, picture: np.ndarray | Figure, smooth: bool | None = None, dpi: int = 100) -> None:
+    """Show a picture [H, W, 3] uint8, at least twice as fine as the screen, or a figure.
+
+    smooth: bicubic, or every pixel as a square; None: a mask as squares, anything else bicubic.
+    """
     if isinstance(picture, Figure):
         place.value = png_bytes(to_picture(picture, dpi))
     else:
         width = max(2 * int(place.width or VIEW), picture.shape[1])
+        smooth = not is_flat(picture) if smooth is None else smooth
         place.value = png_bytes(picture, width, smooth, compress_level=1)
 
 
