@@ -4,10 +4,14 @@ A sample has two halves. In the *whole* half every face comes from one w, as the
 whole face are found there. In the *mixed* half every part's shape and texture has a code of its own, drawn apart from
 all others: what an attribute has to do with one part's code is seen there undisturbed, because chance has untied it
 from the other parts. The monolithic baseline has no parts to mix.
+
+Drawing and reading thousands of faces takes minutes, and the codes follow from a seed. So what was read is kept in a
+small file, NAME.labels, beside the directions of a model that ships; `load_sample` puts both together again.
 """
 
 from __future__ import annotations
 
+import os
 from dataclasses import dataclass
 
 import numpy as np
@@ -15,9 +19,14 @@ import torch
 from torch import Tensor, nn
 from tqdm.auto import tqdm
 
+from ssgan_lite import assets
 from ssgan_lite.directions.direction import Place
 from ssgan_lite.errors import UserError, suggest
 from ssgan_lite.measure.attributes import AttributePredictor, load_predictor
+from ssgan_lite.storage import load_tensors, save_tensors, tensor_path
+from ssgan_lite.weights import fingerprint, weights_version
+
+FORMAT = "ssgan-lite labels 1"
 
 WHOLE_FACES, MIXED_FACES = 1500, 2500
 LEAST_PIXELS = 0.003        # share of the picture that a part must fill for its codes to be looked at
@@ -87,6 +96,17 @@ def draw_sample(generator: nn.Module, predictor: AttributePredictor | None = Non
     if predictor.backbone != "lite0":
         raise UserError("Directions are found with the predictor on Lite0; the one on Lite2 only judges them.")
     generator.eval()
+    first, second, mean, covariance = _draw_codes(generator, whole, mixed, seed)
+    with tqdm(total=whole + (0 if second is None else mixed), desc="labelled faces", unit="face",
+              disable=quiet) as bar:
+        return Sample(generator, predictor.names, label(generator, predictor, first, bar),
+                      None if second is None else label(generator, predictor, second, bar), mean, covariance)
+
+
+@torch.no_grad()
+def _draw_codes(generator: nn.Module, whole: int, mixed: int,
+                seed: int) -> tuple[Tensor, Tensor | None, Tensor, Tensor]:
+    """W+ of both halves (of the second None for the baseline), and the mean and covariance of W."""
     draw = torch.Generator().manual_seed(1_000_003 + seed)
     s, n_latent = generator.config.style_dim, generator.layout.n_latent
 
@@ -94,16 +114,57 @@ def draw_sample(generator: nn.Module, predictor: AttributePredictor | None = Non
         z = torch.randn(n, s, generator=draw).to(generator.device)
         return torch.cat([generator.mapping(part) for part in z.split(4096)])
     cloud = codes(10_000)
-    mean, covariance = cloud.mean(0), torch.cov(cloud.T)
-    monolithic = getattr(generator.config, "architecture", "semantic") == "monolithic"
-    with tqdm(total=whole + (0 if monolithic else mixed), desc="labelled faces", unit="face", disable=quiet) as bar:
-        first = label(generator, predictor, generator.layout.to_w_plus(codes(whole)), bar)
-        second = None
-        if not monolithic:
-            own = codes(mixed * n_latent).view(mixed, n_latent, s)
-            own[:, :generator.config.base_layers] = own[:, :1]             # the base codes belong together
-            second = label(generator, predictor, own, bar)
-    return Sample(generator, predictor.names, first, second, mean, covariance)
+    first, second = generator.layout.to_w_plus(codes(whole)), None
+    if getattr(generator.config, "architecture", "semantic") != "monolithic":
+        second = codes(mixed * n_latent).view(mixed, n_latent, s)
+        second[:, :generator.config.base_layers] = second[:, :1]           # the base codes belong together
+    return first, second, cloud.mean(0), torch.cov(cloud.T)
+
+
+def save_labels(sample: Sample, path: str | os.PathLike, seed: int = 0) -> None:
+    """Write what was read of a sample that `draw_sample` drew with this seed: `path` (.safetensors) and its .json."""
+    halves = {name: half for name, half in (("whole", sample.whole), ("mixed", sample.mixed)) if half is not None}
+    tensors = {f"{name}.{key}": getattr(half, key).half() for name, half in halves.items()
+               for key in ("scores", "areas")}
+    faces = {name: len(half.scores) for name, half in halves.items()}
+    save_tensors(path, tensors, FORMAT, dict(**of_model(sample.generator), names=list(sample.names), seed=seed,
+                                             faces=faces))
+
+
+def load_sample(generator: nn.Module, path: str | os.PathLike | None = None) -> Sample:
+    """The sample of a model whose labels ship, or are in a file: nothing is drawn, so it takes a second."""
+    state, about = read_of_model(generator, path, "labels", FORMAT, dict(names=list, seed=int, faces=dict))
+    first, second, mean, covariance = _draw_codes(generator, about["faces"]["whole"],
+                                                  about["faces"].get("mixed", 0), about["seed"])
+    whole, mixed = (None if codes is None else Half(codes, state[f"{name}.scores"].float(),
+                                                    state[f"{name}.areas"].float())
+                    for name, codes in (("whole", first), ("mixed", second)))
+    return Sample(generator, tuple(about["names"]), whole, mixed, mean, covariance)
+
+
+def read_of_model(generator: nn.Module, path: str | os.PathLike | None, kind: str, format: str,
+                  fields: dict) -> tuple[dict[str, Tensor], dict]:
+    """Tensors and description of a file of labels, flows or a rig, which must have been made for this generator.
+
+    path None: what ships as NAME.kind.
+    """
+    how = f"python -m ssgan_lite.directions.make_networks --only {kind}"
+    if path is None:
+        if f"{generator.name}.{kind}" not in assets.listed("directions/*.safetensors"):
+            raise UserError(f"No {kind} of {weights_version(generator)} ship. Make them: {how} --weights ...")
+        path = assets.verify(assets.find(f"directions/{generator.name}.{kind}.safetensors"))
+        assets.verify(path.with_suffix(".json"))
+    path = tensor_path(path)
+    state, about = load_tensors(path, format, dict(model=str, weights=str, **fields))
+    if about["model"] != fingerprint(generator):
+        raise UserError(f'"{path}" was made for {about["weights"]}, not for {weights_version(generator)}. Make one '
+                        f"for this model: {how} --weights ...")
+    return state, about
+
+
+def of_model(generator: nn.Module) -> dict[str, str]:
+    """What a file of labels, flows or a rig says about the model that it was made for."""
+    return dict(model=fingerprint(generator), weights=weights_version(generator))
 
 
 @torch.no_grad()
