@@ -7,20 +7,11 @@ from PIL import Image
 
 from ssgan_lite.data import open_dataset
 from ssgan_lite.errors import UserError
-from ssgan_lite.invert.align import (
-    LEFT_EYE,
-    MOUTH,
-    RIGHT_EYE,
-    Landmarks,
-    align,
-    crop,
-    find_face,
-    frame_to_photo,
-    parse_face,
-    parse_numbers,
-    points_of_mask,
-)
+from ssgan_lite.invert.align import align, parse_face, parse_numbers
+from ssgan_lite.invert.frame import LEFT_EYE, MOUTH, RIGHT_EYE, Landmarks, crop, frame_to_photo
+from ssgan_lite.invert.landmarks import find_face, points_of_mask, search_face
 from ssgan_lite.measure.parser import load_parser
+from ssgan_lite.parts import PARTS
 
 
 @pytest.fixture(scope="module")
@@ -88,6 +79,28 @@ def test_parser_finds_the_face(heads, parser):
     found = find_face(canvas, parser)
     true = points_of_mask(heads.masks[3])[0].points * 256 + [110, 40]
     assert np.abs(found.points - true).max() < 0.06 * 256
+
+
+def test_portrait_is_found_in_few_pieces(heads, parser):
+    pieces, search = 0, search_face(picture(heads, 3), parser)
+    while True:
+        try:
+            next(search)
+            pieces += 1
+        except StopIteration as end:
+            found = end.value
+            break
+    assert np.abs(found.points - points_of_mask(heads.masks[3])[0].points * 256).max() < 0.06 * 256
+    assert pieces < 40
+
+
+def test_parser_speaks_of_the_models_parts(heads, parser):
+    images, names = heads.image_batch(range(2)), ("background", "mouth", "eyes", "face")
+    plain, ours = parse_face(images, parser), parse_face(images, parser, names)
+    for i, name in enumerate(names[1:], 1):
+        assert torch.equal(ours == i, plain == PARTS[name].id)
+    with pytest.raises(UserError, match="part_1"):
+        parse_face(images, parser, ("background", "part_1"))
 
 
 @pytest.mark.slow

@@ -13,10 +13,28 @@ class History(Generic[State]):
     """States in the order in which they were entered. A *stroke*, such as the drag of a slider, counts as one."""
 
     def __init__(self, first: State):
-        self.first, self.now = first, first      # `first` is what `reset` goes back to
+        self.now = first
+        self._beginnings = [first]
         self.past: list[State] = []
         self.future: list[State] = []
         self._in_stroke = self._begun = False
+
+    @property
+    def first(self) -> State:
+        """What `reset` goes back to: the face that was begun with, or the one that was opened last."""
+        there = {id(state) for state in (*self.past, self.now)}
+        return next((state for state in reversed(self._beginnings) if id(state) in there), self._beginnings[0])
+
+    def begin(self, state: State) -> None:
+        """Another face, such as a saved one: `first` from here on; undo leads back to the one before."""
+        self.end_stroke()
+        self.enter(state)
+        self._beginnings.append(state)
+
+    def improve(self, state: State) -> None:
+        """`state` takes the place of the present one, as if that had never been."""
+        self._beginnings = [state if one is self.now else one for one in self._beginnings]
+        self.now = state
 
     def enter(self, state: State) -> None:
         """Make `state` the present one. Within a stroke it takes the place of what the stroke entered before."""

@@ -18,6 +18,7 @@ from ssgan_lite.edit.history import History
 from ssgan_lite.edit.state import FaceState
 from ssgan_lite.edit.store import face_to_bytes
 from ssgan_lite.editor.gallery import Gallery, describe
+from ssgan_lite.editor.own import OwnPicture, OwnPictureActions, is_background
 from ssgan_lite.errors import UserError
 from ssgan_lite.model import GeneratorOutput, SemanticGenerator
 from ssgan_lite.parts import vocabulary
@@ -31,7 +32,7 @@ VISIBLE = 0.1           # change of a channel, of the range -1 to 1, that counts
 FILM_STEPS = 16         # frames of the film from the original to the face as it is now
 
 
-class Desk:
+class Desk(OwnPictureActions):
     """A face on the desk, and what lies beside it."""
 
     def __init__(self, generator: SemanticGenerator, seed: int = 0, psi: float = 0.7, part: str | None = None,
@@ -47,6 +48,8 @@ class Desk:
         self.trial: FaceState | None = None     # shown instead of the face while the pointer is over the gallery
         self.said = self.told = ""              # for the eye where it matters; for a screen reader after every action
         self.offered, self._stroke = None, None
+        self.own: OwnPicture | None = None      # a picture of the user's, while its codes are looked for
+        self.photos: dict[int, tuple[FaceState, torch.Tensor]] = {}     # faces that are a photograph's, by id
         self._centers: dict[int, tuple[float, float]] = {}     # of moved parts, where they were before
         self._set_mark()
 
@@ -66,6 +69,7 @@ class Desk:
             parts=parts, part=self.part, psi=face.state.psi, axes=self._axes(), place=self._place(),
             can_undo=face.can_undo, can_redo=face.can_redo, can_reset=face.state is not face.history.first,
             backdrop=None if backdrop is None else backdrop.name, said=self.said, told=self.told or self.said,
+            own=self.own_view(),
             mark=self.mark_number,
             # Images run from -1 to 1: half of the mean change is a share of the whole range. A part that is not in
             # the picture has no change inside (NaN), which JSON could not carry.
@@ -87,11 +91,13 @@ class Desk:
         """The gallery for the chosen part: n crops of 64 x 64 x 3 bytes, one after the other."""
         return b"".join(wearer.crop(self.part).tobytes() for wearer in self.gallery.shown(self.part))
 
-    def original(self) -> GeneratorOutput:
-        """The face that the session began with."""
+    def original(self) -> torch.Tensor:
+        """The picture that the face began as: the user's own, or that of the first state. [N, 3, R, R]"""
         first = self.face.history.first
+        if id(first) in self.photos:
+            return self.photos[id(first)][1]
         if getattr(self, "_original", (None,))[0] is not first:
-            self._original = first, self.face.render(first)
+            self._original = first, self.face.render(first).image
         return self._original[1]
 
     def _axes(self) -> dict[str, list[dict]]:
@@ -118,7 +124,9 @@ class Desk:
 
     def act(self, actions: Sequence[dict], buffers: Sequence[bytes] = ()) -> None:
         """Do what the page asks for, in order. What cannot be done is said, and the rest is done all the same."""
-        self.said, self.told, self.offered = "", "", None
+        if not is_background(actions):              # what was said before stays
+            self.said = self.told = ""
+        self.offered = None
         for action in actions:
             options = dict(action)
             self.trial = None
@@ -137,6 +145,7 @@ class Desk:
                 method(**options)
             except UserError as error:
                 self.said = str(error)
+            self._leave_own()
 
     def do_look(self) -> None:
         """Nothing; the answer brings the page up to date."""
@@ -263,8 +272,10 @@ class Desk:
     def do_open(self, content: bytes) -> None:
         opened = Session.load(self.face.generator, content)
         # What was on the desk stays behind it in the history: undo brings it back.
-        opened.history.past = [*self.face.history.past, self.face.state, *opened.history.past]
-        self.face.history, self.face.locked, self.face.seed = opened.history, opened.locked, opened.seed
+        self.face.history.begin(opened.history.first)
+        if opened.state is not opened.history.first:
+            self.face.history.enter(opened.state)
+        self.face.locked, self.face.seed = opened.locked, opened.seed
         self._set_mark()
         self.said = "The saved face is open."
 

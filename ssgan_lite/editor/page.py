@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 import torch
+from torch import Tensor
 
 from ssgan_lite.editor.desk import Desk
 from ssgan_lite.model import GeneratorOutput
@@ -19,13 +20,14 @@ class Page:
     """One editor's page: its desk, and the fields that the page shows.
 
     fields: size (R, the picture's width), view (see `Desk.view`), pixels (R * R * 3 bytes), labels (see
-    `label_bytes`), original (as pixels, for "compare"), gallery (n * 64 * 64 * 3 bytes), snapshot (the face as a
-    file, should the kernel go away), answered (the number of the request that these fields answer).
+    `label_bytes`), original (as pixels, for "compare"), gallery (n * 64 * 64 * 3 bytes), photo (the user's own
+    picture as a JPEG or PNG file, while it is worked on), snapshot (the face as a file, should the kernel go away),
+    answered (the number of the request that these fields answer).
     """
 
     def __init__(self, desk: Desk):
         self.desk, self.last_error = desk, None
-        self.fields: dict = dict(size=desk.face.generator.config.size, gallery=b"", answered="")
+        self.fields: dict = dict(size=desk.face.generator.config.size, gallery=b"", photo=b"", answered="")
         self._shown_gallery = None
         self.refresh()
 
@@ -34,8 +36,9 @@ class Page:
         from ssgan_lite.edit.store import face_to_bytes
 
         desk, out, fields = self.desk, self.desk.output(), self.fields
-        fields.update(view=desk.view(), pixels=picture_bytes(out), labels=label_bytes(out),
-                      original=picture_bytes(desk.original()))
+        fields.update(view=desk.view(), pixels=picture_bytes(out.image), labels=label_bytes(out),
+                      original=picture_bytes(desk.original()),
+                      photo=b"" if desk.own is None else desk.own.picture)
         if not desk.in_stroke:                      # not while a slider is dragged: once, when it rests
             fields["snapshot"] = face_to_bytes(desk.face)
         shown = desk.part, desk.gallery.shown(desk.part)
@@ -65,9 +68,9 @@ class Page:
         return self.desk.offered or ()
 
 
-def picture_bytes(out: GeneratorOutput) -> bytes:
-    """The picture as the page takes it: R * R * 3 bytes, row by row."""
-    return to_image(out.image[:1])[0].tobytes()
+def picture_bytes(image: Tensor) -> bytes:
+    """A picture [N, 3, R, R], the first, as the page takes it: R * R * 3 bytes, row by row."""
+    return to_image(image[:1])[0].tobytes()
 
 
 def label_bytes(out: GeneratorOutput) -> bytes:

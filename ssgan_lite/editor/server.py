@@ -12,6 +12,7 @@ from __future__ import annotations
 
 import argparse
 import asyncio
+import contextlib
 import html
 import json
 import re
@@ -28,6 +29,7 @@ import tornado.web
 import tornado.websocket
 
 from ssgan_lite.editor.desk import Desk
+from ssgan_lite.editor.own import is_background
 from ssgan_lite.editor.page import Page
 from ssgan_lite.editor.widget import FRONT, best_shipped, front_script, front_style
 from ssgan_lite.errors import UserError
@@ -49,6 +51,9 @@ class Demo:
         self.here: set[Visitor] = set()
         # One thread: two pictures at once would each take twice as long, and the first would come no sooner.
         self.thread = ThreadPoolExecutor(max_workers=1)
+        # Of the work on visitors' own pictures, one piece at a time waits for the thread: who clicks is served after
+        # that piece, however many pictures are being worked on.
+        self.turn = asyncio.Lock()
 
     async def draw(self, function, *arguments):
         """Run in the thread that draws, so that the server goes on listening."""
@@ -124,7 +129,9 @@ class Visitor(tornado.websocket.WebSocketHandler):
         except (ValueError, KeyError, TypeError, struct.error):
             self.close(1003, "This is no request of the editor.")
             return
-        files = await self.demo.draw(self.page.answer, content, buffers)
+        async with self.demo.turn if is_background(content.get("actions", ())) else contextlib.nullcontext():
+            page = self.page                                # who has left meanwhile needs no answer
+            files = await self.demo.draw(page.answer, content, buffers) if page is not None else ()
         await self._send_news(files)
 
     def on_close(self) -> None:

@@ -22,7 +22,8 @@ from ssgan_lite.pictures import still_html, to_image
 from ssgan_lite.weights import load_pretrained, shipped
 
 FRONT = Path(__file__).parent / "front"
-SCRIPTS = ("link.js", "outline.js", "picture.js", "controls.js", "panel.js", "editor.js")     # joined in this order
+# Joined in this order.
+SCRIPTS = ("link.js", "outline.js", "picture.js", "controls.js", "panel.js", "own.js", "editor.js")
 
 
 def front_script() -> str:
@@ -52,6 +53,7 @@ class FaceEditor(anywidget.AnyWidget):
     labels = traitlets.Bytes().tag(sync=True)
     original = traitlets.Bytes().tag(sync=True)
     gallery = traitlets.Bytes().tag(sync=True)
+    photo = traitlets.Bytes().tag(sync=True)
     snapshot = traitlets.Bytes().tag(sync=True)
     answered = traitlets.Unicode().tag(sync=True)
 

@@ -3,8 +3,9 @@
 `ssgan-lite invert photo.jpg --weights lite64 --out mine.safetensors` does all of it.
 """
 
-from ssgan_lite.invert.align import Aligned, Landmarks, align, parse_face
+from ssgan_lite.invert.align import Aligned, align, parse_face
 from ssgan_lite.invert.distance import PictureDistance, mask_distance
+from ssgan_lite.invert.frame import Landmarks
 from ssgan_lite.invert.prior import CodePrior, code_prior
 from ssgan_lite.invert.project import SPACES, Projection, ProjectOptions, Projector, project
 from ssgan_lite.invert.refine import PartEncoder, first_guess, load_part_encoder, train_part_encoder

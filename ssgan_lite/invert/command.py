@@ -15,7 +15,8 @@ from ssgan_lite.edit import Session
 from ssgan_lite.edit.store import refuse_existing
 from ssgan_lite.errors import UserError, suggest
 from ssgan_lite.features import FrozenFeatures
-from ssgan_lite.invert.align import Aligned, Landmarks, align, parse_numbers
+from ssgan_lite.invert.align import Aligned, align, parse_numbers
+from ssgan_lite.invert.frame import Landmarks
 from ssgan_lite.invert.project import SPACES, ProjectOptions, project
 from ssgan_lite.invert.refine import first_guess, load_part_encoder
 from ssgan_lite.invert.sheet import Entry, inversion_sheet
@@ -103,7 +104,7 @@ def invert_one(generator: SemanticGenerator, photo: Path, target: Path, options:
         mouth = tuple(parse_numbers(options.mouth, (2,), "--mouth")) if options.mouth else None
         landmarks = Landmarks(tuple(x[:2]), tuple(x[2:]), mouth)
     aligned = align(photo, generator.config.size, landmarks, options.mask, options.framed,
-                    n_parts=generator.config.n_parts)
+                    parts=generator.config.parts)
     network = FrozenFeatures().to(generator.device)
     knobs = dict(seed=options.seed, progress=not options.quiet, network=network, prior=options.prior)
     entries, results, start = [], {}, None

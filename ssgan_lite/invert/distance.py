@@ -6,6 +6,8 @@ part of a loss.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
@@ -32,16 +34,23 @@ class PictureDistance(nn.Module):
             self.target_maps = self.maps(target) if features else []
 
     def maps(self, images: Tensor) -> list[Tensor]:
-        """Unit feature vectors at every position of the maps: [N, C, h, w] each."""
-        return [F.normalize(x, dim=1) for x in self.network(images.clamp(-1.2, 1.2), MAPS)]
+        """The maps that are compared: [N, C, h, w] each."""
+        return self.network(images.clamp(-1.2, 1.2), MAPS)
 
     def forward(self, images: Tensor) -> Tensor:
         """[N, 3, R, R] -> [N]"""
-        total = self.pixels * (images - self.target).abs().mean((1, 2, 3))
-        if self.features:
-            pairs = list(zip(self.maps(images), self.target_maps, strict=True))
-            total = total + self.features / len(pairs) * sum((a - b).square().sum(1).mean((1, 2)) for a, b in pairs)
-        return total
+        maps = self.maps(images) if self.features else []
+        return picture_distance(images, self.target, maps, self.target_maps, self.pixels, self.features)
+
+
+def picture_distance(images: Tensor, target: Tensor, maps: Sequence[Tensor], target_maps: Sequence[Tensor],
+                     pixels: float = 5.0, features: float = 1.0) -> Tensor:
+    """The same for maps that are at hand already: [N]. The vectors at all positions are compared by direction."""
+    total = pixels * (images - target).abs().mean((1, 2, 3))
+    for a, b in zip(maps, target_maps, strict=True):
+        difference = F.normalize(a.float(), dim=1) - F.normalize(b.float(), dim=1)             # [N, C, h, w]
+        total = total + features / len(maps) * difference.square().sum(1).mean((1, 2))
+    return total
 
 
 def part_weights(ids: Tensor, n_parts: int) -> Tensor:

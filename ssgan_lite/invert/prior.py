@@ -18,6 +18,8 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
+from ssgan_lite.model.precision import full_precision
+
 SAMPLES = 10_000        # codes from which mean and covariance are measured
 FLOOR = 1e-3            # smallest standard deviation, as a share of the largest: flatter directions count as so wide
 
@@ -32,10 +34,12 @@ class CodePrior:
     root: Tensor            # [S, S], rows are principal axes, each one standard deviation long
     inverse: Tensor         # [S, S], root @ inverse = 1
 
+    @full_precision
     def to_w(self, u: Tensor) -> Tensor:
         """Standardized coordinates [..., S] -> codes [..., S]."""
         return self.mean + u @ self.root
 
+    @full_precision
     def from_w(self, w: Tensor) -> Tensor:
         """Codes [..., S] -> standardized coordinates [..., S]."""
         return (w - self.mean) @ self.inverse

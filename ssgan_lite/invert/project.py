@@ -116,9 +116,9 @@ class Projector:
         strength = options.explore * max(0.0, 1 - share / 0.75) ** 2
         draw = torch.randn(self.u.shape[1:], generator=self.noise).to(self.u)     # the same for all N
         loss, terms = self.loss(self.u + strength * draw)
-        self.optimizer.zero_grad()
-        # One face's gradient has nothing to do with another's; the sum keeps their sizes apart from N.
-        loss.sum().backward()
+        # One face's gradient has nothing to do with another's; the sum keeps their sizes apart from N. Of the weights
+        # none is computed, whatever their `requires_grad` says.
+        [self.u.grad] = torch.autograd.grad(loss.sum(), [self.u])
         self._remember(loss.detach())
         self.optimizer.step()
         self.steps += 1

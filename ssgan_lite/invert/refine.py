@@ -27,7 +27,7 @@ from ssgan_lite.config import ModelConfig
 from ssgan_lite.data import Dataset, open_dataset
 from ssgan_lite.errors import UserError
 from ssgan_lite.features import FrozenFeatures
-from ssgan_lite.invert.distance import PictureDistance, mask_distance
+from ssgan_lite.invert.distance import mask_distance, picture_distance
 from ssgan_lite.invert.prior import code_prior
 from ssgan_lite.model import SemanticGenerator
 from ssgan_lite.model.encoder import Encoder, pool_features, pool_mask
@@ -109,10 +109,15 @@ def _begin(generator, prior, maps: list[Tensor], one_hot: Tensor, encoder: Encod
 
 
 def _drawn(out) -> Tensor:
-    return (out.coarse_mask + 1) / 2
+    return (out.coarse_mask.float() + 1) / 2
 
 
-def train_part_encoder(generator: SemanticGenerator, data: Dataset, images: int = 4_000, batch: int = 8,
+def _half(generator: SemanticGenerator):
+    """bfloat16 wherever it is safe."""
+    return torch.autocast(generator.device.type, torch.bfloat16)
+
+
+def train_part_encoder(generator: SemanticGenerator, data: Dataset, images: int = 2_000, batch: int = 8,
                        encoder: Encoder | None = None, lr: float = 0.002, rounds: int = ROUNDS,
                        prior_weight: float = 0.02, mask_weight: float = 0.5, seed: int = 0, progress: bool = True,
                        network: FrozenFeatures | None = None) -> PartEncoder:
@@ -134,17 +139,20 @@ def train_part_encoder(generator: SemanticGenerator, data: Dataset, images: int 
         image, ids = data.image_batch(rows, device=generator.device), masks[rows].to(generator.device).long()
         one_hot = F.one_hot(ids, generator.config.n_parts).movedim(-1, 1).float()
         optimizer.param_groups[0]["lr"] = lr * (1 - seen / images)
-        with torch.no_grad():
+        # The generator and the frozen network may compute in bfloat16, which is faster by a quarter on a CPU that
+        # knows it; the losses and the part encoder itself do not.
+        with torch.no_grad(), _half(generator):
             maps = network(image)
-            distance = PictureDistance(image, network=network)
             u = _begin(generator, prior, maps, one_hot, encoder)
             out = generator(prior.to_w(u))
+            drawn = network(out.image.clamp(-1.2, 1.2), MAPS)
         for _ in range(rounds):
-            with torch.no_grad():
-                drawn, mask = network(out.image.clamp(-1.2, 1.2), MAPS), _drawn(out)
-            u = u.detach() + parts(maps[:MAPS], drawn, one_hot, mask)
-            out = generator(prior.to_w(u))
-            loss = (distance(out.image) + mask_weight * mask_distance(out.mask, out.depths, ids)
+            u = u.detach() + parts(maps[:MAPS], [x.detach() for x in drawn], one_hot, _drawn(out).detach())
+            with _half(generator):
+                out = generator(prior.to_w(u))
+                drawn = network(out.image.clamp(-1.2, 1.2), MAPS)
+            loss = (picture_distance(out.image.float(), image, drawn, maps[:MAPS])
+                    + mask_weight * mask_distance(out.mask.float(), out.depths.float(), ids)
                     + prior_weight * u.square().mean((1, 2))).mean()
             optimizer.zero_grad()
             loss.backward()
@@ -192,7 +200,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser = argparse.ArgumentParser(description="Train a part encoder for a model, on the heads.")
     parser.add_argument("--weights", required=True, help="a shipped name or a .safetensors file")
     parser.add_argument("--out", type=Path, required=True, help="the .safetensors file to write")
-    parser.add_argument("--images", type=int, default=4_000, help="heads shown (default: %(default)s)")
+    parser.add_argument("--images", type=int, default=2_000, help="heads shown (default: %(default)s)")
     options = parser.parse_args(arguments)
     try:
         generator = load_pretrained(options.weights)

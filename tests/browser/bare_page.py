@@ -11,7 +11,7 @@ import json
 
 import numpy as np
 
-BINARY = ("pixels", "labels", "original", "gallery", "snapshot")
+BINARY = ("pixels", "labels", "original", "gallery", "photo", "snapshot")
 NAMES = ("size", "view", "answered", *BINARY)
 
 PAGE = """<!doctype html><html lang="en"><meta charset="utf-8"><title>Face editor</title>

@@ -24,6 +24,7 @@ const ICONS = {
   unseen: "M2.5 12S6 5.5 12 5.5 21.5 12 21.5 12 18 18.5 12 18.5 2.5 12 2.5 12zM4 20 20 4",
   save: "M12 4v11M7.5 10.5 12 15l4.5-4.5M4 19h16",
   open: "M3 6h6l2 2h10v11H3zM3 11h18",
+  photo: "M4 8h3.5L9 5.5h6L16.5 8H20v11H4zM12 10a3.3 3.3 0 1 0 0 6.6 3.3 3.3 0 0 0 0-6.6z",
   backdrop: "M4 5h16v14H4zM4 16l5-5 4 4 3-3 4 4M15.5 8.5h.01",
   changes: "M12 3.5a8.5 8.5 0 1 0 0 17 8.5 8.5 0 0 0 0-17zM12 8a4 4 0 1 0 0 8 4 4 0 0 0 0-8z",
 };
@@ -111,18 +112,20 @@ function menu(symbol, label, title, ...content) {
 // Jupyter closes the line to the kernel at a message of 10 MB, so files have to stay below.
 const MOST_BYTES = 8e6;
 
-function fileButton(symbol, label, title, accept, onfile, onfail, prepared = file => file) {
+async function readFile(file, onfile, onfail, prepared = file => file) {
+  try {
+    const content = await prepared(file);
+    if (content.size > MOST_BYTES) onfail(`"${file.name}" is too large (more than ${MOST_BYTES / 1e6} MB).`);
+    else onfile(await content.arrayBuffer(), file.name);
+  } catch (error) {
+    onfail(`"${file.name}" cannot be read.`);
+  }
+}
+
+function fileButton(symbol, label, title, accept, onfile, onfail, prepared) {
   const input = h("input", { type: "file", accept, hidden: true, tabindex: "-1", "aria-hidden": "true" });
   input.addEventListener("change", async () => {
-    const file = input.files[0];
-    if (!file) return;
-    try {
-      const content = await prepared(file);
-      if (content.size > MOST_BYTES) onfail(`"${file.name}" is too large (more than ${MOST_BYTES / 1e6} MB).`);
-      else onfile(await content.arrayBuffer());
-    } catch (error) {
-      onfail(`"${file.name}" cannot be read.`);
-    }
+    if (input.files[0]) await readFile(input.files[0], onfile, onfail, prepared);
     input.value = "";
   });
   return h("span", { class: "fe-file" }, button(symbol, label, title, () => input.click()), input);

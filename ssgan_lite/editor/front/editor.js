@@ -8,6 +8,8 @@ function render({ model, el }) {
     onPick: part => ask({ do: "select", part }), onKey: walk, placeOf: () => ({ ...model.get("view").place }),
     onPlace: action => { picture.quiet(false); ask(action); }, onRest: () => ask({ do: "look" }) });
   const panel = makePanel({ ask, onDrag: value => picture.quiet(value) });
+  const own = makeOwn({ ask, speak: aloud => say(said.textContent, aloud), fail: sentence => say(sentence),
+                        onOpen: content => ask({ do: "open" }, content) });
 
   // --- the whole face
   const variety = slider("variety", {
@@ -29,9 +31,9 @@ function render({ model, el }) {
   const reset = button("reset", "", "Back to the original face", () => ask({ do: "reset" }));
 
   const behind = color => ask({ do: "backdrop", color });
-  const own = h("input", { type: "color", value: "#7aa6c2", title: "A color of your own",
-                           "aria-label": "A color of your own" });
-  own.addEventListener("change", () => behind(own.value));
+  const anyColor = h("input", { type: "color", value: "#7aa6c2", title: "A color of your own",
+                                "aria-label": "A color of your own" });
+  anyColor.addEventListener("change", () => behind(anyColor.value));
   const backdrop = menu("backdrop", "Background", "What is behind the face",
     h("div", { class: "fe-row" },
       button("", "the model's own", "The background that the model makes", () => behind(null)),
@@ -39,7 +41,7 @@ function render({ model, el }) {
                  content => ask({ do: "backdrop" }, content), text => say(text), smaller)),
     h("div", { class: "fe-row fe-colors" }, ...COLORS.map(color => h("button", {
       type: "button", class: "fe-color", style: `background:${color}`, title: `Background ${color}`,
-      "aria-label": `Background ${color}`, onclick: () => behind(color) })), own),
+      "aria-label": `Background ${color}`, onclick: () => behind(color) })), anyColor),
     h("p", {}, "Another background of the model's: click the background in the picture and throw its dice."));
 
   const fileName = h("input", { type: "text", value: "face", spellcheck: "false", "aria-label": "File name" });
@@ -83,10 +85,12 @@ function render({ model, el }) {
 
   const root = h("div", { class: "fe", tabindex: "-1", "data-busy": "no", "data-lm-suppress-shortcuts": "true" },
     h("div", { class: "fe-bar-top", role: "toolbar", "aria-label": "The whole face" },
-      newFace, variety.root, backdrop.root, h("span", { class: "fe-space" }), compare,
+      newFace, own.opener, variety.root, backdrop.root, h("span", { class: "fe-space" }), compare,
       h("span", { class: "fe-group" }, undo, redo, reset), open, exporter.root),
     h("div", { class: "fe-body" },
-      h("div", { class: "fe-left" }, picture.root, rescue, meter, said, live, chips), panel.root));
+      h("div", { class: "fe-left" }, picture.root, own.stage, rescue, meter, said, live, chips), panel.root, own.panel),
+    h("div", { class: "fe-drop", "aria-hidden": "true" }, "Drop your picture here"));
+  own.watchDrops(root);
   el.append(root);
 
   // --- keyboard
@@ -102,6 +106,7 @@ function render({ model, el }) {
   root.addEventListener("keydown", event => {
     event.stopPropagation();
     if (event.target.matches("input[type=text], input[type=color]") || event.altKey) return;
+    if (!event.ctrlKey && !event.metaKey && own.keys(event)) return;
     const key = event.key.toLowerCase();
     if (key === "z") { ask({ do: event.shiftKey ? "redo" : "undo" }); event.preventDefault(); return; }
     if (event.ctrlKey || event.metaKey) return;
@@ -150,6 +155,9 @@ function render({ model, el }) {
     mark = view.mark;
     root.classList.toggle("fe-large", size >= 256);
     panel.update(view, galleryBytes());
+    if (own.update(view.own, photoBytes())) picture.root.focus({ preventScroll: true });
+    picture.root.hidden = !own.stage.hidden;
+    panel.root.hidden = own.active;
     drawChips(view);
     variety.set(view.psi);
     undo.disabled = !view.can_undo; redo.disabled = !view.can_redo; reset.disabled = !view.can_reset;
@@ -164,12 +172,15 @@ function render({ model, el }) {
     if (view.gallery.wanted && asked !== view.part) { asked = view.part; ask({ do: "gallery" }); }
     if (!view.gallery.wanted) asked = null;
   }
-  let galleryView = null, galleryCopy = new Uint8Array(0);
-  function galleryBytes() {
-    const view = model.get("gallery");
-    if (view !== galleryView) { galleryView = view; galleryCopy = bytesOf(model, "gallery"); }
-    return galleryCopy;
-  }
+  // The same array as long as the bytes are the same ones.
+  const keptBytes = name => {
+    let view = null, copy = new Uint8Array(0);
+    return () => {
+      if (model.get(name) !== view) { view = model.get(name); copy = bytesOf(model, name); }
+      return copy;
+    };
+  };
+  const galleryBytes = keptBytes("gallery"), photoBytes = keptBytes("photo");
 
   const link = makeLink(model, {
     patience: model.get("size") > 256 ? 4 : 1,
@@ -188,7 +199,7 @@ function render({ model, el }) {
   update();
 
   return () => {
-    link.stop(); picture.stop();
+    link.stop(); picture.stop(); own.stop();
     document.removeEventListener("pointerdown", elsewhere, true);
     document.removeEventListener("keyup", letGo, true);
     window.removeEventListener("blur", letGo);
