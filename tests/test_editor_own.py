@@ -76,7 +76,7 @@ def test_picture_becomes_a_face_in_one_step_of_the_history(page, head):
     before, first = page.fields["pixels"], page.desk.face.state
     ask(page, {"do": "picture", "name": "me.png"}, content=file(head))
     assert page.fields["view"]["own"]["state"] == "looking" and page.fields["pixels"] == before
-    assert Image.open(io.BytesIO(page.fields["photo"])).size == (160, 160)
+    assert Image.open(io.BytesIO(page.fields["photo"])).size == (own.SHOWN_SIDE, own.SHOWN_SIDE)
     seen = look_on(page)
     fitting = [own for own in seen if own and own["state"] == "fitting"]
     assert fitting[0]["step"] == 0, "the guess is shown before the first step"

@@ -15,7 +15,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 import torch
-from PIL import Image
+from PIL import Image, ImageOps
 from torch import Tensor
 
 from ssgan_lite.edit import Session
@@ -42,7 +42,7 @@ from ssgan_lite.weights import encoder_of
 PIECE = 0.15            # seconds of work between two answers; a step of the descent is never cut in two
 STEPS = 200             # of the descent
 KEPT_SIDE = 2048        # pixels of the longer side that are kept of a photograph
-SHOWN_SIDE = 900        # ... and that the page shows, to point at eyes and mouth
+SHOWN_SIDE = 800        # ... and that the page shows, to point at eyes and mouth; small pictures are enlarged
 
 
 @dataclass
@@ -149,9 +149,7 @@ class OwnPicture:
         self.codes, self.state = projector.codes, "done"
 
     def _photo_file(self) -> bytes:
-        small = self.photo.copy()
-        small.thumbnail((SHOWN_SIDE, SHOWN_SIDE))
-        return _file(small, "JPEG")
+        return _file(ImageOps.contain(self.photo, (SHOWN_SIDE, SHOWN_SIDE)), "JPEG")
 
 
 class OwnPictureActions:

@@ -158,6 +158,7 @@ function render({ model, el }) {
     if (own.update(view.own, photoBytes())) picture.root.focus({ preventScroll: true });
     picture.root.hidden = !own.stage.hidden;
     panel.root.hidden = own.active;
+    root.classList.toggle("fe-with-own", own.active);
     drawChips(view);
     variety.set(view.psi);
     undo.disabled = !view.can_undo; redo.disabled = !view.can_redo; reset.disabled = !view.can_reset;
