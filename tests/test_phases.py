@@ -13,6 +13,7 @@ import torch
 
 from ssgan_lite.config import ModelConfig, TrainConfig, preset, recipe
 from ssgan_lite.data import open_dataset
+from ssgan_lite.device import Speed
 from ssgan_lite.errors import UserError
 from ssgan_lite.features import FrozenFeatures
 from ssgan_lite.model.encoder import FEATURES, Encoder, Posterior, pool_features, pool_mask
@@ -243,6 +244,25 @@ def test_reconstruction_loss_is_weighted_sum(term: str) -> None:
     trainer._update = lambda optimizers, loss: found.append(loss.item())
     stats = trainer.step()
     assert found == [pytest.approx(3 * stats[term if term == "kl" else f"{term}_loss"].item(), rel=1e-5)]
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("steps, phase", [(0, "reconstruct"), (4, "game")])
+def test_bf16_phases_are_finite_and_start_like_float32(steps: int, phase: str) -> None:
+    exact, rounded = (Trainer(TINY, CONFIG, open_dataset("heads", 32), speed=Speed(precision))
+                      for precision in ("fp32", "bf16"))
+    exact.steps = rounded.steps = steps
+    assert exact.phase == phase
+    first = exact.step(), rounded.step()
+    assert first[0].keys() == first[1].keys()
+    for name, value in first[0].items():
+        tolerance = dict(abs=0.5) if name == "real_sign" else dict(rel=0.05, abs=0.02)       # of four samples
+        assert first[1][name].item() == pytest.approx(value.item(), **tolerance), name
+    assert any(first[1][name] != value for name, value in first[0].items()), "bf16 rounds somewhere"
+    for _ in range(3):
+        assert all(value.isfinite() for value in rounded.step().values())
+    rounded.require_finite()
+    assert all(p.dtype == torch.float32 for network in rounded.networks.values() for p in network.parameters())
 
 
 def test_mask_branch_off_hides_masks_from_both_discriminators() -> None:

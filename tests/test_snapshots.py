@@ -221,7 +221,7 @@ def test_ship_writes_weights_and_extras(ship, run: Path, tmp_path: Path, monkeyp
     root = tmp_path / "data"
     (root / "weights").mkdir(parents=True)
     (root / "manifest.json").write_text("{}")
-    words = ["ship.py", str(run), "tiny", "--early", "11", "--snapshots", "3", "--lapse", "4",
+    words = ["ship.py", str(run), "tiny", "--early", "11", "--snapshots", "0,11,24", "--last", "--lapse", "4",
              "--folder", str(root / "weights")]
     monkeypatch.setattr(sys, "argv", words)
     assert ship.main() == 0, capsys.readouterr()
@@ -229,17 +229,39 @@ def test_ship_writes_weights_and_extras(ship, run: Path, tmp_path: Path, monkeyp
     assert names == {"manifest.json", "weights/README.md",
                      *(f"weights/tiny{end}" for end in (".safetensors", ".json", ".png", "-lapse.png")),
                      *(f"weights/training/tiny-early{end}" for end in (".safetensors", ".json")),
-                     *(f"weights/snapshots/tiny/{images:09d}{end}" for images in (0, 12, 24)
+                     *(f"weights/snapshots/{name}/{images:09d}{end}"
+                       for name, images in (("tiny", 0), ("tiny", 12), ("tiny", 24), ("tiny-last-step", 24))
                        for end in (".safetensors", ".json"))}
     monkeypatch.setenv("SSGAN_DATA", str(root))
     assert assets.check() == []
     networks = load_networks("tiny-early")
     assert networks.images == 12 and networks.record["preset"] == "nano32"
     assert {images: G.record["images"] for images, G in open_snapshots("tiny").items()} == {0: 0, 12: 12, 24: 24}
+    trained, average = open_snapshots("tiny-last-step")[24], open_snapshots("tiny")[24]
+    assert not torch.equal(trained.local.weight, average.local.weight)
     with pytest.raises(UserError, match='No networks called "tiny-eraly".*Did you mean "tiny-early"'):
         load_networks("tiny-eraly")
     assert main(["sample", "--weights", "tiny-early", "--out", str(tmp_path / "x.png")]) == 2   # no generator alone
     assert 'No weights called "tiny-early"' in capsys.readouterr().err
+
+
+@pytest.mark.slow
+def test_networks_before_the_game_ship_without_what_has_learned_nothing(ship, tmp_path: Path) -> None:
+    """They begin the game as those of the run did."""
+    config = recipe("nano32").replace(images=16, batch=4, reconstruct_images=8)
+    train(RunOptions(tmp_path / "run", quiet=True, device="cpu", snapshots="8", snapshot_networks=True), config)
+    print(ship.ship_early(tmp_path / "run", "tiny-early", tmp_path / "weights", 8))
+    path = tmp_path / "weights" / "training" / "tiny-early.safetensors"
+    assert {key.split("/")[0] for key in load_file(path)} == {"G", "D", "encoder"}
+    data = open_dataset("heads", 32)
+    whole, small = (Trainer.from_networks(load_networks(file), data)
+                    for file in (tmp_path / "run" / "snapshots" / "networks" / "000000008.safetensors", path))
+    assert whole.phase == small.phase == "game"
+    for name in ("G", "D", "frozen_D", "encoder"):
+        for a, b in zip(small.networks[name].parameters(), whole.networks[name].parameters(), strict=True):
+            torch.testing.assert_close(a, b, rtol=1e-3, atol=1e-3)
+    small.step()
+    torch.testing.assert_close(small.G_ema.local.weight, small.G.local.weight, rtol=1e-4, atol=1e-4)
 
 
 @pytest.mark.slow

@@ -83,12 +83,12 @@ def test_failed_run_does_not_stop_the_next(tool, tmp_path, monkeypatch, capsys) 
 @pytest.mark.usefixtures("one_thread", "use_tiny_data")
 def test_results_of_a_run_are_collected(tool, tmp_path) -> None:
     """Laid out like the weights that ship, and so it is packed."""
-    train(RunOptions(tmp_path / "nano32-early", quiet=True, device="cpu", snapshot_networks=True, log_every=4),
+    train(RunOptions(tmp_path / "nano32", quiet=True, device="cpu", snapshot_networks=True, log_every=4),
           TrainConfig(batch=4, images=8))
-    lines = tool.collect("nano32-early", tmp_path)
+    lines = tool.collect("nano32", tmp_path)
     assert "training/nano32-early.safetensors" in lines and "after 0 images" in lines
     names = {path.relative_to(tmp_path / "results").as_posix() for path in (tmp_path / "results").rglob("*.*")}
-    assert {"nano32-early.safetensors", "nano32-early-lapse.png", "nano32-early.log.jsonl",
-            "training/nano32-early.json", "training/nano32-early-4000.safetensors"} <= names
+    assert {"nano32.safetensors", "nano32-lapse.png", "nano32.log.jsonl", "training/nano32-early.json",
+            "snapshots/nano32/000000000.safetensors", "snapshots/nano32/000000008.json"} <= names
     packed = tool.pack(tmp_path / "results", tmp_path / "packed")
     assert {name for path in packed for name in zipfile.ZipFile(path).namelist()} == names

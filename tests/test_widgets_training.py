@@ -10,7 +10,7 @@ from PIL import Image
 
 import ssgan_lite as sg
 from ssgan_lite.course.figures import faces_of
-from ssgan_lite.course.training.figures import score_curves
+from ssgan_lite.course.training.figures import drawn_again, score_curves, sharpness
 from ssgan_lite.course.training.widgets import GrowingPicture
 from ssgan_lite.data.dataset import Dataset
 from ssgan_lite.train import Trainer, recipe
@@ -39,6 +39,24 @@ def test_a_column_for_every_portion_and_a_line_for_every_step(trainer):
     strip = Image.open(io.BytesIO(growing.picture.value))
     assert strip.size == (3 * 32 * 2, 4 * 32 * 2)                  # three looks; two faces above two masks, doubled
     assert (growing.columns[0][0] != growing.columns[12][0]).any(), "the generator that learns is the one shown"
+
+
+def test_heads_are_drawn_again_below_the_faces(trainer):
+    growing = GrowingPicture(trainer, seeds=[0], average=False, again=[2, 5])
+    images, masks = growing.columns[trainer.images_seen]
+    assert images.shape == masks.shape == (3, 32, 32, 3)
+    assert (images[1] != images[2]).any() and (images[1:] == drawn_again(trainer, [2, 5])[0]).all()
+    growing.train(images=4, portion=4)
+    axes = np.array(growing.figure().axes).reshape(6, 3)           # three faces above their masks; the last: the head
+    assert not axes[0, 2].images and (axes[2, 2].images[0].get_array() == trainer.data.images[2].movedim(0, -1)
+                                      .numpy()).all()
+    assert [axis.get_ylabel() for axis in axes[:, 0]] == ["seed 0", "", "head 2", "", "head 5", ""]
+
+
+def test_sharpness_is_mean_step_between_neighbors():
+    stripes = np.zeros((1, 4, 4, 3), np.uint8)
+    stripes[:, :, ::2] = 100
+    assert sharpness(stripes) == 50 and sharpness(stripes * 0 + 7) == 0
 
 
 def test_looking_changes_nothing(trainer):

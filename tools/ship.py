@@ -1,26 +1,26 @@
 """Put a finished (or stopped) run among the shipped weights, in half precision and with its record:
 
-    python tools/ship.py RUN NAME [--note "what a reader should know"] [--early IMAGES] [--snapshots N] [--lapse N]
+    python tools/ship.py RUN NAME [--note "what a reader should know"] [--early IMAGES] [--snapshots IMAGES,...]
+                         [--last] [--lapse N]
 
 writes data/weights/NAME.safetensors, NAME.json (configuration and record: on what, how long, with which recipe, the
 curve of the losses) and NAME.png (sixteen faces, no truncation), and brings README.md and the manifest up to date.
 With --at IMAGES these are the weights of the snapshot next to so many images, instead of the last ones. Besides, from
 the snapshots of the run:
 
-    --state            training/NAME.safetensors, .json: generator and discriminators of the last checkpoint, to train
-    on
-                       from with `ssgan-lite train --start-from NAME`
-    --early IMAGES     training/NAME-early.safetensors, .json: generator, discriminator and average at the snapshot
-    next
-                       to so many images, to train on from (the run must have been given --snapshot-networks)
-    --snapshots N      snapshots/NAME/000000512.safetensors, ...: the averaged generators at N of them
-    --lapse N          NAME-lapse.png: the same eight faces at N of them, one row each
+    --state            training/NAME.safetensors, .json: generator and discriminators of the last checkpoint, to
+                       train on from with `ssgan-lite train --start-from NAME`
+    --early IMAGES     training/NAME-early.safetensors, .json: all networks at the snapshot next to so many images,
+                       to train on from (the run must have been given --snapshot-networks)
+    --snapshots LIST   snapshots/NAME/000000512.safetensors, ...: the averaged generators at the snapshots next to
+                       these numbers of images, with commas between them
+    --last             snapshots/NAME-last-step/IMAGES.safetensors, .json: the generator as trained, at the last
+                       checkpoint
+    --lapse N          NAME-lapse.png: the same eight faces at N snapshots, one row each
     --measured FOLDER  what `ssgan-lite measure NAME --out FOLDER` wrote goes beside it, as NAME.measure.txt and
-    .json;
-                       alone, without a RUN ("-"), for weights that are there
+                       .json; alone, without a RUN ("-"), for weights that are there
     --kid N            the kernel distance of N faces of every snapshot goes into NAME.json, its curve into
-    NAME-kid.png
-                       (needs the extra `measure`, and matplotlib for the picture)
+                       NAME-kid.png (needs the extra `measure`, and matplotlib for the picture)
 """
 
 from __future__ import annotations
@@ -47,7 +47,7 @@ from ssgan_lite.storage import atomic_write
 from ssgan_lite.train import find_snapshots, timelapse
 from ssgan_lite.train.checkpoint import read_checkpoint
 from ssgan_lite.train.log import read_log
-from ssgan_lite.train.networks import BESIDE, describe_networks, read_source, save_networks
+from ssgan_lite.train.networks import BESIDE, load_networks, read_source, save_networks
 from ssgan_lite.train.snapshots import SAMPLE_SEEDS
 from ssgan_lite.weights import load_pretrained, save_encoder, save_weights
 
@@ -55,6 +55,16 @@ DATA = Path(__file__).parent.parent / "data"
 CURVE = ("images", "seconds", "d_loss", "g_loss", "mask_loss", "real_score", "fake_score", "r1_image", "r1_mask",
          "frozen_d_loss", "frozen_g_loss", "pixel_loss", "feature_loss", "score_loss", "kl")
 STATE_BYTES = 8_000_000
+
+
+def numbers(text: str) -> tuple[int, ...]:
+    """ "0,2000" -> (0, 2000)."""
+    return tuple(int(word) for word in text.split(","))
+
+
+def nearest(found: dict[int, Path], images: int) -> int:
+    """The snapshot next to so many images."""
+    return min(found, key=lambda n: abs(n - images))
 
 
 def thinned(lines: list[dict], keep: int = 60) -> dict[str, list]:
@@ -72,7 +82,8 @@ def main() -> int:
     parser.add_argument("--at", type=int, metavar="IMAGES")
     parser.add_argument("--state", action="store_true")
     parser.add_argument("--early", type=int, metavar="IMAGES")
-    parser.add_argument("--snapshots", type=int, default=0, metavar="N")
+    parser.add_argument("--snapshots", type=numbers, default=(), metavar="IMAGES,...")
+    parser.add_argument("--last", action="store_true")
     parser.add_argument("--lapse", type=int, default=0, metavar="N")
     parser.add_argument("--kid", type=int, default=0, metavar="N")
     parser.add_argument("--measured", type=Path, metavar="FOLDER")
@@ -89,6 +100,8 @@ def main() -> int:
             print(ship_early(run, f"{name}-early", folder, options.early))
         if options.snapshots:
             print(ship_snapshots(run, name, folder, options.snapshots))
+        if options.last:
+            print(ship_last(run, name, folder))
         if options.lapse:
             print(ship_lapse(run, name, folder, options.lapse))
         if options.kid:
@@ -126,7 +139,7 @@ def ship(run: Path, name: str, folder: Path, note: str = "", at: int | None = No
         images, seconds = state["steps"] * state["recipe"]["batch"], state["seconds"]
     else:
         found = find_snapshots(run)
-        images = min(found, key=lambda n: abs(n - at))
+        images = nearest(found, at)
         generator = load_pretrained(found[images])
         seconds = max((line["seconds"] for line in lines if line["images"] <= images), default=0)
     model = generator.config
@@ -172,28 +185,41 @@ def ship_state(run: Path, name: str, folder: Path) -> str:
 
 
 def ship_early(run: Path, name: str, folder: Path, images: int) -> str:
-    """Write training/NAME.safetensors and .json: the networks of the snapshot next to so many images."""
+    """Write training/NAME.safetensors and .json: the networks of the snapshot next to so many images.
+
+    When the game has not begun, average and frozen-feature discriminator are as a trainer makes them, and stay out.
+    """
     found = {int(path.stem): path for path in (run / "snapshots" / "networks").glob("*.safetensors")}
     if not found:
         raise UserError(f'"{run}" has no snapshots with both networks: train with --snapshot-networks.')
-    nearest = min(found, key=lambda n: abs(n - images))
-    target = folder / "training" / f"{name}.safetensors"
-    target.parent.mkdir(parents=True, exist_ok=True)
+    at = nearest(found, images)
+    networks, target = load_networks(found[at]), folder / "training" / f"{name}.safetensors"
     described = json.loads((run / "run.json").read_text())
-    described = {key: described[key] for key in ("preset", "data", "faces", "device", "torch", "start_from")}
-    about = {**describe_networks(found[nearest]), "record": described}
-    with atomic_write(target.with_suffix(".json")) as json_file, atomic_write(target) as tensor_file:
-        shutil.copyfile(found[nearest], tensor_file)
-        json_file.write_text(json.dumps(about, indent=1) + "\n")
-    return f"training/{target.name}: {target.stat().st_size / 1e6:.1f} MB, after {nearest:,} images"
+    record = {key: described[key] for key in ("preset", "data", "faces", "device", "torch", "start_from")}
+    before_game = networks.images <= networks.config.reconstruct_images and networks.config.reconstructs
+    save_networks(networks, target, record, without=("G_ema", "frozen_D") if before_game else ())
+    return f"training/{target.name}: {target.stat().st_size / 1e6:.1f} MB, after {at:,} images"
 
 
-def ship_snapshots(run: Path, name: str, folder: Path, count: int) -> str:
-    """Write snapshots/NAME/IMAGES.safetensors and .json, `count` of them between the first and the last."""
-    target, chosen = folder / "snapshots" / name, timelapse.choose(find_snapshots(run), count)
+def ship_last(run: Path, name: str, folder: Path) -> str:
+    """Write snapshots/NAME-last-step/IMAGES.safetensors and .json: the generator as trained, not the average."""
+    networks = read_source(str(run))
+    generator = build_generator(networks.model)
+    generator.load_state_dict(networks.states["G"])
+    generator.eval().update_mean_w()
+    target = folder / "snapshots" / f"{name}-last-step"
+    shutil.rmtree(target, ignore_errors=True)
+    save_weights(generator, target / f"{networks.images:09d}", {"images": networks.images}, torch.float16)
+    return f"snapshots/{target.name}: after {networks.images:,} images"
+
+
+def ship_snapshots(run: Path, name: str, folder: Path, wanted: tuple[int, ...]) -> str:
+    """Write snapshots/NAME/IMAGES.safetensors and .json, those next to the wanted numbers of images."""
+    target, found = folder / "snapshots" / name, find_snapshots(run)
+    chosen = sorted({nearest(found, images) for images in wanted})
     shutil.rmtree(target, ignore_errors=True)              # those of another run would be mixed with these
-    for images, path in chosen.items():
-        save_weights(load_pretrained(path), target / f"{images:09d}", {"images": images}, torch.float16)
+    for images in chosen:
+        save_weights(load_pretrained(found[images]), target / f"{images:09d}", {"images": images}, torch.float16)
     size = sum(path.stat().st_size for path in target.iterdir())
     return f"snapshots/{name}: {len(chosen)} at {', '.join(map(str, chosen))} images, {size / 1e6:.1f} MB"
 

@@ -33,7 +33,7 @@ from pathlib import Path
 ROOT = Path(__file__).resolve().parent.parent
 sys.path.insert(0, str(ROOT))
 
-from ship import ship, ship_early, ship_kid, ship_lapse, ship_snapshots  # noqa: E402, the package is found through the line above
+from ship import ship, ship_early, ship_kid, ship_lapse, ship_last, ship_snapshots  # noqa: E402, the package is found through the line above
 from ssgan_lite.device import choose_device  # noqa: E402
 from ssgan_lite.errors import UserError  # noqa: E402
 from ssgan_lite.storage import atomic_write  # noqa: E402
@@ -47,8 +47,9 @@ GRACE_SECONDS = 120          # how much longer than allowed a run may take befor
 class Run:
     share: float             # of the time
     options: str             # of `ssgan-lite train`; what is not said is the preset's recipe
-    snapshots: int = 0       # so many snapshots of the weights ship
-    early: tuple[int, ...] = ()      # the networks after about so many images ship, to train on from
+    snapshots: tuple[int, ...] = ()      # the weights at the snapshots next to so many images ship
+    early: int = 0           # the networks after about so many images ship as NAME-early, to train on from
+    last: bool = False       # the generator as trained ships beside the average
     grows: str = ""          # the run that it begins with, a smaller model
 
 
@@ -57,7 +58,12 @@ ABLATION = "--preset nano32 --images 20000"
 RUNS = {
     "lite64": Run(8, "--preset lite64"),
     "lite64-monolithic": Run(8, "--preset lite64 --architecture monolithic"),
-    "nano32": Run(3, "--preset nano32", snapshots=6),
+    # The lesson that trains live goes on where its reconstruction ends, and shows the rest.
+    "nano32": Run(3, "--preset nano32 --snapshot-every 4000 --snapshot-networks", early=12_000,
+                  snapshots=(0, 2_000, 4_000, 12_000, 20_000, 60_000), last=True),
+    # The published recipe, and the baseline beside it with the same budget; lessons show the beginning of the first.
+    "nano32-paper": Run(1, "--preset nano32 --recipe paper --images 64000", snapshots=(2_000, 8_000)),
+    "nano32-monolithic": Run(1, "--preset nano32 --recipe paper --images 64000 --architecture monolithic"),
     "nano32-no-reconstruction": Run(1, f"{ABLATION} --reconstruct-images 0 --reconstruct-every 0"),
     "nano32-no-frozen-discriminator": Run(1, f"{ABLATION} --frozen-weight 0"),
     "nano32-no-dual-discriminator": Run(1, f"{ABLATION} --dual-weight 0"),
@@ -65,9 +71,6 @@ RUNS = {
     "nano32-no-base": Run(1, f"{ABLATION} --base-layers 0"),
     "nano32-hard-fusion": Run(1, f"{ABLATION} --fusion hard"),
     "nano32-no-mask-branch": Run(1, f"{ABLATION} --no-mask-branch"),
-    # The beginning of a run of the published recipe: the lesson that trains live goes on from the first of these.
-    "nano32-early": Run(1, "--preset nano32 --recipe paper --images 33000 --snapshot-networks",
-                        early=(8_000, 4_000, 16_000, 32_000)),
     "lite128": Run(6, "--preset lite128", grows="lite64"),
     "lite128-monolithic": Run(6, "--preset lite128 --architecture monolithic", grows="lite64-monolithic"),
 }
@@ -135,9 +138,10 @@ def collect(name: str, out: Path, kid: int = 0, device: str = "cpu") -> str:
     lines = [ship(run, name, results), ship_lapse(run, name, results, LAPSE)]
     if RUNS[name].snapshots:
         lines.append(ship_snapshots(run, name, results, RUNS[name].snapshots))
-    for images in RUNS[name].early:
-        first = images == RUNS[name].early[0]
-        lines.append(ship_early(run, name if first else f"{name}-{images}", results, images))
+    if RUNS[name].last:
+        lines.append(ship_last(run, name, results))
+    if RUNS[name].early:
+        lines.append(ship_early(run, f"{name}-early", results, RUNS[name].early))
     if kid:
         lines.append(ship_kid(run, name, results, kid, str(choose_device(device))))
     if (out / name / "log.jsonl").exists():

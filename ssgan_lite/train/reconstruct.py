@@ -12,6 +12,7 @@ The first half of this module are the terms of the loss, each a formula; the sec
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import NamedTuple
 
 import torch
 from torch import Tensor
@@ -21,7 +22,7 @@ from ssgan_lite.model.encoder import Posterior, pool_mask
 from ssgan_lite.train import losses
 from ssgan_lite.train.feature_cache import COMPARED, unit_maps
 from ssgan_lite.train.state import TrainingState
-from ssgan_lite.train.streams import derive_seed, stream
+from ssgan_lite.train.streams import derive_seed
 
 # ------------------------------------------------------------------------------------------------- terms of the loss
 
@@ -70,8 +71,20 @@ def kl_divergence(posterior: Posterior) -> Tensor:
 
 # ----------------------------------------------------------------------------------------------------------- the step
 
-def reconstruct_step(trainer: TrainingState) -> dict[str, Tensor]:
-    """One step of encoder and generator; in the game, on pictures of its own order."""
+class Batch(NamedTuple):
+    """Everything that one reconstruction step is given."""
+
+    image: Tensor                  # [N, 3, R, R], real
+    mask: Tensor                   # [N, P, R, R], real
+    flip: Tensor                   # bool [N, 1, 1, 1]: which of them are mirrored
+    features: Tensor               # [N, FEATURES], frozen features of the pictures, pooled, for the encoder
+    targets: list[Tensor]          # [N, C, h, w] each, frozen maps of the pictures as they lie in the data
+    noise: Tensor                  # [N, S], standard normal, to draw from the posterior
+    planes: list[Tensor]           # noise of the render net
+
+
+def draw_batch(trainer: TrainingState) -> Batch:
+    """What the next reconstruction step works on; in the game, pictures of an order of their own."""
     config, n = trainer.config, trainer.config.batch
     if trainer.phase == "reconstruct":
         indices, flip = trainer.draw_faces(config.seed, trainer.images_seen, "flip")
@@ -80,26 +93,29 @@ def reconstruct_step(trainer: TrainingState) -> dict[str, Tensor]:
         indices, flip = trainer.draw_faces(derive_seed(config.seed, "reconstruct"), start, "reconstruct flip")
     image, mask = trainer.faces(indices, flip)
     features, targets = trainer.cache.features(indices, flip), trainer.cache.maps(indices)
-    flip = flip.to(trainer.device).view(-1, 1, 1, 1)
-    generator = stream(config.seed, trainer.steps, "reconstruct z", device=trainer.device)
-    noise = torch.randn(n, trainer.model_config.style_dim, generator=generator, device=trainer.device)
-    noise = trainer.processes.mine(noise)
-    planes = trainer.draw_noise(n, "reconstruct")
+    return Batch(image, mask, flip.to(trainer.device).view(-1, 1, 1, 1), features, targets,
+                 trainer.draw_normal((n, trainer.model_config.style_dim), "reconstruct z"),
+                 trainer.draw_noise(n, "reconstruct"))
+
+
+def reconstruct_step(trainer: TrainingState) -> dict[str, Tensor]:
+    """One step of encoder and generator."""
+    config, batch = trainer.config, draw_batch(trainer)
 
     def objective() -> tuple[Tensor, dict[str, Tensor]]:
-        posterior = trainer.encoder(features, pool_mask(mask))
+        posterior = trainer.encoder(batch.features, pool_mask(batch.mask))
         with trainer.mixed_precision():
-            out = trainer.fast_G(trainer.G.mapping(posterior.sample(noise)), noise=planes)
+            out = trainer.fast_G(trainer.G.mapping(posterior.sample(batch.noise)), noise=batch.planes)
             # The targets are those of the pictures as they lie in the data: what imitates a mirrored one is mirrored
             # back.
-            shown = torch.where(flip, out.image.flip(-1), out.image).clamp(-1.2, 1.2)
+            shown = torch.where(batch.flip, out.image.flip(-1), out.image).clamp(-1.2, 1.2)
             maps = trainer.frozen(shown, COMPARED) if config.feature_weight else []
-        terms = dict(pixel=pixel_loss(out.image, image), score=score_loss(out.mask, mask, trainer.class_weights),
-                     kl=kl_divergence(posterior))
+        terms = dict(pixel=pixel_loss(out.image, batch.image),
+                     score=score_loss(out.mask, batch.mask, trainer.class_weights), kl=kl_divergence(posterior))
         if maps:
-            terms["feature"] = feature_loss(unit_maps(maps), targets)
+            terms["feature"] = feature_loss(unit_maps(maps), batch.targets)
         if out.depths is not None:                # the monolithic baseline has no depths and no coarse mask
-            terms |= dict(depth=depth_loss(out.depths, mask, trainer.class_weights),
+            terms |= dict(depth=depth_loss(out.depths, batch.mask, trainer.class_weights),
                           coarse=losses.mask_consistency(out.coarse_mask, out.mask))
         loss = sum(getattr(config, f"{name}_weight") * term for name, term in terms.items())
         return loss, {name if name == "kl" else f"{name}_loss": term.detach() for name, term in terms.items()}

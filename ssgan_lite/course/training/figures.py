@@ -1,10 +1,11 @@
-"""Scores of real and generated pairs during training."""
+"""Scores of real and generated pairs during training; heads of the data, drawn again; how sharp pictures are."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 
 import numpy as np
+import torch
 from matplotlib.figure import Figure
 
 from ssgan_lite.course.figures import (
@@ -13,6 +14,9 @@ from ssgan_lite.course.figures import (
     ORANGE,
     style_axis,
 )
+from ssgan_lite.model.encoder import pool_mask
+from ssgan_lite.pictures import mask_to_rgb, to_image
+from ssgan_lite.train import Trainer
 
 SCORES = {"real_score": ("real pairs", BLUE, "-"), "fake_score": ("generated pairs", ORANGE, "--")}
 
@@ -37,3 +41,23 @@ def score_curves(logs: dict[str, Sequence[dict[str, float]]], smooth: int = 1) -
     axes[-1].legend(fontsize=8, frameon=False)
     figure.subplots_adjust(wspace=0.12)
     return figure
+
+
+@torch.no_grad()
+def drawn_again(trainer: Trainer, heads: Sequence[int]) -> tuple[np.ndarray, np.ndarray]:
+    """Heads of the trainer's data through its encoder (the mean code) and generator: images and colored masks, uint8
+    [N, R, R, 3] each; with the stored noise planes."""
+    indices = torch.as_tensor(list(heads))
+    _, mask = trainer.data.batch(indices)
+    code = trainer.encoder(trainer.cache.features(indices, torch.zeros_like(indices)), pool_mask(mask)).mean
+    training = trainer.G.training
+    trainer.G.eval()
+    out = trainer.G(trainer.G.mapping(code))
+    trainer.G.train(training)
+    return to_image(out.image), mask_to_rgb(out.mask.argmax(1))
+
+
+def sharpness(images: np.ndarray) -> float:
+    """Mean absolute difference of neighboring pixels, of 255 levels: images [N, H, W, 3] of bytes."""
+    x = np.asarray(images, float)
+    return (np.abs(np.diff(x, axis=1)).mean() + np.abs(np.diff(x, axis=2)).mean()) / 2
