@@ -12,7 +12,8 @@ ROOT = Path(__file__).resolve().parent.parent
 FOLDERS = ("ssgan_lite", "tests", "tools", "benchmarks")
 CODE = sorted(path for folder in FOLDERS for path in (ROOT / folder).rglob("*.py")
               if path.name != Path(__file__).name)
-PROSE = [*CODE, *ROOT.glob("*.md"), *(ROOT / "data").rglob("*.md"), *(ROOT / "benchmarks").glob("*.md")]
+PROSE = [*CODE, *ROOT.glob("*.md"), *(ROOT / "data").rglob("*.md"), *(ROOT / "benchmarks").glob("*.md"),
+         *(ROOT / "docs").glob("*.md")]
 
 # Pattern -> what to write. Few and precise: each of them stood in this repository and made a reader stop.
 WORDS = {
