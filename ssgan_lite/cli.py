@@ -19,6 +19,7 @@ from ssgan_lite import doctor
 from ssgan_lite.config import ModelConfig, TrainConfig, preset, recipe
 from ssgan_lite.data import avatars, celebamask, folder, prepared
 from ssgan_lite.data.prepare import Plan, prepare, report
+from ssgan_lite.directions.command import DirectionsOptions, find_names
 from ssgan_lite.errors import UserError
 from ssgan_lite.invert.command import InvertOptions, invert
 from ssgan_lite.measure import MeasureOptions, ReportOptions, measure, table
@@ -147,6 +148,10 @@ def build_parser() -> argparse.ArgumentParser:
                    "ssgan-lite invert photo.jpg --weights lite64 --out mine.safetensors --tune")
     add_fields(command, InvertOptions, positional=("photos",))
 
+    command = _add(commands, "directions", run_directions, "find directions of attributes, and name those that "
+                   "a judge confirms", "ssgan-lite directions lite64 --out mine.safetensors")
+    add_fields(command, DirectionsOptions, positional=("weights",))
+
     kinds = commands.add_parser("prepare", help="make a data set from your own images, or draw avatars",
                                 description="Make a data set that open_dataset can open.")
     kinds = kinds.add_subparsers(required=True, metavar="SOURCE")
@@ -225,6 +230,10 @@ def run_measure(options: argparse.Namespace) -> int:
 
 def run_invert(options: argparse.Namespace) -> int:
     return invert(InvertOptions(**given(options, InvertOptions)))
+
+
+def run_directions(options: argparse.Namespace) -> int:
+    return find_names(DirectionsOptions(**given(options, DirectionsOptions)))
 
 
 def run_prepare_celebamask(options: argparse.Namespace) -> int:

@@ -2,16 +2,54 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pytest
 import torch
 
 import ssgan_lite as sg
-from ssgan_lite.directions import Half, Sample, apply, draw_sample, ganspace, interfacegan, place
+from ssgan_lite.directions import (
+    Half,
+    LinearDirection,
+    NamedDirections,
+    Sample,
+    Slider,
+    apply,
+    draw_sample,
+    ganspace,
+    interfacegan,
+    judge,
+    load_directions,
+    place,
+    save_directions,
+    with_swaps,
+)
+from ssgan_lite.directions.naming import Candidate, name_directions
+from ssgan_lite.directions.swaps import Swaps
+from ssgan_lite.edit import Session
 from ssgan_lite.errors import UserError
 from ssgan_lite.measure.attributes import AttributePredictor
 
 NAMES = ("age", "smile", "yaw")
 N = 600
+
+
+class Upper(AttributePredictor):
+    """Reads how bright the upper corners are, and nothing else: a planted attribute with a known place."""
+
+    def __init__(self, backbone):
+        super().__init__(backbone, ("background_brightness", "age"))
+        self.network = torch.nn.Identity()
+
+    def forward(self, images):
+        n = images.shape[-1] // 8
+        corners = torch.cat([images[..., :n, :n], images[..., :n, -n:]], dim=-1)
+        return torch.stack([2 * corners.mean((1, 2, 3)), torch.zeros(len(images))], dim=1)
+
+
+@pytest.fixture(scope="module")
+def trained():
+    return sg.load_pretrained("nano32").requires_grad_(False)
 
 
 @pytest.fixture(scope="module")
@@ -62,6 +100,35 @@ def test_planted_attribute_is_found_where_it_was_planted(G, normals):
     assert both.vector.shape == (2, G.config.style_dim)
     assert cosine(both.vector[1], normals[2]) > 0.95 and float(both.vector[0].norm()) < 0.35
     assert cosine(interfacegan.find(sample, "age").vector, normals[0]) > 0.95          # in w
+
+
+def test_swaps_show_what_a_place_does_although_everything_else_varies_more(G, normals):
+    address, s, n = G.layout["mouth", "shape"], G.config.style_dim, 200
+    draw, there = torch.Generator().manual_seed(4), place(G, "mouth")
+    codes = torch.randn(n, 2, s, generator=draw)
+    scores = codes[:, 0] @ normals.T
+    noisy = planted(G, normals, address)
+    mixed = Half(noisy.mixed.codes, noisy.mixed.scores + 5 * torch.randn(N, 3, generator=draw), noisy.mixed.areas)
+    without = replace(noisy, mixed=mixed)
+    swapped = replace(without, swaps=(Swaps(there, codes, scores),))
+    where = ("mouth", "shape")
+    assert cosine(interfacegan.find(swapped, "age", where).vector, normals[0]) > 0.9
+    assert cosine(interfacegan.find(without, "age", where).vector, normals[0]) < 0.8
+    assert interfacegan.held_out(swapped, "age", where) > 0.9
+    assert interfacegan.held_out(swapped, "age", ("mouth", "texture")) < 0.3
+    assert interfacegan.held_out(swapped.shuffled(), "age", where) < 0.3
+
+
+def test_swaps_exchange_the_place_alone(trained):
+    seen = Upper("lite0")
+    swaps = {"background": 60, (("face", "nose"), "texture"): 55}
+    sample = with_swaps(draw_sample(trained, seen, whole=60, mixed=2), swaps, seen)
+    background, skin = sample.swaps
+    assert background.codes.shape[1] == 2 and skin.codes.shape[1] == 1
+    after = sample.whole.codes[:4].clone()
+    after[:, list(background.place.addresses)] += background.codes[:4]
+    assert torch.allclose(seen.read(trained(after).image) - sample.whole.scores[:4], background.scores[:4], atol=1e-4)
+    assert float(background.scores[:, 0].std()) > 3 * float(skin.scores[:, 0].std())
 
 
 def test_conditional_direction_leaves_the_other_attribute(G, normals):
@@ -154,3 +221,88 @@ def test_sample_is_drawn_with_lite0_and_reads_what_is_drawn(monolithic):
     assert sample.mixed is None and sample.whole.scores.shape == (4, 2)
     image = monolithic(sample.whole.codes[:2]).image.detach()
     assert torch.allclose(predictor.read(image), sample.whole.scores[:2], atol=1e-4)
+
+
+CORNER = (Candidate("background", "brightness", "background_brightness", ("background", ("background", "texture"))),
+          Candidate("hair", "age", "age", ("hair", (("hair", "face"), "shape"))))
+
+
+@pytest.fixture(scope="module")
+def corner_sample(trained):
+    return draw_sample(trained, Upper("lite0"), whole=60, mixed=500)
+
+
+def seen(monkeypatch):
+    """Lite2's maps are not needed where the judge is planted."""
+    monkeypatch.setattr(judge, "_identity", lambda judging, before, after, region: torch.zeros(len(before)))
+
+
+def test_name_is_earned_where_the_judge_sees_the_change(corner_sample, trained, tmp_path, monkeypatch):
+    seen(monkeypatch)
+    named = name_directions(corner_sample, Upper("lite2"), CORNER, faces=60)
+    assert [(slider.part, slider.label) for slider in named.sliders] == [("background", "brightness")]
+    slider = named.find("background", "brightness")
+    assert slider.effect["correlation"] >= 0.6 and slider.effect["per_unit"] > 0 and slider.effect["leak"] < 0.3
+    assert [entry["label"] for entry in named.record["refused"]] == ["age"]
+    save_directions(named, trained, tmp_path / "mine")
+    again = load_directions(trained, tmp_path / "mine.safetensors")
+    assert torch.equal(again.sliders[0].direction.vector, slider.direction.vector)
+    assert again.sliders[0].effect == slider.effect and again.record == named.record
+
+
+def test_no_name_survives_shuffled_labels(corner_sample, monkeypatch):
+    seen(monkeypatch)
+    for seed in range(3):
+        named = name_directions(corner_sample.shuffled(seed), Upper("lite2"), CORNER, faces=60)
+        assert not named.sliders, named.sliders
+
+
+def test_judge_may_not_teach_and_teacher_may_not_judge(corner_sample, trained):
+    with pytest.raises(UserError, match="Lite2"):
+        name_directions(corner_sample, Upper("lite0"), CORNER)
+    with pytest.raises(UserError, match="Lite0"):
+        draw_sample(trained, Upper("lite2"), whole=2, mixed=2)
+
+
+def test_directions_of_another_model_and_damaged_ones_are_refused(trained, G, monolithic, tmp_path):
+    there = place(trained, ("hair", "shape"))
+    s = trained.config.style_dim
+    direction = LinearDirection("hair_length", there, "interfacegan", torch.ones(1, s), torch.ones(1, s) / s,
+                                torch.zeros(s))
+    named = NamedDirections((Slider("hair", "length", direction, -3, 3, dict(correlation=0.9)),), {})
+    save_directions(named, trained, tmp_path / "mine")
+    for call, words in (
+            (lambda: load_directions(G, tmp_path / "mine.safetensors"), ["another model", '"nano32"']),
+            (lambda: load_directions(monolithic), ["nano32-monolithic", "ssgan-lite directions"]),
+            (lambda: load_directions(trained, tmp_path / "none.safetensors"), ["none.safetensors"]),
+            (lambda: named.find("hair", "lenght"), ["lenght", '"length"']),
+            (lambda: named.find("nose", "length"), ["nose", "hair"])):
+        with pytest.raises(UserError) as error:
+            call()
+        assert all(word in str(error.value) for word in words), str(error.value)
+    text = (tmp_path / "mine.json").read_text()
+    for old, new in (('"addresses": [', '"addresses": [900,'), ('"range"', '"rage"')):
+        assert old in text
+        (tmp_path / "mine.json").write_text(text.replace(old, new))
+        with pytest.raises(UserError, match="damaged"):
+            load_directions(trained, tmp_path / "mine.safetensors")
+
+
+def test_session_sets_a_direction_and_respects_locks(trained):
+    face, there = Session(trained, 3), place(trained, (("face", "nose"), "texture"))
+    s = trained.config.style_dim
+    direction = LinearDirection("skin_tone", there, "interfacegan", torch.ones(1, s), torch.ones(1, s) / s,
+                                torch.zeros(s))
+    face.set_direction(direction, 1.25)
+    assert float(direction.read(face.state.codes)[0]) == pytest.approx(1.25, abs=1e-4)
+    changed = (face.state.codes != face.history.past[-1].codes).any(2)[0].nonzero().flatten().tolist()
+    assert changed == list(there.addresses)
+    face.lock("nose")
+    state = face.state
+    for value, words in ((1.0, ["Nose", "locked"]), (float("nan"), ["nan"])):
+        with pytest.raises(UserError) as error:
+            face.set_direction(direction, value)
+        assert all(word in str(error.value) for word in words) and face.state is state
+        face.unlock("nose")
+    with pytest.raises(UserError, match="coordinate"):
+        face.set_direction("smile", 1)

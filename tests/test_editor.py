@@ -97,6 +97,50 @@ def test_a_drag_is_one_step_and_only_that_slider_moves(editor):
     assert editor.pixels == editor.original and not editor.view["can_undo"] and editor.view["can_redo"]
 
 
+@pytest.fixture()
+def named_file(G, tmp_path):
+    """Two named directions: of the hair's shape, and of the skin, which is more than one part."""
+    from ssgan_lite.directions import LinearDirection, NamedDirections, Slider, place, save_directions
+    s, sliders = G.config.style_dim, []
+    skin = (("face", "nose"), "texture")
+    for part, label, where in (("hair", "length", ("hair", "shape")), ("face", "skin tone", skin)):
+        vector = torch.full((1, s), 0.1)
+        direction = LinearDirection("age", place(G, where), "interfacegan", vector, vector / vector.square().sum(),
+                                    G.mean_w)
+        sliders.append(Slider(part, label, direction, -3.0, 3.0, dict(correlation=0.7)))
+    save_directions(NamedDirections(tuple(sliders), {}), G, tmp_path / "names")
+    return tmp_path / "names.safetensors"
+
+
+def test_named_sliders_come_with_the_part_and_are_one_step_of_the_history(G, named_file):
+    from ssgan_lite.editor import FaceEditor
+    editor = FaceEditor(G, seed=3, directions=named_file)
+    assert [entry["label"] for entry in editor.view["named"]] == ["length"]
+    before = editor.face.state.codes
+    for value in (0.5, 9.0, 1.5):
+        assert not ask(editor, {"do": "slide_named", "i": 0, "value": value, "stroke": "s1"})
+    assert editor.view["named"][0]["value"] == pytest.approx(1.5, abs=1e-3) and len(editor.face.history.past) == 1
+    changed = (editor.face.state.codes != before).any(2)[0].nonzero().flatten().tolist()
+    assert changed == [G.layout["hair", "shape"]]
+    ask(editor, {"do": "undo"})
+    assert editor.pixels == editor.original
+    ask(editor, {"do": "select", "part": sg.PARTS["face"].id})
+    assert editor.view["named"][0]["others"] == ["nose"]
+    ask(editor, {"do": "select", "part": sg.PARTS["nose"].id}, {"do": "lock"}, {"do": "select", "part": 1})
+    state = editor.face.state
+    assert "locked" in ask(editor, {"do": "slide_named", "i": 0, "value": 1}) and editor.face.state is state
+    assert "no named direction" in ask(editor, {"do": "slide_named", "i": 4, "value": 1})
+
+
+def test_editor_refuses_names_of_another_model_and_does_without(G, named_file):
+    from ssgan_lite.editor import FaceEditor
+    other = sg.SemanticGenerator(G.config).eval()
+    other.update_mean_w()
+    with pytest.raises(UserError, match="another model"):
+        FaceEditor(other, directions=named_file)
+    assert FaceEditor(other).view["named"] == []
+
+
 def test_the_meter_counts_from_the_moment_a_part_is_chosen(editor):
     assert editor.view["meter"] == dict(inside=0, outside=0)
     before = editor.face.render()

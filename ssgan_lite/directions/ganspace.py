@@ -64,12 +64,12 @@ def find(sample: Sample, attribute: str, where: Where = WHOLE) -> LinearDirectio
     """Of the principal axes at a place, the one whose coordinate correlates most with the attribute, in its sign."""
     there, column = place(sample.generator, where), sample.index(attribute)
     candidates = axes(sample, there)
-    codes, scores = sample.at(there)
+    codes, scores = sample.changes(there)
     wanted = scores[:, column] - scores[:, column].mean()
     best, strength = None, -1.0
     for candidate in candidates:
         at = 0 if codes.shape[1] == 1 else there.addresses.index(candidate.place.addresses[0])
-        t = (codes[:, at] - sample.mean) @ candidate.reader[0]
+        t = codes[:, at] @ candidate.reader[0]
         t = t - t.mean()
         correlation = float((t @ wanted) / (t.norm() * wanted.norm()).clamp_min(1e-12))
         if abs(correlation) > strength:

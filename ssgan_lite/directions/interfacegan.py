@@ -32,10 +32,10 @@ def find(sample: Sample, attribute: str, where: Where = WHOLE, without: Sequence
     columns = [sample.index(attribute), *(sample.index(other) for other in without)]
     if attribute in without:
         raise UserError(f'"{attribute}" cannot be changed and kept at once; leave it out of `without`.')
-    codes, scores = sample.at(there)                                                           # [n, K, S], [n, A]
+    codes, scores = sample.changes(there)                                                      # [n, K, S], [n, A]
     k, s = codes.shape[1:]
     covariance = torch.block_diag(*[sample.covariance.double()] * k)                           # [K S, K S]
-    normals = fit((codes.double() - sample.mean).flatten(1), scores[:, columns].double())      # [K S, 1 + others]
+    normals = fit(codes.double().flatten(1), scores[:, columns].double())                      # [K S, 1 + others]
     normal, others = normals[:, 0], normals[:, 1:]
     if others.shape[1]:
         inner = others.T @ covariance
@@ -44,6 +44,18 @@ def find(sample: Sample, attribute: str, where: Where = WHOLE, without: Sequence
     length = (normal @ vector).clamp_min(1e-24).sqrt()
     return LinearDirection(attribute, there, "interfacegan", (vector / length).view(k, s).float(),
                            (normal / length).view(k, s).float(), sample.mean)
+
+
+def held_out(sample: Sample, attribute: str, where: Where = WHOLE) -> float:
+    """How well the codes at a place predict an attribute: correlation on faces that were not fitted."""
+    codes, scores = sample.changes(place(sample.generator, where))
+    x, y = codes.double().flatten(1), scores[:, sample.index(attribute)].double()
+    first = torch.arange(len(x)) % 2 == 0
+    found = []
+    for half in (first, ~first):
+        prediction = x[~half] @ fit(x[half], y[half, None])[:, 0]
+        found.append(torch.corrcoef(torch.stack([prediction, y[~half]]))[0, 1])
+    return float(torch.stack(found).mean().nan_to_num())
 
 
 def fit(x: Tensor, y: Tensor) -> Tensor:

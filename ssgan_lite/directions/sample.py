@@ -12,7 +12,8 @@ small file, NAME.labels, beside the directions of a model that ships; `load_samp
 from __future__ import annotations
 
 import os
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
 
 import numpy as np
 import torch
@@ -20,7 +21,8 @@ from torch import Tensor, nn
 from tqdm.auto import tqdm
 
 from ssgan_lite import assets
-from ssgan_lite.directions.direction import Place
+from ssgan_lite.directions.direction import Place, Where, place
+from ssgan_lite.directions.swaps import LEAST_PIXELS, Swaps, draw_swaps
 from ssgan_lite.errors import UserError, suggest
 from ssgan_lite.measure.attributes import AttributePredictor, load_predictor
 from ssgan_lite.storage import load_tensors, save_tensors, tensor_path
@@ -29,7 +31,6 @@ from ssgan_lite.weights import fingerprint, weights_version
 FORMAT = "ssgan-lite labels 1"
 
 WHOLE_FACES, MIXED_FACES = 1500, 2500
-LEAST_PIXELS = 0.003        # share of the picture that a part must fill for its codes to be looked at
 FEWEST = 50                 # faces that show the part
 
 
@@ -52,6 +53,7 @@ class Sample:
     mixed: Half | None              # None for the monolithic baseline
     mean: Tensor                    # [S], of W
     covariance: Tensor              # [S, S], of W
+    swaps: tuple[Swaps, ...] = ()   # faces before and after single places were swapped
 
     def index(self, attribute: str) -> int:
         """The column of an attribute; an unknown one is a `UserError`."""
@@ -75,6 +77,18 @@ class Sample:
                             f"cannot be judged. Draw a larger sample, or take a model that draws it more often.")
         return codes[seen], half.scores[seen]
 
+    def changes(self, where: Place) -> tuple[Tensor, Tensor]:
+        """What differs at a place, and what that does: codes [n, K, S] and scores [n, A], both around 0.
+
+        From swaps at this place, or at both codes of its part, if there are any; else faces as `at` gives them, less
+        their mean.
+        """
+        for swaps in self.swaps:
+            if (codes := swaps.at(where)) is not None and len(codes) >= FEWEST:
+                return codes, swaps.scores
+        codes, scores = self.at(where)
+        return codes - self.mean, scores - scores.mean(0)
+
     def shuffled(self, seed: int = 0) -> Sample:
         """The same faces with each other's labels: what is found from these is chance."""
         def mix(half: Half | None, k: int) -> Half | None:
@@ -82,7 +96,8 @@ class Sample:
                 return None
             order = torch.from_numpy(np.random.default_rng([seed, k]).permutation(len(half.scores)))
             return Half(half.codes, half.scores[order], half.areas)
-        return Sample(self.generator, self.names, mix(self.whole, 0), mix(self.mixed, 1), self.mean, self.covariance)
+        return replace(self, whole=mix(self.whole, 0), mixed=mix(self.mixed, 1),
+                       swaps=tuple(swaps.shuffled(seed) for swaps in self.swaps))
 
 
 @torch.no_grad()
@@ -101,6 +116,19 @@ def draw_sample(generator: nn.Module, predictor: AttributePredictor | None = Non
               disable=quiet) as bar:
         return Sample(generator, predictor.names, label(generator, predictor, first, bar),
                       None if second is None else label(generator, predictor, second, bar), mean, covariance)
+
+
+def with_swaps(sample: Sample, counts: Mapping[Where, int], predictor: AttributePredictor | None = None,
+               seed: int = 0, quiet: bool = True) -> Sample:
+    """The sample and swaps of codes: at which places, in how many of its whole faces each."""
+    half, predictor = sample.whole, predictor or load_predictor("lite0")
+    if predictor.names != sample.names:
+        raise UserError("The predictor reads other attributes than those of the sample.")
+    places = {place(sample.generator, where): min(n, len(half.codes)) for where, n in counts.items()}
+    with tqdm(total=sum(places.values()), desc="swaps", unit="face", disable=quiet) as bar:
+        return replace(sample, swaps=tuple(
+            draw_swaps(sample.generator, predictor, there, half.codes[:n], half.scores[:n], half.areas[:n], seed,
+                       tick=bar.update) for there, n in places.items()))
 
 
 @torch.no_grad()

@@ -14,6 +14,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from ssgan_lite.directions.direction import LARGEST, LinearDirection, apply
 from ssgan_lite.directions.ganspace import PartAxes, part_axes
 from ssgan_lite.edit import values
 from ssgan_lite.edit.state import BASE
@@ -94,6 +95,16 @@ class CodeEdits:
         here = axes.read(self.state.codes[:, self.generator.layout[number, kind]])[:, axis]    # [N]
         step = (values.number(value, "The coordinate") - here)[:, None] * direction            # [N, S]
         return self._take(self.state.codes + step[:, None], part, kind)
+
+    def set_direction(self, direction: LinearDirection, value: float) -> Self:
+        """Move along a direction, such as a named one, until its coordinate is `value`, in standard deviations."""
+        if not isinstance(direction, LinearDirection):
+            raise UserError(f"Only a straight direction has a coordinate, not {type(direction).__name__}.")
+        for part in direction.place.parts:
+            self._free(part)
+        codes = self.state.codes
+        step = values.number(value, "The coordinate", -LARGEST, LARGEST) - direction.read(codes)
+        return self._change(codes=apply(codes, direction, step.clamp(-LARGEST, LARGEST)))
 
     def axes(self, part: str | int, kind: str) -> PartAxes:
         """The main directions of a part's shape or texture codes; see `PartAxes`."""

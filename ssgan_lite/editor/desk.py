@@ -19,24 +19,23 @@ from ssgan_lite.edit.state import FaceState
 from ssgan_lite.edit.store import face_to_bytes
 from ssgan_lite.editor.gallery import Gallery, describe
 from ssgan_lite.editor.own import OwnPicture, OwnPictureActions, is_background
+from ssgan_lite.editor.sliders import SliderActions
 from ssgan_lite.errors import UserError
 from ssgan_lite.model import GeneratorOutput, SemanticGenerator
 from ssgan_lite.parts import vocabulary
 from ssgan_lite.storage import user_path
 
-AXES = 3                # sliders for each kind; of the codes' axes, the first ones
-REACH = 3.0             # standard deviations to either side
 THROWS = 8              # of the dice, until something can be seen
 KEPT = 0.4              # share of a part's pixels that it must keep when the dice give another version of it
 VISIBLE = 0.1           # change of a channel, of the range -1 to 1, that counts as seen: 13 of 255
 FILM_STEPS = 16         # frames of the film from the original to the face as it is now
 
 
-class Desk(OwnPictureActions):
+class Desk(OwnPictureActions, SliderActions):
     """A face on the desk, and what lies beside it."""
 
     def __init__(self, generator: SemanticGenerator, seed: int = 0, psi: float = 0.7, part: str | None = None,
-                 gallery: int | None = None, folder: str | Path | None = "."):
+                 gallery: int | None = None, folder: str | Path | None = ".", directions: str | Path | None = None):
         config = generator.config
         self.face, self.folder = Session(generator, seed, psi), None if folder is None else user_path(folder)
         self.part = config.part_id("hair" if part is None and "hair" in config.parts else
@@ -51,6 +50,7 @@ class Desk(OwnPictureActions):
         self.own: OwnPicture | None = None      # a picture of the user's, while its codes are looked for
         self.photos: dict[int, tuple[FaceState, torch.Tensor]] = {}     # faces that are a photograph's, by id
         self._centers: dict[int, tuple[float, float]] = {}     # of moved parts, where they were before
+        self._load_names(directions)
         self._set_mark()
 
     # --- what is seen ---------------------------------------------------------------------------------------------
@@ -66,7 +66,8 @@ class Desk(OwnPictureActions):
         change = compare(self.mark, out, self.part)
         backdrop = face.state.backdrop
         return dict(
-            parts=parts, part=self.part, psi=face.state.psi, axes=self._axes(), place=self._place(),
+            parts=parts, part=self.part, psi=face.state.psi, named=self._named(), axes=self._axes(),
+            place=self._place(),
             can_undo=face.can_undo, can_redo=face.can_redo, can_reset=face.state is not face.history.first,
             backdrop=None if backdrop is None else backdrop.name, said=self.said, told=self.told or self.said,
             own=self.own_view(),
@@ -99,21 +100,6 @@ class Desk(OwnPictureActions):
         if getattr(self, "_original", (None,))[0] is not first:
             self._original = first, self.face.render(first).image
         return self._original[1]
-
-    def _axes(self) -> dict[str, list[dict]]:
-        config, layout, codes = self.face.generator.config, self.face.generator.layout, self.face.state.codes
-        axes = {}
-        for kind in ("shape", "texture"):
-            # A model may have no layers of a kind (then its codes do nothing), or none that are read as depth.
-            if kind == "shape" and config.depth_layers <= (0 if self.part == 0 else config.base_layers):
-                continue
-            if kind == "texture" and config.local_layers == config.depth_layers:
-                continue
-            own = self.face.axes(self.part, kind)
-            here = own.read(codes[0, layout[self.part, kind]]).tolist()
-            axes[kind] = [dict(value=value, share=share) for value, share in
-                          zip(here[:AXES], own.shares[:AXES].tolist(), strict=True)]
-        return axes
 
     def _set_mark(self) -> None:
         """From here on the meter counts."""
@@ -156,10 +142,6 @@ class Desk(OwnPictureActions):
         self.told = f"{self.name} chosen."
         if not self._pixels():
             self.told += " It is not in this picture."
-
-    def do_slide(self, kind: str, axis: int, value: float) -> None:
-        self._uncover()
-        self.face.set_axis(self.part, kind, int(axis), max(-2 * REACH, min(2 * REACH, float(value))))
 
     def do_place(self, dx: float, dy: float, zoom: float, part: int | None = None) -> None:
         """Move the part by (dx, dy) half picture widths and enlarge it about its own center."""

@@ -39,7 +39,8 @@ def front_style() -> str:
 class FaceEditor(anywidget.AnyWidget):
     """`FaceEditor()` edits a face of the best model that is shipped, `FaceEditor(G, seed=5)` one of yours.
 
-    A name or a file of weights, as `load_pretrained` takes them, will do for G.
+    A name or a file of weights, as `load_pretrained` takes them, will do for G. `directions` is a file of named
+    directions for a model of yours; those of the models that ship are found.
 
     `editor.face` is the `Session` behind it. After you have changed it in code, `editor.refresh()` shows it.
     """
@@ -58,11 +59,12 @@ class FaceEditor(anywidget.AnyWidget):
     answered = traitlets.Unicode().tag(sync=True)
 
     def __init__(self, generator: SemanticGenerator | str | os.PathLike | None = None, seed: int = 0,
-                 psi: float = 0.7, part: str | None = None, folder: str | Path | None = "."):
+                 psi: float = 0.7, part: str | None = None, folder: str | Path | None = ".",
+                 directions: str | os.PathLike | None = None):
         if generator is None or isinstance(generator, (str, os.PathLike)):
             generator = load_pretrained(generator or best_shipped())
         super().__init__()
-        self.page = Page(Desk(generator, seed, psi, part, folder=folder))
+        self.page = Page(Desk(generator, seed, psi, part, folder=folder, directions=directions))
         self.on_msg(self._receive)
         self._show()
 

@@ -21,6 +21,23 @@ function makePanel({ ask, onDrag }) {
     groups.append(h("fieldset", { class: `fe-${kind}` }, h("legend", {}, KINDS[kind]),
                     ...sliders[kind].map(s => s.root)));
   }
+  // What has a name comes first, and the axes without a name under "More".
+  const more = h("details", { class: "fe-more" }, h("summary", {}, "More"), groups);
+  const namedGroup = h("fieldset", { class: "fe-named" }, h("legend", { class: "fe-unseen" }, "Named"));
+  let named = [], namedFor = null;
+  function drawNamed(part, entries) {
+    const key = JSON.stringify([part, entries.map(e => e.label)]);
+    if (key === namedFor) return;
+    namedFor = key;
+    named.forEach(s => s.root.remove());
+    named = entries.map((entry, i) => slider(entry.label, {
+      min: entry.low, max: entry.high, step: 0.05, format: v => (v > 0 ? "+" : "") + v.toFixed(1),
+      onmove: (value, stroke) => { onDrag(true); ask({ do: "slide_named", i, value, stroke }); },
+      onrest: atRest,
+    }));
+    namedGroup.append(...named.map(s => s.root));
+    more.open = !entries.length;
+  }
   const place = { dx: 0, dy: 0, zoom: 1 };
   const moved = (key, value, stroke) => { place[key] = value; onDrag(true); ask({ do: "place", ...place, stroke }); };
   const placer = (key, label, min, max) => slider(label, {
@@ -40,7 +57,7 @@ function makePanel({ ask, onDrag }) {
                     h("div", { class: "fe-row" }, from, others), faces);
   const root = h("section", { class: "fe-panel", "aria-label": "The chosen part" },
                  h("header", {}, swatch, title, seen, lock), absent,
-                 h("div", { class: "fe-row fe-dice" }, surprise, ...Object.values(dice)), groups, where, gallery);
+                 h("div", { class: "fe-row fe-dice" }, surprise, ...Object.values(dice)), namedGroup, more, where, gallery);
   let shown = null, waiting = null, tried = false;
 
   // A picture of the gallery is tried on while the pointer, or the focus, is on it, and put on by a click.
@@ -77,7 +94,7 @@ function makePanel({ ask, onDrag }) {
 
   return {
     root,
-    get moving() { return [...sliders.shape, ...sliders.texture, ...Object.values(placing)].some(s => s.moving); },
+    get moving() { return [...named, ...sliders.shape, ...sliders.texture, ...Object.values(placing)].some(s => s.moving); },
     update(view, galleryBytes) {
       const part = view.parts[view.part], here = part.pixels > 0;
       swatch.style.background = `rgb(${part.color})`;
@@ -100,6 +117,19 @@ function makePanel({ ask, onDrag }) {
       surprise.title = here ? "Another version of this part (D)" : `Give this face the ${part.name} of another one (D)`;
       where.hidden = !here && !(view.place.dx || view.place.dy || view.place.zoom !== 1);
       for (const b of [surprise, ...Object.values(dice), putBack]) b.disabled = part.locked;
+      const entries = here ? view.named : [];
+      drawNamed(part.name, entries);
+      namedGroup.hidden = !entries.length;
+      more.classList.toggle("fe-bare", !entries.length);
+      more.hidden = !here;
+      entries.forEach((entry, i) => {
+        named[i].name(`${part.name}: ${entry.label}`);
+        named[i].set(entry.value);
+        named[i].input.disabled = part.locked;
+        named[i].root.title = (entry.others.length > 6 ? "Moves the whole head. "
+          : entry.others.length ? `Moves ${[part.name, ...entry.others].join(", ")}. ` : "")
+          + `The judge saw it on faces: correlation ${entry.correlation.toFixed(2)}`;
+      });
       for (const [kind, list] of Object.entries(sliders)) {
         const axes = here ? view.axes[kind] ?? [] : [];
         dice[kind].hidden = !axes.length;

@@ -1,0 +1,103 @@
+"""Named directions on disk: `NAME.safetensors` with the vectors, and `NAME.json` with what each was seen to do.
+
+A direction means something to one model only, so the file carries the model's fingerprint, as saved faces do.
+"""
+
+from __future__ import annotations
+
+import os
+from dataclasses import dataclass
+
+import torch
+from torch import nn
+
+from ssgan_lite import assets
+from ssgan_lite.directions.direction import LinearDirection, Place, apply
+from ssgan_lite.errors import UserError, suggest
+from ssgan_lite.storage import load_tensors, save_tensors, tensor_path
+from ssgan_lite.weights import fingerprint, weights_version
+
+FORMAT = "ssgan-lite directions 1"
+
+
+@dataclass(frozen=True)
+class Slider:
+    """A direction that has earned its name."""
+
+    part: str                   # in whose panel it stands
+    label: str                  # "length"
+    direction: LinearDirection
+    low: float                  # range of the coordinate, in standard deviations
+    high: float
+    effect: dict                # what the judge saw, as `judge.examine` says it
+
+    @property
+    def attribute(self) -> str:
+        return self.direction.attribute
+
+
+@dataclass(frozen=True)
+class NamedDirections:
+    """The sliders of one model."""
+
+    sliders: tuple[Slider, ...]
+    record: dict                # how they were made, and which names did not survive
+
+    def of(self, part: str) -> list[Slider]:
+        """The sliders in one part's panel."""
+        return [slider for slider in self.sliders if slider.part == part]
+
+    def find(self, part: str, label: str) -> Slider:
+        """A slider by its part and label; a `UserError` says what there is instead."""
+        here = {slider.label: slider for slider in self.of(part)}
+        if not here:
+            parts = sorted({slider.part for slider in self.sliders})
+            raise UserError(f'No direction of "{part}" has a name in this model. Parts with names: '
+                            f"{', '.join(parts) or 'none'}.")
+        if label not in here:
+            raise UserError(f'The {part} has no direction called "{label}". {suggest(str(label), here)}')
+        return here[label]
+
+
+def save_directions(named: NamedDirections, generator: nn.Module, path: str | os.PathLike) -> None:
+    """Write `path`.safetensors and `path`.json."""
+    tensors, entries = {}, []
+    for number, slider in enumerate(named.sliders):
+        tensors[f"{number}.vector"], tensors[f"{number}.reader"] = slider.direction.vector, slider.direction.reader
+        tensors["mean"] = slider.direction.mean
+        there = slider.direction.place
+        entries.append(dict(part=slider.part, label=slider.label, attribute=slider.attribute,
+                            system=slider.direction.system, place=there.name, addresses=list(there.addresses),
+                            parts=list(there.parts), range=[slider.low, slider.high], effect=slider.effect))
+    save_tensors(path, tensors, FORMAT, dict(model=fingerprint(generator), weights=weights_version(generator),
+                                             sliders=entries, record=named.record))
+
+
+def load_directions(generator: nn.Module, path: str | os.PathLike | None = None) -> NamedDirections:
+    """The named directions of a model that ships, or those in a file, for the very model that they were made for."""
+    if path is None:
+        known = assets.listed("directions/*.safetensors")
+        if generator.name not in known:
+            raise UserError(f"No named directions ship for {weights_version(generator)}, only for "
+                            f"{', '.join(known) or 'no model'}. Make them: ssgan-lite directions WEIGHTS --out FILE")
+        path = assets.find(f"directions/{generator.name}.safetensors")
+        assets.verify(path), assets.verify(path.with_suffix(".json"))
+    path = tensor_path(path)
+    tensors, about = load_tensors(path, FORMAT, dict(model=str, weights=str, sliders=list, record=dict))
+    if about["model"] != fingerprint(generator):
+        raise UserError(f'"{path}" has the directions of another model, and in this one they would mean something '
+                        f"else. They were made for {about['weights']}; this is {weights_version(generator)}. Make "
+                        "them anew: ssgan-lite directions WEIGHTS --out FILE")
+    try:
+        sliders = []
+        for number, entry in enumerate(about["sliders"]):
+            there = Place(entry["place"], tuple(entry["addresses"]), tuple(entry["parts"]))
+            direction = LinearDirection(entry["attribute"], there, entry["system"], tensors[f"{number}.vector"],
+                                        tensors[f"{number}.reader"], tensors["mean"])
+            low, high = map(float, entry["range"])
+            slider = Slider(entry["part"], entry["label"], direction, low, high, entry["effect"])
+            apply(torch.zeros(1, generator.layout.n_latent, generator.config.style_dim), direction, 0.0)    # fits
+            sliders.append(slider)
+        return NamedDirections(tuple(sliders), about["record"])
+    except (KeyError, TypeError, ValueError, IndexError, RuntimeError):                   # UserError too
+        raise UserError(f'"{path}" is damaged: directions in it are missing or do not fit the model.') from None

@@ -1,0 +1,67 @@
+"""The sliders of the chosen part: directions that have a name, and the principal axes, which have none."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from ssgan_lite import assets
+from ssgan_lite.directions.store import NamedDirections, load_directions
+from ssgan_lite.errors import UserError
+
+AXES = 3                # sliders for each kind; of the codes' axes, the first ones
+REACH = 3.0             # standard deviations to either side
+
+
+class SliderActions:
+    """What a `Desk` shows and does of sliders. Needs: face, part, name, said, _uncover."""
+
+    def _load_names(self, directions: str | Path | None) -> None:
+        """The named directions in a file, or those that ship with the model; without any, axes are all there is."""
+        self.named: NamedDirections | None = None
+        generator = self.face.generator
+        if directions is not None:
+            self.named = load_directions(generator, directions)
+        elif generator.name in assets.listed("directions/*.safetensors"):
+            try:
+                self.named = load_directions(generator)
+            except UserError as error:          # the editor works without them
+                self.said = str(error)
+
+    def _sliders(self) -> list:
+        """The chosen part's named directions."""
+        return self.named.of(self.face.generator.config.parts[self.part]) if self.named else []
+
+    def _named(self) -> list[dict]:
+        """Their names, where the face is on each, and what they move beside the part."""
+        return [dict(label=slider.label, value=float(slider.direction.read(self.face.state.codes)[0]), low=slider.low,
+                     high=slider.high, correlation=slider.effect["correlation"],
+                     others=[part for part in slider.direction.place.parts if part != slider.part])
+                for slider in self._sliders()]
+
+    def _axes(self) -> dict[str, list[dict]]:
+        config, layout, codes = self.face.generator.config, self.face.generator.layout, self.face.state.codes
+        axes = {}
+        for kind in ("shape", "texture"):
+            # A model may have no layers of a kind (then its codes do nothing), or none that are read as depth.
+            if kind == "shape" and config.depth_layers <= (0 if self.part == 0 else config.base_layers):
+                continue
+            if kind == "texture" and config.local_layers == config.depth_layers:
+                continue
+            own = self.face.axes(self.part, kind)
+            here = own.read(codes[0, layout[self.part, kind]]).tolist()
+            axes[kind] = [dict(value=value, share=share) for value, share in
+                          zip(here[:AXES], own.shares[:AXES].tolist(), strict=True)]
+        return axes
+
+    def do_slide_named(self, i: int, value: float) -> None:
+        """Set the chosen part's i-th named direction."""
+        here = self._sliders()
+        if not 0 <= int(i) < len(here):
+            raise UserError(f"The {self.name.lower()} has no named direction {int(i) + 1}.")
+        self._uncover()
+        slider = here[int(i)]
+        self.face.set_direction(slider.direction, max(slider.low, min(slider.high, float(value))))
+
+    def do_slide(self, kind: str, axis: int, value: float) -> None:
+        self._uncover()
+        self.face.set_axis(self.part, kind, int(axis), max(-2 * REACH, min(2 * REACH, float(value))))
