@@ -11,6 +11,7 @@ from ssgan_lite.errors import UserError
 from ssgan_lite.measure.attributes import (
     ATTRIBUTES,
     AttributePredictor,
+    compare_attributes,
     load_predictor,
     save_predictor,
     true_attributes,
@@ -92,3 +93,12 @@ def test_what_a_predictor_does_not_know_is_said(heads):
         true_attributes(open_dataset("avatars", 64, "all"))
     with pytest.raises(UserError, match=r"\[N, 3, R, R\]"):
         predictor.read(torch.zeros(3, 64, 64))
+
+
+def test_distributions_of_attributes_are_compared():
+    draw = torch.Generator().manual_seed(0)
+    real = torch.randn(2000, 2, generator=draw)
+    found = compare_attributes(("age", "smile"), torch.stack([real[:, 0], 0.5 * real[:, 1] + 2], 1), real)
+    assert found["age"]["distance"] == pytest.approx(0, abs=1e-6)
+    assert found["smile"]["distance"] == pytest.approx(2, abs=0.1)
+    assert found["smile"]["std"] == pytest.approx(0.5, abs=0.05)

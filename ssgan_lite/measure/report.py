@@ -36,7 +36,7 @@ def table(result: dict) -> str:
         seen = f", trained on {model['images']:,} images" if model["images"] else ""
         lines.append(f"  {model['name']}: {model['architecture']}, {model['size']} px{seen}")
     names = [short_name(model["name"]) for model in models]
-    for section in (_distances, _parts, _agreement, _leak, _diversity, _speed):
+    for section in (_distances, _parts, _attributes, _agreement, _leak, _diversity, _speed):
         rows = section(result, names)
         if rows:
             lines += ["", *rows]
@@ -76,6 +76,20 @@ def _parts(result: dict, names: list[str]) -> list[str]:
              *_rows(["", *names, "real faces"], rows)]
     return lines + [f"  Dead parts of {name}: {', '.join(model['dead_parts']) or 'none'}."
                     for name, model in zip(names, result["models"], strict=True)]
+
+
+def _attributes(result: dict, names: list[str]) -> list[str]:
+    found = [model.get("attributes") for model in result["models"]]
+    if not found[0]:
+        return []
+
+    def cell(mean: float, std: float) -> str:
+        return f"{mean:+.2f} +- {std:.2f}"
+
+    rows = [[f"  {name}", *(f"{cell(f[name]['mean'], f[name]['std'])} ({f[name]['distance']:.2f})" for f in found),
+             cell(found[0][name]["real_mean"], found[0][name]["real_std"])] for name in found[0]]
+    return ["Attributes as the judge on Lite2 reads them: mean +- standard deviation (Wasserstein distance to real "
+            "faces),", "  in standard deviations of the heads", *_rows(["", *names, "real faces"], rows)]
 
 
 def _agreement(result: dict, names: list[str]) -> list[str]:

@@ -9,6 +9,7 @@ The result is a dictionary of plain numbers, the content of `measure.json`:
       distances                            to real faces, in the eyes of a judge that no training has seen
       seen                                 the same in the eyes of the network that training compares features with
       parts, dead_parts                    how often each part is there, beside the real faces' share
+      attributes                           what the faces look like to the judge of attributes, beside real ones
       agreement, leak, leak_summary, diversity, speed
 
 A measure that was left out, or that a model does not have, is None. The same seed gives the same numbers on the same
@@ -34,19 +35,20 @@ from ssgan_lite.device import choose_device
 from ssgan_lite.errors import UserError, suggest
 from ssgan_lite.features import EfficientNetLite0, Extractor, features_of
 from ssgan_lite.measure import diversity, locality
+from ssgan_lite.measure.attributes import AttributePredictor, compare_attributes, load_predictor
 from ssgan_lite.measure.distances import FEWEST, RealFaces, compared
 from ssgan_lite.measure.inception import extractor
 from ssgan_lite.measure.masks import mask_agreement, part_areas, part_frequencies
 from ssgan_lite.measure.parser import load_parser
 from ssgan_lite.measure.report import short_name
-from ssgan_lite.measure.samples import DISTANCES, Tick, draw_codes, generate, is_monolithic
+from ssgan_lite.measure.samples import DISTANCES, REAL, Tick, draw_codes, generate, is_monolithic, rng
 from ssgan_lite.measure.speed import time_and_memory
 from ssgan_lite.parts import PARTS
 from ssgan_lite.pictures import to_levels
 from ssgan_lite.weights import load_pretrained
 
 FORMAT = "ssgan-lite measures 2"
-MEASURES = ("distances", "parts", "agreement", "leak", "diversity", "speed")
+MEASURES = ("distances", "parts", "attributes", "agreement", "leak", "diversity", "speed")
 
 
 @dataclass(frozen=True)
@@ -80,6 +82,12 @@ class _Reference:
             self.faces = [RealFaces(data, judge, options.n, options.seed, options.batch, tick,
                                     cache_folder() / "measure") for judge in judges]
         self.areas = part_areas(data.masks, len(data.parts)) if data.has_masks else None
+        self.attributes = load_predictor("lite2").to(options.device) if "attributes" in options.only else None
+        if self.attributes is not None:
+            rows = torch.from_numpy(rng(options.seed, REAL).permutation(len(data))[:self.n])
+            self.scores = torch.cat([self.attributes.read(data.image_batch(part, torch.zeros(len(part), dtype=bool),
+                                                                           options.device))
+                                     for part in rows.split(options.batch)])
 
 
 def measure(options: MeasureOptions) -> dict:
@@ -104,7 +112,7 @@ def measure(options: MeasureOptions) -> dict:
     judges = [judge, EfficientNetLite0().to(options.device)] if "distances" in wanted else []
     parser = load_parser(options.parser).to(options.device) if "agreement" in wanted else None
     reference = None
-    if {"distances", "parts"} & set(wanted):
+    if {"distances", "parts", "attributes"} & set(wanted):
         reference = _Reference(generators[0].config.size, judges, options)
 
     models, leaks = [], None
@@ -131,10 +139,13 @@ def _measure_one(name: str, generator: nn.Module, options: MeasureOptions, judge
     if reference is not None:
         w = draw_codes(generator, reference.n, options.seed, DISTANCES)
         with _bar(f"{label}: faces", len(w), options) as tick:
-            features, areas = survey(generator, w, [faces.extract for faces in reference.faces], options.batch, tick)
+            features, areas, scores = survey(generator, w, [faces.extract for faces in reference.faces],
+                                             options.batch, tick, reference.attributes)
         if features:
             found["distances"], found["seen"] = (faces.distances(f) for faces, f
                                                  in zip(reference.faces, features, strict=True))
+        if scores is not None:
+            found["attributes"] = compare_attributes(reference.attributes.names, scores, reference.scores)
         if "parts" in options.only and reference.areas is not None:
             found["parts"] = part_frequencies(areas, reference.areas, config.parts)
             found["dead_parts"] = [part for part, values in found["parts"].items() if values["dead"]]
@@ -162,16 +173,20 @@ def _measure_one(name: str, generator: nn.Module, options: MeasureOptions, judge
 
 
 def survey(generator: nn.Module, w: Tensor, judges: list[Extractor], batch: int,
-           tick: Tick) -> tuple[list[np.ndarray], np.ndarray]:
-    """Features [N, D] of each network and the parts' areas [N, P] of the faces with these codes, drawn once."""
+           tick: Tick, attributes: AttributePredictor | None = None
+           ) -> tuple[list[np.ndarray], np.ndarray, Tensor | None]:
+    """Features [N, D] of each network, areas [N, P] of the parts and attributes [N, A], of faces drawn once."""
     features: list[list[np.ndarray]] = [[] for _ in judges]
-    areas = []
+    areas, scores = [], []
     for out in generate(generator, w, batch, tick):
         pixels = to_levels(out.image)
         for found, judge in zip(features, judges, strict=True):
             found.append(features_of(pixels, judge, batch, pixels.device))
         areas.append(part_areas(out.mask.argmax(1), out.mask.shape[1]))
-    return [np.concatenate(found) for found in features], np.concatenate(areas)
+        if attributes is not None:
+            scores.append(attributes.read(out.image))
+    return ([np.concatenate(found) for found in features], np.concatenate(areas),
+            torch.cat(scores) if scores else None)
 
 
 def check(options: MeasureOptions) -> None:

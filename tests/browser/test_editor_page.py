@@ -8,6 +8,7 @@ import random
 
 import numpy as np
 import pytest
+import torch
 from PIL import Image
 
 import ssgan_lite as sg
@@ -131,6 +132,37 @@ def test_a_key_held_down_on_a_slider_is_one_step(page):
     page.page.wait_for_timeout(200)
     page.settle()
     assert len(page.editor.face.history.past) == 2
+
+
+def test_named_sliders_come_first_and_the_axes_are_under_more(browser, G, tmp_path, keep_screenshot):
+    from ssgan_lite.directions import LinearDirection, NamedDirections, Slider, place, save_directions
+    from ssgan_lite.editor import FaceEditor
+    s = G.config.style_dim
+    direction = LinearDirection("hair_length", place(G, ("hair", "shape")), "interfacegan", torch.full((1, s), 0.1),
+                                torch.full((1, s), 10 / s), G.mean_w)
+    named = NamedDirections((Slider("hair", "length", direction, -3.0, 3.0, dict(correlation=0.8)),), {})
+    save_directions(named, G, tmp_path / "names")
+    page = BarePage(browser, FaceEditor(G, seed=5, folder=None, directions=tmp_path / "names.safetensors"))
+    length, first = (page.page.get_by_label(label, exact=True) for label in ("hair: length", "hair: shape 1"))
+    assert length.is_visible() and not first.is_visible()
+    keep_screenshot(page.page, "editor_named_sliders")
+    length.focus()
+    page.page.keyboard.press("ArrowRight")
+    page.page.wait_for_timeout(200)
+    page.settle()
+    assert len(page.editor.face.history.past) == 1
+    page.page.get_by_text("More", exact=True).click()
+    assert first.is_visible() and length.bounding_box()["y"] < first.bounding_box()["y"]
+    page.page.locator('.fe-chip[data-part="face"]').click()             # has no names: all sliders, no heading
+    page.settle()
+    assert page.page.get_by_label("face: shape 1", exact=True).is_visible()
+    assert not page.page.get_by_text("More", exact=True).is_visible() and not length.is_visible()
+    page.page.locator('.fe-chip[data-part="hair"]').click()
+    page.settle()
+    assert length.is_visible() and first.is_visible()
+    page.press("Undo (Z)")
+    assert page.editor.pixels == page.editor.original
+    page.close()
 
 
 def test_compare_and_where_do_not_get_in_each_others_way(page):

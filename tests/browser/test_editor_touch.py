@@ -183,6 +183,7 @@ def test_face_and_slider_are_visible_together(browser, G, keep_screenshot, name,
 
     page = BarePage(browser, FaceEditor(G, seed=5, folder=None), **context)
     height = context["viewport"]["height"]
+    page.page.locator(".fe-more").evaluate("e => e.open || e.querySelector('summary').click()")
     for label in ("hair: shape 1", "hair: texture 3"):
         slider = page.page.get_by_label(label, exact=True)
         slider.evaluate("e => e.scrollIntoView({ block: 'end' })")

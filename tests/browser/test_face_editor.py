@@ -105,6 +105,7 @@ class Page:
 
     def drag(self, label: str, share: float):
         """Drag a slider's handle to a share of its width, in small steps, with the mouse."""
+        self.open_more()
         box = self.root.get_by_label(label, exact=True).bounding_box()
         value = float(self.root.get_by_label(label, exact=True).input_value())
         begin, end = 9 + (value + 3) / 6 * (box["width"] - 18), 9 + share * (box["width"] - 18)
@@ -115,6 +116,10 @@ class Page:
             self.page.mouse.move(box["x"] + begin + (end - begin) * i / 15, y)
         self.page.mouse.up()
         self.settle()
+
+    def open_more(self):
+        """Show the sliders without a name, which stand below those that have one."""
+        self.root.locator(".fe-more").evaluate("e => e.open || e.querySelector('summary').click()")
 
     def choose_file(self, chooser, path):
         """Give a file to an <input>, and wait for what comes of it: the browser reads the file before it asks."""
@@ -339,6 +344,7 @@ def test_the_keyboard_alone_is_enough(fresh):
         page.locator(".fe-stage").focus()
         page.keyboard.press("ArrowRight")
         page.wait_for_function("old => document.querySelector('.fe-panel h3').textContent !== old", arg=chosen)
+    fresh.open_more()
     slider = fresh.root.get_by_label("hair: texture 1", exact=True)
     slider.focus()
     page.keyboard.press("End")

@@ -22,7 +22,9 @@ function makePanel({ ask, onDrag }) {
                     ...sliders[kind].map(s => s.root)));
   }
   // What has a name comes first, and the axes without a name under "More".
-  const more = h("details", { class: "fe-more" }, h("summary", {}, "More"), groups);
+  let wantsMore = false;                     // kept from part to part; where nothing has a name, all is shown
+  const more = h("details", { class: "fe-more" },
+                 h("summary", { onclick: () => { wantsMore = !more.open; } }, "More"), groups);
   const namedGroup = h("fieldset", { class: "fe-named" }, h("legend", { class: "fe-unseen" }, "Named"));
   let named = [], namedFor = null;
   function drawNamed(part, entries) {
@@ -36,7 +38,7 @@ function makePanel({ ask, onDrag }) {
       onrest: atRest,
     }));
     namedGroup.append(...named.map(s => s.root));
-    more.open = !entries.length;
+    more.open = wantsMore || !entries.length;
   }
   const place = { dx: 0, dy: 0, zoom: 1 };
   const moved = (key, value, stroke) => { place[key] = value; onDrag(true); ask({ do: "place", ...place, stroke }); };
