@@ -8,6 +8,7 @@ import torch
 from PIL import Image
 
 from ssgan_lite.cli import main
+from ssgan_lite.config import preset
 from ssgan_lite.data import open_dataset
 from ssgan_lite.edit import Session
 from ssgan_lite.features import FrozenFeatures
@@ -21,6 +22,7 @@ from ssgan_lite.invert import (
     train_part_encoder,
 )
 from ssgan_lite.invert.refine import save_part_encoder
+from ssgan_lite.model import build_generator
 from ssgan_lite.weights import encoder_of, load_pretrained, save_weights, shipped
 
 QUICK = ["--weights", "nano32", "--steps", "2", "--tune-steps", "2", "--quiet", "--framed", "--only"]
@@ -188,3 +190,19 @@ def test_new_part_encoder_corrects_nothing():
     image, ids = torch.zeros(1, 3, 32, 32), torch.zeros(1, 32, 32, dtype=torch.long)
     guess = first_guess(G, image, ids, parts=PartEncoder(G.config))
     assert np.allclose(guess, G.layout.to_w_plus(guess[:, 0]), atol=1e-5)
+
+
+@pytest.mark.long
+def test_command_works_on_a_published_configuration(photo, tmp_path, capsys):
+    """512 pixels, random weights: everything has the right shape, from the parser's mask to the face file."""
+    torch.manual_seed(0)
+    large = build_generator(preset("paper512"))
+    large.update_mean_w(64)
+    weights = tmp_path / "large.safetensors"
+    save_weights(large, weights, dtype=torch.float16)
+    del large
+    assert main(["invert", str(photo), "--out", str(tmp_path / "mine"), "--weights", str(weights), "--steps", "1",
+                 "--quiet", "--framed", "--only"]) == 0
+    assert "parts," in capsys.readouterr().out
+    face = Session.load(load_pretrained(weights), tmp_path / "mine.safetensors")
+    assert face.state.codes.shape == (1, 28, 512)
