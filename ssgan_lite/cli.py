@@ -16,9 +16,8 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from ssgan_lite import doctor
+from ssgan_lite.cli_prepare import add_sources
 from ssgan_lite.config import ModelConfig, TrainConfig, preset, recipe
-from ssgan_lite.data import avatars, celebamask, folder, prepared
-from ssgan_lite.data.prepare import Plan, prepare, report
 from ssgan_lite.directions.command import DirectionsOptions, find_names
 from ssgan_lite.errors import UserError
 from ssgan_lite.invert.command import InvertOptions, invert
@@ -39,7 +38,7 @@ READER_GONE = 141                # what a shell reports for a program whose outp
 class RecipeOptions:
     """Which of a preset's recipes `train` begins with."""
 
-    recipe: str = ""             # two-core (reconstruct, then two discriminators) or paper; else the preset's own
+    recipe: str = ""             # two-core (reconstruct, then two discriminators), paper or fine-tune; else preset's
 
 
 @dataclass(frozen=True)
@@ -53,49 +52,6 @@ class SampleOptions:
     columns: int = 8             # faces in a row
     scale: int = 1               # enlarge every pixel
     force: bool = False          # replace the file if it exists
-
-
-@dataclass(frozen=True)
-class PrepareOptions:
-    """What `prepare` needs for photographs, wherever they come from."""
-
-    out: Path                    # the folder to make, or to go on with
-    skip_bad: bool = False       # leave out faces that cannot be used, and list them in the report
-    quiet: bool = False          # no progress bar
-
-
-@dataclass(frozen=True)
-class CelebAMaskOptions:
-    """Where CelebAMask-HQ lies."""
-
-    path: Path                   # the folder with CelebA-HQ-img and CelebAMask-HQ-mask-anno
-    size: int = 256              # width and height, in pixels
-
-
-@dataclass(frozen=True)
-class FolderOptions:
-    """Where one's own pictures lie, and how their masks are read."""
-
-    images: Path                 # the folder of pictures; subfolders are read too
-    masks: Path | None = None    # the folder of masks, called like their pictures
-    size: int = 128              # width and height, in pixels
-    mask_colors: str = ""        # "parts" or a JSON table: read masks by color; else palettes by number, RGB as parts
-
-
-@dataclass(frozen=True)
-class AvatarOptions:
-    """Which avatars are drawn, and where to."""
-
-    out: Path                    # the folder for the shards
-    each: int = 500              # how many of each style
-    quiet: bool = False          # no progress bar
-
-
-@dataclass(frozen=True)
-class VerifyOptions:
-    """What is verified."""
-
-    folder: Path                 # what --out was
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -155,20 +111,7 @@ def build_parser() -> argparse.ArgumentParser:
     kinds = commands.add_parser("prepare", help="make a data set from your own images, or draw avatars",
                                 description="Make a data set that open_dataset can open.")
     kinds = kinds.add_subparsers(required=True, metavar="SOURCE")
-    command = _add(kinds, "celebamask", run_prepare_celebamask, "read your own copy of CelebAMask-HQ",
-                   "ssgan-lite prepare celebamask ~/CelebAMask-HQ --size 256 --out celebamask256")
-    add_fields(command, CelebAMaskOptions, positional=("path",))
-    add_fields(command, PrepareOptions)
-    command = _add(kinds, "folder", run_prepare_folder, "read your own pictures, with or without masks",
-                   "ssgan-lite prepare folder photos --masks masks --size 128 --out mine")
-    add_fields(command, FolderOptions, positional=("images",))
-    add_fields(command, PrepareOptions)
-    command = _add(kinds, "avatars", run_prepare_avatars, "draw artists' avatars with masks of their parts",
-                   "ssgan-lite prepare avatars --out my-avatars")
-    add_fields(command, AvatarOptions)
-    command = _add(kinds, "verify", run_prepare_verify, "compare a prepared folder with its checksums",
-                   "ssgan-lite prepare verify celebamask256")
-    add_fields(command, VerifyOptions, positional=("folder",))
+    add_sources(kinds, _add)
     return parser
 
 
@@ -234,45 +177,6 @@ def run_invert(options: argparse.Namespace) -> int:
 
 def run_directions(options: argparse.Namespace) -> int:
     return find_names(DirectionsOptions(**given(options, DirectionsOptions)))
-
-
-def run_prepare_celebamask(options: argparse.Namespace) -> int:
-    source = CelebAMaskOptions(**given(options, CelebAMaskOptions))
-    return _prepare(celebamask.plan(source.path, _checked_size(source.size), leave_out=[options.out]), options)
-
-
-def run_prepare_folder(options: argparse.Namespace) -> int:
-    source = FolderOptions(**given(options, FolderOptions))
-    plan = folder.plan(source.images, source.masks, _checked_size(source.size), source.mask_colors,
-                       leave_out=[options.out])
-    return _prepare(plan, options)
-
-
-def run_prepare_avatars(options: argparse.Namespace) -> int:
-    chosen = AvatarOptions(**given(options, AvatarOptions))
-    paths = avatars.make(chosen.out, chosen.each, chosen.quiet)
-    print(f"{chosen.each * len(paths):,} avatars in {chosen.out}")
-    return 0
-
-
-def run_prepare_verify(options: argparse.Namespace) -> int:
-    print(report(prepared.verify(options.folder)), end="")
-    print("All files are as they were made.")
-    return 0
-
-
-def _prepare(plan: Plan, options: argparse.Namespace) -> int:
-    chosen = PrepareOptions(**given(options, PrepareOptions))
-    about = prepare(plan, chosen.out, chosen.skip_bad, chosen.quiet)
-    print(report(about), end="")
-    print(f"Open it with open_dataset({f'{plan.source}:{chosen.out}'!r}, size={plan.size}).")
-    return 0
-
-
-def _checked_size(size: int) -> int:
-    if not 16 <= size <= 1024:
-        raise UserError(f"--size {size} is not between 16 and 1024.")
-    return size
 
 
 def parse_seeds(text: str) -> list[int]:

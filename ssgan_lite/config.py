@@ -17,6 +17,7 @@ from ssgan_lite.parts import PARTS
 
 ARCHITECTURES = ("semantic", "monolithic")
 FUSIONS = ("soft", "hard")
+FREEZES = ("none", "local", "shape", "render")
 
 
 @dataclass(frozen=True)
@@ -37,7 +38,7 @@ class ModelConfig:
     discriminator_channels: tuple[int, ...]      # width of each discriminator resolution, from R down to 4
     fourier_bands: int                           # F, frequencies 1, 2, 4, ... 2^(F-1) of the position embedding
     parts: tuple[str, ...] = PARTS.names         # P of them; the first is the background
-    transparent: tuple[str, ...] = tuple(p.name for p in PARTS if p.transparent)
+    transparent: tuple[str, ...] = PARTS.transparent
     mask_residual: bool = True                   # add the coarse mask to the mask branch at its own resolution
     detach_texture: bool = False                 # no gradient from texture layers into shape layers
     mapping_lr: float = 0.01                     # learning-rate multiplier of the mapping network
@@ -175,18 +176,23 @@ class TrainConfig:
     augment_target: float = 0.6         # share of reals called real, less those called fake, that p is to keep
     augment_ramp: int = 200_000         # images in which p could go from 0 to 1
     augment_max: float = 0.5            # largest p; 0 switches augmentation off
+    # Fine-tuning, that is, a run that begins with --start-from.
+    freeze: str = "none"                # local, shape or render: what stays as it was (train/freeze.py)
+    keep_weight: float = 0.0            # data without masks: of keeping the masks that the same codes had before
     seed: int = 0                       # of everything random: weights, codes, noise, order, flips
 
     def __post_init__(self) -> None:
         if self.batch < 1 or (self.batch > 4 and self.batch % 4):
             raise UserError(f"A batch of {self.batch} cannot be split into groups of 4 for the minibatch standard "
                             "deviation; use a multiple of 4.")
+        if self.freeze not in FREEZES:
+            raise UserError(f'There is nothing called "{self.freeze}" to freeze. {suggest(self.freeze, FREEZES)}')
         for name in ("images", "r1_every", "path_every", "augment_ramp"):
             if getattr(self, name) < 1:
                 raise UserError(f"{name} must be at least 1, not {getattr(self, name)}.")
         for name in ("r1_image", "r1_mask", "mask_weight", "path_weight", "ema_images", "ema_share", "augment_from",
                      "reconstruct_images", "reconstruct_every", "pixel_weight", "feature_weight", "score_weight",
-                     "depth_weight", "coarse_weight", "kl_weight", "dual_weight", "frozen_weight"):
+                     "depth_weight", "coarse_weight", "kl_weight", "dual_weight", "frozen_weight", "keep_weight"):
             if not 0 <= getattr(self, name) < math.inf:
                 raise UserError(f"{name} must not be negative, but is {getattr(self, name)}.")
         for name in ("lr", "encoder_lr", "frozen_lr"):
@@ -213,9 +219,12 @@ class TrainConfig:
 
 # What the two kinds of recipe say about phases. "two-core" makes faces on a laptop: reconstruct first, then the game
 # with two discriminators, in which reconstruction steps keep the variety. "paper" is the published recipe.
+# "fine-tune" takes a trained generator (--start-from) to another style: the game alone, with both discriminators.
 RECIPES: dict[str, dict] = {
     "two-core": dict(reconstruct_images=12_000, reconstruct_every=2, frozen_weight=0.5),
     "paper": dict(images=400_000, reconstruct_images=0, reconstruct_every=0, frozen_weight=0.0),
+    "fine-tune": dict(images=8_000, reconstruct_images=0, reconstruct_every=0, frozen_weight=0.5, keep_weight=1.0,
+                      ema_images=1_000),
 }
 
 _PAPER = dict(style_dim=512, mapping_layers=8, coarse_size=64, min_feat_size=16, local_channels=64,
@@ -270,7 +279,7 @@ def preset(name: str) -> ModelConfig:
 
 
 def recipe(name: str, kind: str = "") -> TrainConfig:
-    """How the model called `name` is trained; kind: "two-core" or "paper", instead of the preset's own."""
+    """How the model called `name` is trained; kind: one of `RECIPES`, instead of the preset's own."""
     found = _find(name)
     if kind and kind not in RECIPES:
         raise UserError(f'There is no recipe called "{kind}". {suggest(kind, RECIPES)}')

@@ -62,9 +62,20 @@ class Parts(Sequence[Part]):
         """The colors in order of id: uint8 [P, 3]."""
         return np.array([part.color for part in self._parts], np.uint8)
 
+    @property
+    def transparent(self) -> tuple[str, ...]:
+        """Names of the parts that are drawn over what is behind them."""
+        return tuple(part.name for part in self._parts if part.transparent)
+
     def of_size(self, size: str) -> tuple[str, ...]:
         """Names of the "large" or the "small" parts; of those that are neither for ""."""
         return tuple(part.name for part in self._parts if part.size == size)
+
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, Parts) and self._parts == other._parts
+
+    def __hash__(self) -> int:
+        return hash(self._parts)
 
     def __repr__(self) -> str:
         return f"Parts({', '.join(self.names)})"

@@ -18,6 +18,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
+import published
 from ssgan_lite.cli import build_parser, main
 from ssgan_lite.data import avatars, celebamask, data_sum, folder, masks, open_dataset, prepare, prepared
 from ssgan_lite.parts import PARTS
@@ -100,9 +101,17 @@ def folder_sample(root: Path) -> Sample:
 
 
 SAMPLES = {"celebamask": celebamask_sample, "folder": folder_sample}
+# Sources whose folders are those of a publication: their irregularities are in test_data_published.py.
 
 
-@pytest.fixture(params=READERS)
+def arguments_of(kind: str, root: Path) -> list:
+    """What must stand on the command line of a source."""
+    if kind in SAMPLES:
+        return SAMPLES[kind](root).arguments
+    return published.SAMPLES[kind](root) if kind in published.SAMPLES else []
+
+
+@pytest.fixture(params=SAMPLES)
 def sample(request: pytest.FixtureRequest, tmp_path: Path) -> Sample:
     return SAMPLES[request.param](tmp_path / "input")
 
@@ -119,7 +128,8 @@ def out(tmp_path: Path) -> Path:
 
 
 def test_every_source_has_a_sample() -> None:
-    assert set(SAMPLES) == set(READERS) and {"celebamask", "folder", "avatars"} <= set(WRITERS)
+    assert {*SAMPLES, *published.SAMPLES} == set(READERS)
+    assert {"celebamask", "folder", "avatars", "streets"} <= set(WRITERS)
 
 
 def test_sample_is_read_whole(sample: Sample, out: Path, capsys: pytest.CaptureFixture) -> None:
@@ -247,7 +257,7 @@ def test_input_that_is_no_folder(sample: Sample, tmp_path: Path, out: Path, name
 @pytest.mark.parametrize("kind", WRITERS)
 def test_out_that_cannot_be_a_folder(kind: str, tmp_path: Path, capsys, monkeypatch) -> None:
     monkeypatch.setattr(avatars, "_require_packages", lambda: None)
-    arguments = SAMPLES[kind](tmp_path / "input").arguments if kind in SAMPLES else []
+    arguments = arguments_of(kind, tmp_path / "input")
     (tmp_path / "file").touch()
     for name, words in (("x" * 300, "shorter"), ("file", "not a folder"), ("file/below", "not a folder")):
         assert command("prepare", kind, *arguments, "--out", tmp_path / name) == 2
@@ -285,7 +295,7 @@ def test_names_that_are_not_utf8(sample: Sample, out: Path, tmp_path: Path, capf
 @pytest.mark.parametrize("kind", WRITERS)
 def test_folder_in_use_is_refused(kind: str, tmp_path: Path, out: Path, capsys, monkeypatch) -> None:
     monkeypatch.setattr(avatars, "_require_packages", lambda: None)
-    arguments = SAMPLES[kind](tmp_path / "input").arguments if kind in SAMPLES else []
+    arguments = arguments_of(kind, tmp_path / "input")
     with claim_folder(out):
         assert command("prepare", kind, *arguments, "--out", out, "--quiet") == 2
         said = capsys.readouterr().err

@@ -23,8 +23,8 @@ from ssgan_lite.errors import UserError
 from ssgan_lite.train import RunOptions, Trainer, recipe, train
 from ssgan_lite.train.checkpoint import read_checkpoint
 from ssgan_lite.train.distributed import ALONE, Processes, _meet, join, launched, restarted
+from ssgan_lite.train.folder import claim
 from ssgan_lite.train.log import read_log
-from ssgan_lite.train.run import claim
 from ssgan_lite.train.shared_data import open_shared
 
 pytestmark = [pytest.mark.slow,

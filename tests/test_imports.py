@@ -25,7 +25,7 @@ LEVELS = [
     {"edit"},
     {"invert"},
     {"editor", "doctor"},
-    {"course"},
+    {"course", "cli_prepare"},
     {"cli"},
     {"__main__"},
 ]

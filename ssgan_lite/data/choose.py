@@ -25,7 +25,6 @@ import numpy as np
 from torch import Tensor
 
 from ssgan_lite.errors import UserError, suggest
-from ssgan_lite.parts import PARTS
 
 
 class Faces(Protocol):
@@ -35,6 +34,7 @@ class Faces(Protocol):
     masks: Tensor | None                 # uint8 [N, S, S]
     attributes: dict[str, np.ndarray]    # each [N]
     source: str                          # for messages
+    parts: tuple[str, ...]               # names in order of id, the background first
     has_masks: bool
 
     def __len__(self) -> int: ...
@@ -179,17 +179,17 @@ def _column(faces: Faces, name: str) -> np.ndarray:
     """An attribute [N], or what images and masks say in its place."""
     if name in faces.attributes:
         return faces.attributes[name]
-    if name in PARTS.names and faces.has_masks:
-        return _by_chunks(faces, lambda images, masks: (masks == PARTS[name].id).any((1, 2)))
+    if name in faces.parts and faces.has_masks:
+        return _by_chunks(faces, lambda images, masks: (masks == faces.parts.index(name)).any((1, 2)))
     if name in BACKGROUND_HUES and faces.has_masks:
         return _by_chunks(faces, lambda images, masks: _strongest(images, masks, BACKGROUND_HUES[name]))
-    known = [*faces.attributes, *(PARTS.names + tuple(BACKGROUND_HUES) if faces.has_masks else ())]
+    known = [*faces.attributes, *(faces.parts + tuple(BACKGROUND_HUES) if faces.has_masks else ())]
     raise UserError(f'{faces.source} has no attribute "{name}". {suggest(name, known)}')
 
 
 def _strongest(images: np.ndarray, masks: np.ndarray, channel: int) -> np.ndarray:
     """Where one channel of the background's mean color clearly exceeds the others: bool [n]."""
-    behind = (masks == PARTS["background"].id)[:, None]                                       # [n, 1, S, S]
+    behind = (masks == 0)[:, None]                                                            # [n, 1, S, S]
     mean = (images * behind).sum((2, 3), dtype=np.int64) / np.maximum(behind.sum((2, 3)), 1)  # [n, 3]
     others = np.delete(mean, channel, axis=1).max(1)
     return mean[:, channel] > others + CLEARLY

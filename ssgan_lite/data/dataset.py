@@ -32,6 +32,7 @@ class Dataset:
     names: np.ndarray                    # [N], one for each face: a seed or a file name
     source: str = "faces"                # where they come from, for messages
     parts: tuple[str, ...] = PARTS.names
+    transparent: tuple[str, ...] = PARTS.transparent     # those of `parts` that are drawn over what is behind them
     checked: bool = False                # masks are known to be in range: memory-mapped ones are not scanned again
 
     def __post_init__(self) -> None:

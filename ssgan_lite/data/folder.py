@@ -22,18 +22,21 @@ from ssgan_lite.data.listing import Listing, list_pictures, none_found
 from ssgan_lite.data.masks import mask_ids, read_table, shrink_mask
 from ssgan_lite.data.prepare import Plan
 from ssgan_lite.errors import UserError
-from ssgan_lite.parts import PARTS
+from ssgan_lite.parts import PARTS, Parts
 from ssgan_lite.storage import user_path
 
 
 def plan(images: str | os.PathLike, masks: str | os.PathLike | None = None, size: int = 128, mask_colors: str = "",
-         leave_out: Collection[str | os.PathLike] = ()) -> Plan:
+         leave_out: Collection[str | os.PathLike] = (), parts: Parts = PARTS, source: str = "folder") -> Plan:
     """All pictures in a folder and below it, and how to read them.
 
-    mask_colors: "" reads palette and gray masks as ids and RGB masks by the colors of `PARTS`; "parts" reads all of
+    mask_colors: "" reads palette and gray masks as ids and RGB masks by the colors of `parts`; "parts" reads all of
     them by those colors; a file name, by the table in it. leave_out: folders inside that are no input, such as the
-    one to be written.
+    one to be written. parts: what the masks show, where that is not a face (`vocabulary.read_vocabulary`). source:
+    the name of the data set, for folders of pictures that are published under one ("bitmoji").
     """
+    if masks is None and parts != PARTS:
+        raise UserError("--parts says what masks show, and there is no --masks.")
     if masks is None and mask_colors:
         raise UserError("--mask-colors says how to read masks, and there is no --masks.")
     images, masks = user_path(images), None if masks is None else user_path(masks)
@@ -43,7 +46,7 @@ def plan(images: str | os.PathLike, masks: str | os.PathLike | None = None, size
                         "folder of its own, each called like its picture.")
     table = None
     if mask_colors:
-        table = {part.color: part.id for part in PARTS} if mask_colors == "parts" else read_table(mask_colors)
+        table = {part.color: part.id for part in parts} if mask_colors == "parts" else read_table(mask_colors, parts)
     pictures = list_pictures(images, [*leave_out, *([masks] if masks else [])])
     if not pictures.pictures:
         raise none_found(f'"{images}" has no images', pictures)
@@ -67,11 +70,11 @@ def plan(images: str | os.PathLike, masks: str | os.PathLike | None = None, size
         mask_name = by_stem[stem]
         mask = open_picture(partners.pictures[mask_name])
         check_same_aspect(image.size, mask.size, name, mask_name)
-        return shrink_image(image, size, name), shrink_mask(mask_ids(mask, mask_name, table), size)
+        return shrink_image(image, size, name), shrink_mask(mask_ids(mask, mask_name, table, parts), size, parts)
 
     validates = {name: is_for_validation(name) for name in pictures.pictures}
-    return Plan("folder", size, [name for name in validates if not validates[name]],
-                [name for name in validates if validates[name]], read, masks=masks is not None,
+    return Plan(source, size, [name for name in validates if not validates[name]],
+                [name for name in validates if validates[name]], read, masks=masks is not None, parts=parts,
                 options={"mask_colors": sorted([*color, id_] for color, id_ in table.items()) if table else None},
                 ignored=[f"{masks.name}/{name}" for name in partners.pictures if _stem(name) not in stems["image"]],
                 skipped=pictures.skipped + [(f"{masks.name}/{name}", reason) for name, reason in partners.skipped])

@@ -17,7 +17,7 @@ from torch import Tensor
 
 from ssgan_lite.data.decode import square
 from ssgan_lite.errors import UserError
-from ssgan_lite.parts import PARTS
+from ssgan_lite.parts import PARTS, Parts
 from ssgan_lite.storage import user_path
 
 ColorTable = dict[tuple[int, int, int], int]        # RGB -> part id
@@ -31,7 +31,7 @@ def signed_one_hot(mask: Tensor, n_parts: int) -> Tensor:
     return scores.scatter_(1, mask[:, None].long(), 1.0)
 
 
-def reduce_masks(masks: np.ndarray, factor: int) -> np.ndarray:
+def reduce_masks(masks: np.ndarray, factor: int, parts: Parts = PARTS) -> np.ndarray:
     """Masks made smaller by a vote in every block of factor x factor pixels: uint8 [N, H, W] -> [N, H/f, W/f].
 
     In a plain majority vote thin parts die (of an early pack, two thirds of the earrings at 32 pixels), and a network
@@ -40,6 +40,9 @@ def reduce_masks(masks: np.ndarray, factor: int) -> np.ndarray:
     other part, eyes, eyebrows, mouth and glasses win a block from 2 of 4 pixels or 7 of 16, earrings from 2 of 4 or 5
     of 16. What is kept of every part, with and without the weights, is counted in `data/heads/README.md`.
     """
+    if masks.size and masks.max() >= len(parts):
+        raise UserError(f"A mask has a class {masks.max()}; the vocabulary ends at {len(parts) - 1} "
+                        f"({parts[-1].name}).")
     if factor == 1:
         return masks
     corners = [masks[:, i::factor, j::factor] for i in range(factor) for j in range(factor)]    # f*f of [N, h, w]
@@ -48,14 +51,14 @@ def reduce_masks(masks: np.ndarray, factor: int) -> np.ndarray:
     voters = np.stack([corner[mixed] for corner in corners])    # [f*f, M]; most blocks are of one part: no vote
     # `thin` is between 1 and 3: a single pixel of four still loses to three of another part, so thin parts do not
     # grow into blobs. Candidates from thin to thick: argmax takes the first of equals.
-    order = sorted(PARTS, key=lambda part: -part.thin)
+    order = sorted(parts, key=lambda part: -part.thin)
     votes = np.stack([(voters == part.id).sum(0, dtype=np.uint8) * np.float32(part.thin)
                       for part in order])                                                       # [P, M]
     small[mixed] = np.array([part.id for part in order], np.uint8)[votes.argmax(0)]
     return small
 
 
-def shrink_mask(ids: np.ndarray, size: int) -> np.ndarray:
+def shrink_mask(ids: np.ndarray, size: int, parts: Parts = PARTS) -> np.ndarray:
     """The central square of part ids [H, W] at `size` x `size`: uint8 [S, S].
 
     Nearest neighbor to the next multiple of `size`, then the vote of `reduce_masks`, in which thin parts survive.
@@ -63,31 +66,32 @@ def shrink_mask(ids: np.ndarray, size: int) -> np.ndarray:
     mask = square(Image.fromarray(ids))
     factor = max(1, round(mask.width / size))
     mask = mask.resize((size * factor, size * factor), Image.Resampling.NEAREST)
-    return reduce_masks(np.asarray(mask)[None], factor)[0]
+    return reduce_masks(np.asarray(mask)[None], factor, parts)[0]
 
 
-def mask_ids(image: Image.Image, name: str, colors: dict[tuple[int, int, int], int] | None) -> np.ndarray:
+def mask_ids(image: Image.Image, name: str, colors: dict[tuple[int, int, int], int] | None,
+             parts: Parts = PARTS) -> np.ndarray:
     """Part ids [H, W] uint8 of a mask file.
 
     colors: RGB -> part id; a gray value v is the color (v, v, v). None reads a palette or gray picture as ids, and an
-    RGB picture by the colors of `PARTS`. Where a picture is wholly transparent there is background.
+    RGB picture by the colors of `parts`. Where a picture is wholly transparent there is background.
     """
     if image.mode in ("LA", "RGBA"):
         opaque = np.asarray(image.getchannel("A")) > 0                                          # [H, W]
-        return np.where(opaque, mask_ids(_without_alpha(image, opaque), name, colors), PARTS["background"].id)
+        return np.where(opaque, mask_ids(_without_alpha(image, opaque), name, colors, parts), parts[0].id)
     if image.mode.startswith("I"):                           # 16 or 32 bits: a label map
         ids = np.asarray(image).astype(np.int64)
         if colors is not None and (not ids.size or 0 <= ids.min() <= ids.max() <= 255):
             return _by_color(np.stack([ids] * 3, -1).astype(np.uint8), name, colors)
     elif colors is None and image.mode in ("P", "L", "1"):
-        _check_palette(image, name)
+        _check_palette(image, name, parts)
         ids = np.asarray(image).astype(np.uint8)
     else:
-        return _by_color(np.asarray(image.convert("RGB")), name, colors or {part.color: part.id for part in PARTS})
-    if ids.size and (ids.min() < 0 or ids.max() >= len(PARTS)):
-        row, column = np.argwhere((ids < 0) | (ids >= len(PARTS)))[0]
+        return _by_color(np.asarray(image.convert("RGB")), name, colors or {part.color: part.id for part in parts})
+    if ids.size and (ids.min() < 0 or ids.max() >= len(parts)):
+        row, column = np.argwhere((ids < 0) | (ids >= len(parts)))[0]
         raise UserError(f'The mask "{name}" has class {ids[row, column]} (at column {column}, row {row}); the '
-                        f"vocabulary ends at {len(PARTS) - 1} ({PARTS[-1].name}). {OTHER_CLASSES}")
+                        f"vocabulary ends at {len(parts) - 1} ({parts[-1].name}). {OTHER_CLASSES}")
     return ids.astype(np.uint8)
 
 
@@ -100,12 +104,12 @@ def _without_alpha(image: Image.Image, opaque: np.ndarray) -> Image.Image:
     return Image.fromarray(values.squeeze(-1) if values.shape[-1] == 1 else values)
 
 
-def _check_palette(image: Image.Image, name: str) -> None:
-    """Editors renumber palettes. Where colors are those of `PARTS` but sit at other ids, ids would be wrong."""
+def _check_palette(image: Image.Image, name: str, parts: Parts) -> None:
+    """Editors renumber palettes. Where colors are those of `parts` but sit at other ids, ids would be wrong."""
     if image.mode != "P":
         return
     palette = image.getpalette("RGB") or []
-    by_color = {part.color: part for part in PARTS}
+    by_color = {part.color: part for part in parts}
     used = np.unique(np.asarray(image)).tolist()
     shown = [(id_, by_color.get(tuple(palette[3 * id_:3 * id_ + 3]))) for id_ in used]
     wrong = [(id_, part) for id_, part in shown if part is not None and part.id != id_]
@@ -129,7 +133,7 @@ def _by_color(pixels: np.ndarray, name: str, colors: dict[tuple[int, int, int], 
     return np.array([known[value] for value in values.tolist()], np.uint8)[positions.reshape(codes.shape)]
 
 
-def read_table(path: str | os.PathLike) -> ColorTable:
+def read_table(path: str | os.PathLike, parts: Parts = PARTS) -> ColorTable:
     """A JSON table from parts to colors, as RGB -> part id; a part may have several colors:
 
         {"hair": [136, 46, 114], "hat": "#44aa55", "background": ["#000000", "#222222"]}
@@ -148,10 +152,10 @@ def read_table(path: str | os.PathLike) -> ColorTable:
         several = isinstance(colors, list) and colors and not all(isinstance(entry, int) for entry in colors)
         for value in colors if several else [colors]:
             color = _color(value, part, path)
-            if table.get(color, PARTS[part].id) != PARTS[part].id:
-                raise UserError(f'The table of colors "{path}" gives {color} to {PARTS[table[color]].name} and to '
+            if table.get(color, parts[part].id) != parts[part].id:
+                raise UserError(f'The table of colors "{path}" gives {color} to {parts[table[color]].name} and to '
                                 f"{part}.")
-            table[color] = PARTS[part].id                     # an unknown part is a UserError with the nearest one
+            table[color] = parts[part].id                     # an unknown part is a UserError with the nearest one
     return table
 
 

@@ -23,8 +23,9 @@ from tqdm.auto import tqdm
 from ssgan_lite.data.listing import count_skipped, in_words
 from ssgan_lite.data.memory import size_in_words
 from ssgan_lite.data.prepared import DESCRIPTION, FORMAT, JOURNAL
+from ssgan_lite.data.vocabulary import entries_of
 from ssgan_lite.errors import UserError
-from ssgan_lite.parts import PARTS
+from ssgan_lite.parts import PARTS, Parts
 from ssgan_lite.storage import atomic_write, claim_folder, explain, sha256, user_path, write_text
 
 REPORT = "report.txt"
@@ -40,6 +41,8 @@ class Plan:
     val: list[str]
     read: Callable[[str], tuple[np.ndarray, np.ndarray | None]]    # name -> image uint8 [3, S, S], mask uint8 [S, S]
     masks: bool = True
+    parser: str = ""                              # how good the masks are, if a parser has made them: for the report
+    parts: Parts = PARTS                          # what the ids in the masks mean
     options: dict = field(default_factory=dict)   # what else decides the result: must be the same on resuming
     attributes: dict[str, np.ndarray] = field(default_factory=dict)  # each in the order train + val
     ignored: list[str] = field(default_factory=list)               # images and masks that belong to no face
@@ -121,6 +124,8 @@ def _begin(plan: Plan, out: Path, skip_bad: bool) -> dict[str, dict]:
         raise UserError(f'"{out}" already holds a prepared data set. Choose another --out, or delete the folder '
                         f"first.")
     head = {"format": FORMAT, "source": plan.source, "size": plan.size, "masks": plan.masks, **plan.options}
+    if plan.parts != PARTS:
+        head["vocabulary"] = entries_of(plan.parts)
     if plan.ignored and not skip_bad:
         more = f" and {len(plan.ignored) - 1:,} others belong" if len(plan.ignored) > 1 else " belongs"
         raise UserError(f'"{plan.ignored[0]}"{more} to no face: the name does not match. Rename or remove what is '
@@ -177,14 +182,19 @@ def _finish(plan: Plan, out: Path, decided: dict[str, dict]) -> dict:
     n_train = len(set(plan.train) & set(kept))
     parts_of = {name: set(decided[name]["parts"]) for name in kept} if plan.masks else {}
     about = {
-        "format": FORMAT, "source": plan.source, "size": plan.size, "parts": list(PARTS.names), "masks": plan.masks,
-        "options": plan.options, "train": n_train, "names": kept, "left_out": left_out, "ignored": plan.ignored,
+        "format": FORMAT, "source": plan.source, "size": plan.size, "parts": list(plan.parts.names),
+        "masks": plan.masks, "options": plan.options, "train": n_train, "names": kept, "left_out": left_out,
+        "ignored": plan.ignored,
         "not_read": count_skipped(plan.skipped),
-        "part_counts": {part.name: sum(part.id in parts for parts in parts_of.values()) for part in PARTS
+        "part_counts": {part.name: sum(part.id in parts for parts in parts_of.values()) for part in plan.parts
                         if plan.masks},
-        "empty_masks": [name for name, parts in parts_of.items() if parts <= {PARTS["background"].id}],
+        "empty_masks": [name for name, parts in parts_of.items() if parts <= {plan.parts[0].id}],
         "files": {name: {"bytes": (out / name).stat().st_size, "sha256": sha256(out / name)} for name in files},
     }
+    if plan.parser:
+        about["parser"] = plan.parser
+    if plan.parts != PARTS:
+        about["vocabulary"] = entries_of(plan.parts)
     write_text(out / REPORT, report(about))
     write_text(out / DESCRIPTION, json.dumps(about, indent=1) + "\n")
     (out / JOURNAL).unlink()
@@ -208,6 +218,8 @@ def report(about: dict) -> str:
         unseen = [name for name in about["part_counts"] if name not in seen]
         lines.append(f"Faces with each part: {', '.join(f'{name} {count:,}' for name, count in seen.items())}."
                      + f" In no face: {', '.join(unseen)}." * bool(unseen))
+    if parser := about.get("parser"):
+        lines.append(f"The masks are estimates of the parser, not annotations. {parser}")
     if empty := about["empty_masks"]:
         lines.append(f"Warning: {len(empty):,} mask{'s have' if len(empty) > 1 else ' has'} nothing but background: "
                      f"{', '.join(empty[:5])}{', ...' if len(empty) > 5 else ''}. Are these masks of parts?")

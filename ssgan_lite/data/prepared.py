@@ -22,8 +22,9 @@ import torch
 from ssgan_lite.data.dataset import Dataset
 from ssgan_lite.data.masks import reduce_masks
 from ssgan_lite.data.memory import check_fits
+from ssgan_lite.data.vocabulary import parts_of
 from ssgan_lite.errors import UserError
-from ssgan_lite.parts import PARTS
+from ssgan_lite.parts import PARTS, Parts
 from ssgan_lite.storage import sha256, user_path
 
 FORMAT = 2
@@ -65,8 +66,9 @@ def load(kind: str, folder: str, size: int, split: str) -> Dataset:
     if "attributes.npz" in about["files"]:
         with np.load(_sound(path, about, "attributes.npz"), allow_pickle=False) as file:
             attributes = {name: file[name][rows] for name in file.files}
+    parts = parts_in(about)
     return Dataset(torch.from_numpy(images), None if masks is None else torch.from_numpy(masks), attributes,
-                   np.array(about["names"][rows], np.str_), source, checked=mapped)
+                   np.array(about["names"][rows], np.str_), source, parts.names, parts.transparent, checked=mapped)
 
 
 def describe(path: Path) -> dict:
@@ -84,7 +86,7 @@ def describe(path: Path) -> dict:
         if about["format"] != FORMAT:
             raise UserError(f'"{path}" is of format {about["format"]}; this ssgan-lite reads {FORMAT}. Prepare it '
                             f"again.")
-        if about["parts"] != list(PARTS.names):
+        if about["parts"] != list(parts_in(about).names):
             raise UserError(f'"{path}" has other parts than this ssgan-lite. Prepare it again.')
         complete = {"source", "size", "masks", "files"} <= about.keys()
         if not complete or not 0 <= int(about["train"]) <= len(about["names"]):
@@ -96,6 +98,11 @@ def describe(path: Path) -> dict:
     except (ValueError, KeyError, TypeError):
         raise UserError(f'"{path / DESCRIPTION}" is damaged. Prepare the folder again.') from None
     return about
+
+
+def parts_in(about: dict) -> Parts:
+    """The vocabulary of a prepared data set: its own, if it has one, else `PARTS`."""
+    return parts_of(about["vocabulary"]) if "vocabulary" in about else PARTS
 
 
 def verify(path: Path) -> dict:
@@ -127,10 +134,10 @@ def _array(path: Path, about: dict, name: str, shape: tuple[int, ...], rows: sli
     if factor == 1:
         return np.array(chosen)
     size = shape[-1] // factor
-    small = np.empty((*chosen.shape[:-2], size, size), np.uint8)
+    small, parts = np.empty((*chosen.shape[:-2], size, size), np.uint8), parts_in(about)
     for start in range(0, len(chosen), 256):                  # a few at a time: the whole may not fit into memory
         block = chosen[start:start + 256]
-        small[start:start + 256] = reduce_masks(block, factor) if block.ndim == 3 else _box(block, factor)
+        small[start:start + 256] = reduce_masks(block, factor, parts) if block.ndim == 3 else _box(block, factor)
     return small
 
 

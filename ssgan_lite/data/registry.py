@@ -12,16 +12,17 @@ from ssgan_lite.errors import UserError, suggest
 from ssgan_lite.storage import user_path
 
 SHIPPED = ("heads", "avatars")            # packs of shards in the data tree
-PREPARED = ("celebamask", "folder")       # what `ssgan-lite prepare` makes from the user's files: "folder:FOLDER"
+# What `ssgan-lite prepare` makes, mostly from the user's files: "folder:FOLDER".
+PREPARED = ("celebamask", "folder", "metfaces", "ffhq", "bitmoji", "cityscapes", "streets")
 SPLITS = ("train", "val", "all")
 
 
 def open_dataset(name: str, size: int = 64, split: str = "train") -> Dataset:
     """The data set called `name` at `size` x `size` pixels.
 
-    name: "heads" or "avatars", which ship, or "celebamask:FOLDER" or "folder:FOLDER", a folder that `ssgan-lite
-    prepare` has made. The pack of heads grows; "heads:0:2500" are those made from the seeds 0 to 2499 only, for
-    what must stay comparable.
+    name: "heads" or "avatars", which ship, or one of `PREPARED` and a folder that `ssgan-lite prepare` has
+    made, such as "folder:FOLDER". The pack of heads grows; "heads:0:2500" are those made from the seeds 0 to 2499
+    only, for what must stay comparable.
     split: "train", "val" or "all". Which faces are for validation never changes, however a data set grows.
     """
     if split not in SPLITS:

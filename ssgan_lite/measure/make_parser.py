@@ -4,6 +4,7 @@
 
 writes `parser64.safetensors` and beside it what it is and how well it does on the validation split, at the three
 sizes at which it is used. It must be made again when the heads change; then `python -m ssgan_lite.assets` lists it.
+With --data a parser of other parts is made, for `ssgan-lite measure --parser`.
 """
 
 from __future__ import annotations
@@ -19,10 +20,11 @@ from torch.nn import functional as F
 from tqdm.auto import tqdm
 
 from ssgan_lite.data import Dataset, open_dataset
+from ssgan_lite.data.registry import SHIPPED
 from ssgan_lite.errors import UserError
 from ssgan_lite.measure.masks import parser_accuracy
 from ssgan_lite.measure.parser import SIZE, Parser, save_parser
-from ssgan_lite.parts import PARTS
+from ssgan_lite.parts import vocabulary
 
 
 def train_parser(data: Dataset, images: int = 60_000, batch: int = 32, lr: float = 4e-3, seed: int = 0,
@@ -32,12 +34,12 @@ def train_parser(data: Dataset, images: int = 60_000, batch: int = 32, lr: float
     Rare and thin parts would hardly count among so many pixels, so a part's weight is (its share of pixels)^(-1/4).
     """
     generator = torch.Generator().manual_seed(seed)
-    share = torch.bincount(data.masks.flatten().long(), minlength=len(PARTS)).double() + 1
+    share = torch.bincount(data.masks.flatten().long(), minlength=len(data.parts)).double() + 1
     weight = (share / share.sum()).pow(-0.25).float()
     weight /= weight.mean()
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(seed)
-        parser = Parser().to(memory_format=torch.channels_last).train()
+        parser = Parser(vocabulary(data.parts)).to(memory_format=torch.channels_last).train()
     steps = images // batch
     optimizer = torch.optim.AdamW(parser.parameters(), lr=lr, weight_decay=1e-3)
     schedule = torch.optim.lr_scheduler.OneCycleLR(optimizer, lr, total_steps=steps, pct_start=0.15)
@@ -81,6 +83,7 @@ def main(arguments: list[str] | None = None) -> int:
     """Train, measure on the validation split, write `OUT.safetensors` and `OUT.json`."""
     options = argparse.ArgumentParser(description="Train the parser on the heads' training split.")
     options.add_argument("--out", type=Path, required=True, help="where to write, without an ending")
+    options.add_argument("--data", default="heads", help="what to learn from, at 64 px (default: %(default)s)")
     options.add_argument("--images", type=int, default=60_000, help="faces shown (default: %(default)s)")
     options.add_argument("--seed", type=int, default=0, help="(default: %(default)s)")
     options.add_argument("--force", action="store_true", help="replace files that exist")
@@ -90,13 +93,15 @@ def main(arguments: list[str] | None = None) -> int:
             raise UserError(f'"{chosen.out}.safetensors" exists. Choose another --out, or add --force to replace it.')
         if chosen.images < 32:
             raise UserError(f"--images must be at least one batch of 32, not {chosen.images}.")
-        data = open_dataset("heads", SIZE, "train")
+        data = open_dataset(chosen.data, SIZE, "train")
+        data.require_masks("A parser")
         began = time.process_time()
         parser = train_parser(data, chosen.images, seed=chosen.seed)
         seconds = time.process_time() - began
         parser.half().float()             # measured as it is stored
-        accuracy = {str(size): parser_accuracy(parser, open_dataset("heads", size, "val")) for size in (128, 64, 32)}
-        record = dict(trained_on=f"heads, train, {len(data)} faces", images=chosen.images, seed=chosen.seed,
+        sizes = (128, 64, 32) if chosen.data.partition(":")[0] in SHIPPED else (64, 32)
+        accuracy = {str(size): parser_accuracy(parser, open_dataset(chosen.data, size, "val")) for size in sizes}
+        record = dict(trained_on=f"{chosen.data}, train, {len(data)} faces", images=chosen.images, seed=chosen.seed,
                       cpu_seconds=round(seconds), torch=torch.__version__, validation=accuracy)
         save_parser(parser, chosen.out, record)
     except UserError as error:

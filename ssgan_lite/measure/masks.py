@@ -110,7 +110,7 @@ def mask_agreement(generate: Callable[[Tensor], object], w: Tensor, parser: nn.M
             out = generate(codes)
         ids = out.mask.argmax(1).to(torch.uint8)                                               # [n, R, R]
         seen = parse(parser, out.image)                                                        # [n, r, r]
-        with_parser.add(shrink_masks(ids, seen.shape[-1]), seen)
+        with_parser.add(shrink_masks(ids, seen.shape[-1], vocabulary(parts)), seen)
         coarse = getattr(out, "coarse_mask", None)
         if coarse is not None:
             enlarged = F.interpolate(coarse, size=ids.shape[-1], mode="bilinear")
@@ -121,8 +121,8 @@ def mask_agreement(generate: Callable[[Tensor], object], w: Tensor, parser: nn.M
 
 def parser_accuracy(parser: nn.Module, data: Dataset) -> dict:
     """The parser against true masks: the agreement that a perfect generator would reach."""
-    agreement = Agreement()
+    agreement = Agreement(data.parts)
     for rows in torch.arange(len(data)).split(64):
         seen = parse(parser, data.image_batch(rows))
-        agreement.add(shrink_masks(data.masks[rows], seen.shape[-1]), seen)
+        agreement.add(shrink_masks(data.masks[rows], seen.shape[-1], vocabulary(data.parts)), seen)
     return agreement.result()

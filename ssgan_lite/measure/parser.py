@@ -23,7 +23,7 @@ from torch.nn import functional as F
 
 from ssgan_lite import assets
 from ssgan_lite.data.masks import reduce_masks
-from ssgan_lite.parts import PARTS
+from ssgan_lite.parts import PARTS, Parts, vocabulary
 from ssgan_lite.storage import load_tensors, save_tensors, tensor_path
 from ssgan_lite.weights import load_state
 
@@ -46,15 +46,16 @@ class Parser(nn.Module):
 
     size = SIZE
 
-    def __init__(self, n_parts: int = len(PARTS)):
+    def __init__(self, parts: Parts = PARTS):
         super().__init__()
+        self.parts = parts
         a, *_ = WIDTHS
         self.stem = nn.Sequential(nn.PixelUnshuffle(2), Conv(12, a), Conv(a, a))
         self.down = nn.ModuleList(nn.Sequential(Conv(i, o, 2), Conv(o, o)) for i, o in itertools.pairwise(WIDTHS))
         self.narrow = nn.ModuleList(nn.Conv2d(i, o, 1) for i, o in itertools.pairwise(WIDTHS[::-1]))
         self.up = nn.ModuleList(Conv(o, o) for o in WIDTHS[-2::-1])
         self.to_fine = nn.Sequential(nn.Conv2d(a, 4 * FINE, 1), nn.PixelShuffle(2))
-        self.fine = nn.Sequential(Conv(FINE + 3, FINE), nn.Conv2d(FINE, n_parts, 3, padding=1))
+        self.fine = nn.Sequential(Conv(FINE + 3, FINE), nn.Conv2d(FINE, len(parts), 3, padding=1))
 
     def forward(self, image: Tensor) -> Tensor:
         x = self.stem(image)                                                                   # [N, 32, 32, 32]
@@ -80,20 +81,22 @@ def parse(parser: nn.Module, images: Tensor, chunk: int = 64) -> Tensor:
             part = F.interpolate(part, size=SIZE, mode="bilinear")
         ids.append(parser(part).argmax(1).to(torch.uint8).cpu())
     ids = torch.cat(ids)                                                                       # [N, 64, 64]
-    return shrink_masks(ids, size) if size < SIZE else ids
+    return shrink_masks(ids, size, getattr(parser, "parts", PARTS)) if size < SIZE else ids
 
 
-def shrink_masks(ids: Tensor, size: int) -> Tensor:
-    """Part ids uint8 [N, R, R] -> [N, size, size] by the vote that makes the heads' masks smaller."""
+def shrink_masks(ids: Tensor, size: int, parts: Parts = PARTS) -> Tensor:
+    """Part ids uint8 [N, R, R] -> [N, size, size] by the vote that makes the data's masks smaller."""
     if ids.shape[-1] <= size:
         return ids
-    return torch.from_numpy(reduce_masks(np.ascontiguousarray(ids.cpu().numpy()), ids.shape[-1] // size))
+    return torch.from_numpy(reduce_masks(np.ascontiguousarray(ids.cpu().numpy()), ids.shape[-1] // size, parts))
 
 
 def save_parser(parser: Parser, path: str | os.PathLike, record: dict) -> None:
     """Write `path`.safetensors, with floats in half precision, and `path`.json."""
     state = {name: tensor.half() if tensor.is_floating_point() else tensor
              for name, tensor in parser.state_dict().items()}
+    if parser.parts != PARTS:
+        record = {**record, "parts": list(parser.parts.names)}
     save_tensors(path, state, FORMAT, dict(record=record))
 
 
@@ -104,7 +107,8 @@ def load_parser(path: str | os.PathLike | None = None) -> Parser:
         assets.verify(path), assets.verify(path.with_suffix(".json"))
     path = tensor_path(path)
     state, description = load_tensors(path, FORMAT, {"record": dict})
-    parser = Parser()
+    names = description["record"].get("parts")
+    parser = Parser(vocabulary(tuple(names)) if names else PARTS)
     load_state(parser, state, str(path))
     parser.record = description["record"]
     return parser.eval().requires_grad_(False)

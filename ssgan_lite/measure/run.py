@@ -43,7 +43,6 @@ from ssgan_lite.measure.parser import load_parser
 from ssgan_lite.measure.report import short_name
 from ssgan_lite.measure.samples import DISTANCES, REAL, Tick, draw_codes, generate, is_monolithic, rng
 from ssgan_lite.measure.speed import time_and_memory
-from ssgan_lite.parts import PARTS
 from ssgan_lite.pictures import to_levels
 from ssgan_lite.weights import load_pretrained
 
@@ -81,6 +80,7 @@ class _Reference:
         with _bar("real faces", 2 * self.n * len(judges), options) as tick:
             self.faces = [RealFaces(data, judge, options.n, options.seed, options.batch, tick,
                                     cache_folder() / "measure") for judge in judges]
+        self.parts = data.parts if data.has_masks else None
         self.areas = part_areas(data.masks, len(data.parts)) if data.has_masks else None
         self.attributes = load_predictor("lite2").to(options.device) if "attributes" in options.only else None
         if self.attributes is not None:
@@ -100,20 +100,25 @@ def measure(options: MeasureOptions) -> dict:
     wanted = options.only
     names = [options.weights, *([options.baseline] if options.baseline else [])]
     generators = [load_pretrained(name, options.device) for name in names]
+    parser = load_parser(options.parser).to(options.device) if "agreement" in wanted else None
     for name, generator in zip(names, generators, strict=True):
-        if generator.config.parts != PARTS.names:
-            raise UserError(f'"{name}" has other parts than the heads and their parser: '
-                            f"{', '.join(generator.config.parts)}.")
+        if parser is not None and generator.config.parts != parser.parts.names:
+            others = " ".join(measure for measure in wanted if measure != "agreement")
+            raise UserError(f'"{name}" has other parts than the parser: {", ".join(generator.config.parts)}. Make a '
+                            "parser of them (python -m ssgan_lite.measure.make_parser --data ...) and add --parser, "
+                            f"or leave mask agreement out: --only {others}")
     if len({generator.config.size for generator in generators}) > 1:
         raise UserError(f"The two models make pictures of {' and '.join(str(g.config.size) for g in generators)} "
                         "pixels; distances and leaks compare only at one size.")
     judge = extractor(options.inception, options.device) if {"distances", "diversity"} & set(wanted) else None
     # Training's own network stands beside the judge: how much closer it finds the faces is what training cheated.
     judges = [judge, EfficientNetLite0().to(options.device)] if "distances" in wanted else []
-    parser = load_parser(options.parser).to(options.device) if "agreement" in wanted else None
     reference = None
     if {"distances", "parts", "attributes"} & set(wanted):
         reference = _Reference(generators[0].config.size, judges, options)
+        if "parts" in wanted and reference.parts not in (None, generators[0].config.parts):
+            raise UserError(f'"{names[0]}" has other parts than {options.data}. Name data of its parts with --data, '
+                            "or leave the measure parts out (--only).")
 
     models, leaks = [], None
     for name, generator in zip(names, generators, strict=True):

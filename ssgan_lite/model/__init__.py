@@ -1,5 +1,6 @@
 """The model, in the order in which an image is made. It knows nothing of files, devices or widgets."""
 
+from ssgan_lite.model.blend import blend
 from ssgan_lite.model.build import build_generator
 from ssgan_lite.model.discriminator import DualBranchDiscriminator
 from ssgan_lite.model.fourier import move_and_zoom
@@ -8,4 +9,4 @@ from ssgan_lite.model.latents import LatentLayout
 from ssgan_lite.model.stylegan2 import MonolithicGenerator
 
 __all__ = ["DualBranchDiscriminator", "GeneratorOutput", "LatentLayout", "MonolithicGenerator", "SemanticGenerator",
-           "build_generator", "move_and_zoom"]
+           "blend", "build_generator", "move_and_zoom"]

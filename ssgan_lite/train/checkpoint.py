@@ -7,7 +7,7 @@ import os
 import shutil
 from pathlib import Path
 
-from ssgan_lite.config import ModelConfig
+from ssgan_lite.config import ModelConfig, TrainConfig
 from ssgan_lite.errors import UserError
 from ssgan_lite.storage import atomic_write, load_torch, save_torch
 from ssgan_lite.train.state import TrainingState
@@ -85,7 +85,7 @@ def resume(trainer: TrainingState, path: Path) -> tuple[float, dict]:
         raise UserError(f'"{path}" is of another model ({differences}). Resume with the preset that it was started '
                         "with.")
     ours = dataclasses.asdict(trainer.config)
-    theirs = {**state["recipe"], "images": ours["images"]}
+    theirs = {**dataclasses.asdict(TrainConfig()), **state["recipe"], "images": ours["images"]}
     if changed := _differences(theirs, ours):
         raise UserError(f'"{path}" was trained with another recipe ({changed}). Resume with the same one; only '
                         "--images may change.")

@@ -24,7 +24,7 @@ from ssgan_lite.train.frozen_discriminator import (
 from ssgan_lite.train.reconstruct import reconstruct_step
 from ssgan_lite.train.state import TrainingState
 
-Faces = tuple[Tensor, Tensor]          # image [N, 3, R, R] and mask [N, P, R, R]
+Faces = tuple[Tensor, Tensor | None]   # image [N, 3, R, R] and mask [N, P, R, R]; None: data without masks
 
 
 def game_step(trainer: TrainingState) -> dict[str, Tensor]:
@@ -70,7 +70,7 @@ def discriminator_step(trainer: TrainingState, shown: Faces, fake: GeneratorOutp
     return stats
 
 
-def r1_step(trainer: TrainingState, image: Tensor, mask: Tensor) -> dict[str, Tensor]:
+def r1_step(trainer: TrainingState, image: Tensor, mask: Tensor | None) -> dict[str, Tensor]:
     """The penalty on the dual discriminator's gradient at real faces."""
     config = trainer.config
 
@@ -87,7 +87,8 @@ def frozen_discriminator_step(trainer: TrainingState, real: Faces, fake: Generat
     n, address = len(real[0]), (trainer.config.seed, trainer.steps)
     with torch.no_grad():
         pairs = [jitter(*faces, _my_jitter(trainer, *address, name)) for name, faces in
-                 (("real", real), ("fake", (fake.image.float(), harden(fake.mask))))]
+                 (("real", (real[0], real[1] if trainer.data.has_masks else _hard(trainer, real[0], real[1]))),
+                  ("fake", (fake.image.float(), _hard(trainer, fake.image, fake.mask))))]
         image, mask = (torch.cat(both) for both in zip(*pairs, strict=True))
         with trainer.mixed_precision():            # real and generated at once: one pass with twice the batch
             maps = trainer.frozen(image)
@@ -116,14 +117,19 @@ def generator_step(trainer: TrainingState) -> dict[str, Tensor]:
         if out.coarse_mask is not None:           # the monolithic baseline has none
             mask_loss = losses.mask_consistency(out.coarse_mask, out.mask)
             loss, stats["mask_loss"] = loss + config.mask_weight * mask_loss, mask_loss.detach()
+        if before is not None:
+            kept_loss = losses.kept_mask_loss(out.mask, *before)
+            loss, stats["kept_loss"] = loss + config.keep_weight * kept_loss, kept_loss.detach()
         if config.frozen_weight:
-            shown = jitter(out.image.float(), harden(out.mask), _my_jitter(trainer, config.seed, trainer.steps, "g"))
+            shown = jitter(out.image.float(), _hard(trainer, out.image, out.mask),
+                           _my_jitter(trainer, config.seed, trainer.steps, "g"))
             with trainer.mixed_precision():
                 score = trainer.frozen_D(trainer.frozen(shown[0]), shown[1])
             adversarial = hinge_generator_loss(score.float())
             loss, stats["frozen_g_loss"] = loss + config.frozen_weight * adversarial, adversarial.detach()
         return loss, stats
 
+    before = trainer.masks_before("g") if trainer.original is not None and not trainer.data.has_masks else None
     # The discriminators' weights need no gradient here: a third of the work saved.
     with trainer.fixed_discriminators():
         return trainer.take("g", objective)
@@ -146,6 +152,11 @@ def path_step(trainer: TrainingState) -> dict[str, Tensor]:
     stats = trainer.take("path", objective)
     trainer.path_mean = stats["path_length"]
     return stats
+
+
+def _hard(trainer: TrainingState, image: Tensor, mask: Tensor) -> Tensor:
+    """A generated mask as a real one looks, or no channel at all where the data have no masks."""
+    return harden(mask) if trainer.data.has_masks else image.new_empty(len(image), 0, *image.shape[2:])
 
 
 def _my_jitter(trainer: TrainingState, *address: object) -> Tensor:

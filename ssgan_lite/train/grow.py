@@ -15,7 +15,9 @@ from torch import Tensor
 from torch.nn import functional as F
 
 from ssgan_lite.config import ModelConfig, TrainConfig
+from ssgan_lite.data.dataset import Dataset
 from ssgan_lite.errors import UserError
+from ssgan_lite.parts import PARTS
 from ssgan_lite.train.networks import Networks
 from ssgan_lite.train.state import TrainingState
 
@@ -55,6 +57,25 @@ def plan_beginning(source: Networks, model: ModelConfig, config: TrainConfig) ->
     return config
 
 
+def model_with_parts(model: ModelConfig, data: Dataset, source: Networks | None) -> ModelConfig:
+    """A preset with the parts of what the run begins with, or else of the data, if those have other names."""
+    if model.parts != PARTS.names:
+        return model
+    if source is not None:
+        return model.replace(parts=source.model.parts, transparent=source.model.transparent)
+    if not data.has_masks or data.parts == model.parts:
+        return model
+    return model.replace(parts=data.parts, transparent=tuple(p for p in data.transparent if p in data.parts))
+
+
+def require_source(config: TrainConfig, given: bool) -> None:
+    """What keeps something of a generator needs one that has learned something; else a `UserError`."""
+    if (config.freeze != "none" or config.keep_weight) and not given:
+        option = f"--freeze {config.freeze}" if config.freeze != "none" else f"--keep-weight {config.keep_weight:g}"
+        raise UserError(f"{option} keeps what a generator has learned, and this run begins with noise: add "
+                        "--start-from lite64, or leave it out.")
+
+
 def begin(trainer: TrainingState, source: Networks) -> None:
     """Put a trainer, whose recipe is that of `plan_beginning`, where the networks are."""
     grows = source.model.size < trainer.model_config.size
@@ -63,7 +84,12 @@ def begin(trainer: TrainingState, source: Networks) -> None:
         for name in ("G", "G_ema"):
             states[name] = enlarge(states[name], getattr(trainer, name).state_dict())
         require_growth(states, trainer, source)
+    if trainer.original is not None and (grows or "original" not in states):
+        states["original"] = states["G_ema"]
+    if not trainer.data.has_masks and "frozen_D" in states:              # its heads see images alone
+        states["frozen_D"] = {name: x for name, x in states["frozen_D"].items() if ".from_mask." not in name}
     trainer.give(states, source.source)
+    trainer.learned.hold(trainer.G, trainer.G_ema)
     if not source.whole:
         trainer.averaged_before = math.inf
     elif grows:

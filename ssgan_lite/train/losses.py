@@ -88,6 +88,15 @@ def path_penalty(lengths: Tensor, running_mean: Tensor, decay: float = 0.01,
     return (lengths - mean).square().mean(), mean.detach()
 
 
+def kept_mask_loss(scores: Tensor, before: Tensor, weights: Tensor) -> Tensor:
+    """Squared difference of the mask scores from those that the same codes gave before fine-tuning.
+
+    scores, before: [N, P, R, R]; weights: [P]. Every pixel has the weight of the part that was in front there.
+    """
+    weight = weights[before.argmax(dim=1)][:, None]                                            # [N, 1, R, R]
+    return (weight * (scores.float() - before.float()).square()).mean()
+
+
 def class_weights(areas: Tensor) -> Tensor:
     """1 / sqrt(area) of every part, scaled so that a pixel weighs 1 on average. areas: shares of the picture, [P].
 

@@ -52,8 +52,9 @@ def put(data: Dataset) -> str:
     try:
         folder = Path(tempfile.mkdtemp(prefix="ssgan-lite-"))
         np.save(folder / "images.npy", data.images.numpy())
-        np.save(folder / "masks.npy", data.require_masks("Training").numpy())
-        about = dict(source=data.source, parts=data.parts)
+        if data.has_masks:
+            np.save(folder / "masks.npy", data.masks.numpy())
+        about = dict(source=data.source, parts=data.parts, transparent=data.transparent)
         (folder / "about.json").write_text(json.dumps(about), encoding="utf-8")
     except OSError as error:
         if folder is not None:
@@ -65,9 +66,11 @@ def put(data: Dataset) -> str:
 
 def look_at(folder: str) -> Dataset:
     """The data that `put` wrote, memory-mapped."""
-    images, masks = (_mapped(Path(folder) / f"{name}.npy") for name in ("images", "masks"))
+    images, masks = (_mapped(path) if path.is_file() else None
+                     for path in (Path(folder) / "images.npy", Path(folder) / "masks.npy"))
     about = json.loads((Path(folder) / "about.json").read_text(encoding="utf-8"))
-    return Dataset(images, masks, {}, np.arange(len(images)), about["source"], tuple(about["parts"]), checked=True)
+    return Dataset(images, masks, {}, np.arange(len(images)), about["source"], tuple(about["parts"]),
+                   tuple(about["transparent"]), checked=True)
 
 
 def _mapped(path: Path) -> Tensor:

@@ -23,6 +23,7 @@ from ssgan_lite.model.encoder import Encoder, pool_mask
 from ssgan_lite.train.augment import AdaptiveAugment
 from ssgan_lite.train.distributed import ALONE, Objective, Processes
 from ssgan_lite.train.feature_cache import FeatureCache, open_cache
+from ssgan_lite.train.freeze import Learned
 from ssgan_lite.train.frozen_discriminator import FrozenDiscriminator
 from ssgan_lite.train.losses import class_weights
 from ssgan_lite.train.streams import derive_seed, shuffled_indices, stream, uniform
@@ -32,7 +33,7 @@ CALIBRATION_FACES = 64          # real faces that set the scale of the frozen di
 CALIBRATION_MASKS = 1024        # ... and of the encoder's view of the mask
 
 ALWAYS = ("G", "D", "G_ema")                    # networks that every run has
-OPTIONAL = ("frozen_D", "encoder")              # those that depend on the recipe
+OPTIONAL = ("frozen_D", "encoder", "original")  # those that depend on the recipe
 MASKS_LOOKED_AT = 4000          # for the areas of the parts
 
 
@@ -75,7 +76,7 @@ class TrainingState:
                             f"Open them with size={model.size}.")
         if not len(data):
             raise UserError(f"There is nothing to train on: {data.source} holds no faces.")
-        data.require_masks("Training")
+        self._check_masks(data, model, config)
         processes.check_batch(config.batch)
         speed = speed or Speed()
         self.processes = processes
@@ -91,7 +92,8 @@ class TrainingState:
         self.G.render.to(memory_format=self.layout)
         self.G_ema = copy.deepcopy(self.G).eval().requires_grad_(False)
         path_every = config.path_every if config.path_weight else None
-        self.optimizers = {"g": lazy_adam(self.G.parameters(), config, path_every),
+        self.learned = Learned(self.G, config.freeze)
+        self.optimizers = {"g": lazy_adam(self.learned.weights, config, path_every),
                            "d": lazy_adam(self.D.parameters(), config, config.r1_every)}
         self.path_mean = torch.zeros((), device=self.device)
         self.augment = AdaptiveAugment(config, self.device, processes)
@@ -101,6 +103,8 @@ class TrainingState:
         moved: dict[str, tuple[nn.Module, tuple[str, ...]]] = {
             "d": (self.D, ("d",)), "r1": (self.D, ("d",)), "g": (self.G, ("g",)), "path": (self.G, ("g",))}
         self.encoder = self.frozen_D = self.frozen = self.cache = None
+        # What fine-tuning begins with (`grow.begin` fills it): the masks of its codes are to stay.
+        self.original = copy.deepcopy(self.G_ema) if config.keep_weight else None
         if config.reconstructs or config.frozen_weight:
             self.frozen = FrozenFeatures().to(self.device)
         if config.frozen_weight:
@@ -115,10 +119,26 @@ class TrainingState:
         self.grown = False                 # did the run begin with the networks of a smaller model?
         self.averaged_before = 0.0         # images that the average had seen before the run; inf: given, keep it
 
+    @staticmethod
+    def _check_masks(data: Dataset, model: ModelConfig, config: TrainConfig) -> None:
+        """Data without masks are enough for fine-tuning; masks must be of the model's parts."""
+        if data.has_masks:
+            if data.parts != model.parts:
+                theirs = next((name for name in data.parts if name not in model.parts), len(data.parts))
+                raise UserError(f"{data.source} has other parts than the model ({theirs}, ...). A model is trained "
+                                "and fine-tuned on masks of its own parts, in their order.")
+        elif config.reconstructs:
+            raise UserError(f"Reconstruction needs masks, and {data.source} has none. Without masks a trained "
+                            "generator can be fine-tuned: add --recipe fine-tune --start-from lite64.")
+        elif not config.keep_weight:
+            raise UserError(f"Training needs masks, and {data.source} has none. Without masks a trained generator "
+                            "can be fine-tuned: add --recipe fine-tune --start-from lite64, or --keep-weight 1.")
+
     def _add_frozen_discriminator(self) -> None:
         with torch.random.fork_rng(devices=[]):
             torch.manual_seed(derive_seed(self.config.seed, "weights of the frozen discriminator"))
-            self.frozen_D = FrozenDiscriminator(self.model_config.n_parts if self.model_config.mask_branch else 0)
+            sees_masks = self.model_config.mask_branch and self.data.has_masks
+            self.frozen_D = FrozenDiscriminator(self.model_config.n_parts if sees_masks else 0)
         self.frozen_D.to(self.device)
         with torch.no_grad():
             some = self.data.image_batch(range(min(len(self.data), CALIBRATION_FACES)))
@@ -140,7 +160,7 @@ class TrainingState:
         self.encoder.scale.copy_(torch.cat([deviation, masks.std(dim=0, correction=0)]).clamp_min(0.1))
         self.class_weights = class_weights(part_areas(self.data, self.device))
         # Apart from the game's, whose gradients are of another size.
-        self.optimizers["reconstruct"] = lazy_adam(self.G.parameters(), self.config, None)
+        self.optimizers["reconstruct"] = lazy_adam(self.learned.weights, self.config, None)
         self.optimizers["encoder"] = torch.optim.Adam(self.encoder.parameters(), lr=self.config.encoder_lr,
                                                       fused=True)
 
@@ -162,17 +182,21 @@ class TrainingState:
         generator = stream(self.config.seed, self.steps, *purpose, device=self.device)
         return self.processes.mine(torch.randn(shape, generator=generator, device=self.device))
 
-    def draw_codes(self, n: int, purpose: str) -> Tensor:
-        """Fresh codes, W [n, S] or, in a share `mixing` of the batches, W+ [n, n_latent, S] crossed from two."""
+    def draw_codes(self, n: int, purpose: str, generator: nn.Module | None = None) -> Tensor:
+        """Fresh codes, W [n, S] or, in a share `mixing` of the batches, W+ [n, n_latent, S] crossed from two.
+
+        generator: whose mapping network makes them of the random numbers; default: that of G.
+        """
+        mapping = (generator or self.G).mapping
         address = (self.config.seed, self.steps, purpose)
-        generator = stream(*address, "z", device=self.device)
-        z = torch.randn(2, n, self.model_config.style_dim, generator=generator, device=self.device)
+        z = torch.randn(2, n, self.model_config.style_dim, generator=stream(*address, "z", device=self.device),
+                        device=self.device)
         z = self.processes.mine(z, dim=1)
         if uniform(*address, "mix?") >= self.config.mixing:
-            return self.G.mapping(z[0])
+            return mapping(z[0])
         choice = self.G.layout.draw_mixing(n, stream(*address, "mix", device=self.device))
         choice = self.processes.mine(choice, dim=-1)
-        return self.G.layout.mix(self.G.mapping(z[0]), self.G.mapping(z[1]), choice)
+        return self.G.layout.mix(mapping(z[0]), mapping(z[1]), choice)
 
     def draw_noise(self, n: int, purpose: str) -> list[Tensor]:
         """Fresh noise planes for the render net."""
@@ -188,14 +212,16 @@ class TrainingState:
         flip = draws < (0.5 if self.config.flip else 0.0)
         return self.processes.mine(indices), self.processes.mine(flip)
 
-    def faces(self, indices: Tensor, flip: Tensor) -> tuple[Tensor, Tensor]:
-        """Faces of the data: image [N, 3, R, R] and mask [N, P, R, R], both in [-1, 1]."""
+    def faces(self, indices: Tensor, flip: Tensor) -> tuple[Tensor, Tensor | None]:
+        """Faces of the data: image [N, 3, R, R] and mask [N, P, R, R], both in [-1, 1]; None without masks."""
         # non_blocking: the host goes on at once instead of waiting until the device has done all that it was given.
         indices, flip = (x.to(self.device, non_blocking=True) for x in (indices, flip))
+        if not self.data.has_masks:
+            return self.data.image_batch(indices, flip).contiguous(memory_format=self.layout), None
         image, mask = self.data.batch(indices, flip)
         return image.contiguous(memory_format=self.layout), mask.contiguous(memory_format=self.layout)
 
-    def draw_real(self) -> tuple[Tensor, Tensor]:
+    def draw_real(self) -> tuple[Tensor, Tensor | None]:
         """The next batch of the data."""
         return self.faces(*self.draw_faces(self.config.seed, self.images_seen, "flip"))
 
@@ -208,7 +234,20 @@ class TrainingState:
         with self.mixed_precision():
             return self.fast_G(codes, noise=noise)
 
-    def judge(self, image: Tensor, mask: Tensor) -> Tensor:
+    @torch.no_grad()
+    def masks_before(self, purpose: str) -> tuple[Tensor, Tensor]:
+        """The masks that the batch of `fake` would have had before fine-tuning: scores [N, P, R, R], weights [P].
+
+        The same z, mixing and noise, in the generator that the run began with.
+        """
+        n = self.config.batch
+        with self.mixed_precision():
+            scores = self.original(self.draw_codes(n, purpose, self.original), noise=self.draw_noise(n, purpose)).mask
+        counts = torch.bincount(scores.argmax(dim=1).flatten(), minlength=scores.shape[1])
+        areas = self.processes.average(counts / counts.sum())
+        return scores, class_weights(areas)
+
+    def judge(self, image: Tensor, mask: Tensor | None) -> Tensor:
         """The dual discriminator's scores, for all but R1."""
         with self.mixed_precision():
             return self._fast_D(image, mask)
@@ -220,10 +259,16 @@ class TrainingState:
         """
         return torch.autocast(self.device.type, torch.bfloat16, enabled=self.bf16)
 
-    def as_seen(self, image: Tensor, mask: Tensor, purpose: str) -> tuple[Tensor, Tensor]:
-        """What the dual discriminator gets to see of image and mask: augmented, once that has begun."""
+    def as_seen(self, image: Tensor, mask: Tensor | None, purpose: str) -> tuple[Tensor, Tensor | None]:
+        """What the dual discriminator gets to see of image and mask: augmented, once that has begun.
+
+        Where the data have no masks it sees images alone, as in the paper's fine-tuning.
+        """
+        mask = mask if self.data.has_masks else None
         if not self.augment.active(self.images_seen):
             return image, mask
+        if mask is None:
+            return self.augment(image, image[:, :1], self.config.seed, self.steps, purpose)[0], None
         return self.augment(image, mask, self.config.seed, self.steps, purpose)
 
     @contextmanager
@@ -245,11 +290,11 @@ class TrainingState:
         self._update(optimizers, loss)
         return stats
 
-    @staticmethod
-    def _update(optimizers: list[torch.optim.Optimizer], loss: Tensor) -> None:
+    def _update(self, optimizers: list[torch.optim.Optimizer], loss: Tensor) -> None:
         for optimizer in optimizers:
             optimizer.zero_grad(set_to_none=True)
         loss.backward()
+        self.learned.hand_over()
         for optimizer in optimizers:
             optimizer.step()
 
