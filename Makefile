@@ -10,6 +10,9 @@
 #   make notebooks    run all notebooks again and store their outputs
 #   make bench        compare the library's speed with a plain implementation
 #   make manifest     list the data packs and weights in data/manifest.json with their SHA-256 sums
+#   make student      the notebooks to hand out, in a folder: make student OUT=folder
+#   make teacher      the notebooks with answers in all exercises: make teacher OUT=folder
+#   make grade        scores of notebooks that learners handed in: make grade SUBMITTED=folder OUT=results
 #   make clean        remove .venv
 #
 # Another Python:                                   make lab PYTHON=python3.12
@@ -34,10 +37,10 @@ NOTEBOOKS := --nbval --nbval-current-env --nbval-sanitize-with=tests/nbval_sanit
 export OMP_WAIT_POLICY := PASSIVE
 export PIP_DISABLE_PIP_VERSION_CHECK := 1
 
-.PHONY: help install lab demo quick test test-all lint oldest notebooks bench manifest clean
+.PHONY: help install lab demo quick test test-all lint oldest notebooks bench manifest student teacher grade clean
 
 help:
-	@sed -n '3,13s/^# *//p' Makefile
+	@sed -n '3,16s/^# *//p' Makefile
 
 install: $(STAMP)
 
@@ -85,6 +88,12 @@ bench: $(STAMP)
 
 manifest: $(STAMP)
 	$(PY) -m ssgan_lite.assets data
+
+student teacher: $(STAMP)
+	@$(PY) -m tools.editions $@ "$(OUT)"
+
+grade: $(STAMP)
+	@$(PY) -m tools.grade "$(SUBMITTED)" "$(OUT)"
 
 clean:
 	rm -rf "$(VENV)"

@@ -106,7 +106,8 @@ def test_console_scripts_exist() -> None:
         assert callable(getattr(importlib.import_module(module), name))
 
 
-TARGETS = ["lab", "demo", "quick", "test", "test-all", "lint", "oldest", "notebooks", "bench", "manifest"]
+TARGETS = ["lab", "demo", "quick", "test", "test-all", "lint", "oldest", "notebooks", "bench", "manifest",
+           "student", "teacher", "grade"]
 RECORDER = """#!/bin/sh
 { for word in "$@"; do echo "$word"; done; echo "JUPYTER_PATH=$JUPYTER_PATH"; echo; } >> "$RECORD"
 """
