@@ -90,10 +90,10 @@ manifest: $(STAMP)
 	$(PY) -m ssgan_lite.assets data
 
 student teacher: $(STAMP)
-	@$(PY) -m tools.editions $@ "$(OUT)"
+	@$(PY) -m tools.editions $@ $(if $(OUT),"$(OUT)")
 
 grade: $(STAMP)
-	@$(PY) -m tools.grade "$(SUBMITTED)" "$(OUT)"
+	@$(PY) -m tools.grade $(if $(SUBMITTED),"$(SUBMITTED)") $(if $(OUT),"$(OUT)")
 
 clean:
 	rm -rf "$(VENV)"

@@ -8,8 +8,8 @@ const POINT_HELP = "Arrow keys move the cross, with Shift in small steps. Enter 
 
 function makeOwn({ ask, speak, onOpen, fail }) {
   const take = (content, name) => ask({ do: "picture", name }, content);
-  const opener = fileButton("photo", "Your picture", "Edit a picture of your own: choose a file, or drop one here",
-                            "image/*", take, fail, smaller);
+  const opener = fileButton("photo", "Your picture", "Edit a picture of your own: choose a file, or drop one here. "
+                            + "Of somebody else only if they agree", "image/*", take, fail, smaller);
 
   // --- beside the face: what is going on
   const picture = h("img", { class: "fe-photo", alt: "" });
