@@ -24,7 +24,7 @@ from ssgan_lite.directions import (
     save_directions,
     with_swaps,
 )
-from ssgan_lite.directions.naming import Candidate, name_directions
+from ssgan_lite.directions.naming import Candidate, is_earned, name_directions
 from ssgan_lite.directions.swaps import Swaps
 from ssgan_lite.edit import Session
 from ssgan_lite.errors import UserError
@@ -255,6 +255,19 @@ def test_no_name_survives_shuffled_labels(corner_sample, monkeypatch):
     for seed in range(3):
         named = name_directions(corner_sample.shuffled(seed), Upper("lite2"), CORNER, faces=60)
         assert not named.sliders, named.sliders
+
+
+def test_name_is_refused_where_another_attribute_changes_more():
+    verdict = dict(correlation=0.9, per_unit_own=0.4, others=dict(skin_tone=-0.3))
+    assert is_earned(verdict)
+    assert not is_earned(dict(verdict, others=dict(skin_tone=-0.9)))
+    assert not is_earned(dict(verdict, correlation=0.5)) and not is_earned(dict(verdict, per_unit_own=-0.4))
+
+
+def test_entangled_attributes_are_those_that_the_direction_moves(G, normals):
+    sample = planted(G, normals, G.layout["mouth", "shape"])
+    direction = interfacegan.find(sample, "smile", ("mouth", "shape"))
+    assert interfacegan.entangled(sample, direction, 1) == ["age"]
 
 
 def test_judge_may_not_teach_and_teacher_may_not_judge(corner_sample, trained):

@@ -46,6 +46,15 @@ def find(sample: Sample, attribute: str, where: Where = WHOLE, without: Sequence
                            (normal / length).view(k, s).float(), sample.mean)
 
 
+def entangled(sample: Sample, direction: LinearDirection, count: int) -> list[str]:
+    """The other attributes that a direction moves most, as the teacher has them: at most `count` names."""
+    codes, scores = sample.changes(direction.place)
+    moved = (codes * direction.reader).sum((1, 2))                                             # [n]
+    strength = (moved[:, None] * (scores - scores.mean(0))).mean(0).abs() / sample.whole.scores.std(0).clamp_min(1e-6)
+    strength[sample.index(direction.attribute)] = -1
+    return [sample.names[i] for i in strength.topk(min(count, len(strength) - 1)).indices.tolist()]
+
+
 def held_out(sample: Sample, attribute: str, where: Where = WHOLE) -> float:
     """How well the codes at a place predict an attribute: correlation on faces that were not fitted."""
     codes, scores = sample.changes(place(sample.generator, where))

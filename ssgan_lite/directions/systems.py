@@ -19,12 +19,7 @@ KEPT = 6                    # attributes that a conditional direction keeps: mor
 def interfacegan_conditional(sample: Sample, attribute: str, where: Where = WHOLE) -> Direction:
     """InterFaceGAN, keeping the attributes that its plain direction would change most, as the teacher has them."""
     plain = interfacegan.find(sample, attribute, where)
-    codes, scores = sample.changes(plain.place)
-    moved = (codes * plain.reader).sum((1, 2))
-    strength = (moved[:, None] * (scores - scores.mean(0))).mean(0).abs() / scores.std(0).clamp_min(1e-6)      # [A]
-    strength[sample.index(attribute)] = -1
-    kept = strength.topk(min(KEPT, len(strength) - 1)).indices.tolist()
-    return interfacegan.find(sample, attribute, where, [sample.names[i] for i in kept])
+    return interfacegan.find(sample, attribute, where, interfacegan.entangled(sample, plain, KEPT))
 
 
 def shipped_flow(sample: Sample, attribute: str, where: Where = WHOLE) -> Direction:
