@@ -45,7 +45,7 @@ GOING_ON, FULL = 4000, 4001                         # why the server closes a co
 class Demo:
     """What all visitors share: the model, one thread that draws, and the number of those who are here."""
 
-    def __init__(self, generator: SemanticGenerator, seed: int = 5, psi: float = 0.7, visitors: int = VISITORS,
+    def __init__(self, generator: SemanticGenerator, seed: int = 38, psi: float = 0.7, visitors: int = VISITORS,
                  idle: float = IDLE):
         self.generator, self.seed, self.psi, self.visitors, self.idle = generator, seed, psi, visitors, idle
         self.here: set[Visitor] = set()
