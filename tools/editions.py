@@ -40,7 +40,7 @@ cell: its output is not stored here. Exercises tell you whether you are right; n
 With the library installed and the folder `data` beside the notebooks:
 
     SSGAN_DATA=data jupyter lab                     (Linux, macOS)
-    set SSGAN_DATA=data && jupyter lab              (Windows)
+    set "SSGAN_DATA=data" && jupyter lab            (Windows)
 
 Written by `make student`. To get a newer edition, let it be written into another folder.
 """,
