@@ -7,10 +7,13 @@ For every head and space: the mean absolute difference to the picture in levels 
 minimizes, the IoU of the mask's large parts with the true ones, the distance of the codes from W, and seconds of
 processor time. Then hair, eyes and background are exchanged for those of another face, one at a time:
 
-    outside   levels between the picture and the edited face, outside of the part (before and after)
-    mask      share of the pixels outside whose part is still the true one
-    leak      mean change outside of the part over mean change inside, edited against inverted face; the median
+    outside   levels between picture and edited face, where neither the picture nor the edited face has the part
+    mask      share of the pixels there whose part is still the true one
+    leak      mean change there over mean change where one of them has it, edited against inverted face; the median
     realism   kernel distance x 1000 of all edited faces to the real heads on EfficientNet-Lite2, which no loss uses
+
+The mask of the inverted face has no say in where "there" is: a method whose hair paints the wall behind would else be
+excused for whatever happens to the wall.
 
 Below the table, parts against W+ head by head: mean difference and its standard error. Numbers of fewer than 50 heads
 are a look, not a measurement; kernel distances of a few dozen faces are noise.
@@ -139,7 +142,7 @@ class Look:
                 edited[:, G.layout[part]] = donor[:, G.layout[part]]
                 after = generator(edited)
                 ids = after.mask[0].argmax(0)
-                region = (truth == number) | (before.mask[0].argmax(0) == number) | (ids == number)
+                region = (truth == number) | (ids == number)
                 change = (after.image.clamp(-1, 1) - before.image.clamp(-1, 1)).abs().mean(1)[0]
                 far = (after.image.clamp(-1, 1) - image).abs().mean(1)[0] * 127.5
                 inside = float(change[region].mean()) if region.any() else 0.0

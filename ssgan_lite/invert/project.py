@@ -3,7 +3,7 @@
     codes = argmin  d(G(codes), image) + mask_weight * d_mask + prior * mean |u|^2
 
 over one code for the face ("w"), over all of W+ ("w+"), or over W+ part by part ("parts"): there a gradient of the
-picture reaches a part's generator only from where the mask shows that part, so that hair cannot learn to repair a
+picture reaches a part's features only from where the mask shows that part, so that hair cannot learn to repair a
 cheek, and the mask itself is a second target. Only codes move; weights and noise planes stay as they are.
 
 Image2StyleGAN (arXiv 1904.03189) and the projector of StyleGAN2 (arXiv 1912.04958, appendix D), for codes per part.
@@ -38,7 +38,7 @@ class ProjectOptions:
     warm_up: float = 0.05           # share of the steps in which the learning rate rises ...
     cool_down: float = 0.4          # ... and in which it falls to 0 along a cosine
     prior: float = 0.01             # weight of mean |u|^2, which keeps codes where those of faces are
-    mask_weight: float = 0.5        # of the cross-entropy of the mask ("parts" only)
+    mask_weight: float = 0.25       # of the cross-entropy of the mask ("parts" only)
     pixels: float = 5.0             # of the mean absolute difference
     features: float = 1.0           # of the feature distance; 0 needs no feature network
     explore: float = 0.05           # noise on u in the first steps, in standard deviations; gone after three quarters
@@ -182,7 +182,8 @@ def forward_by_parts(generator: SemanticGenerator, codes: Tensor, cover: Tensor)
     """`generator(codes)`, with gradients that stay in their parts.
 
     The numbers are those of the ordinary forward pass. Backwards, what the picture asks of a position is heard by a
-    part's features only where `cover` [N, P, Hc, Hc] is 1, and where parts lie (their depths) is left to the mask.
+    part's features only where `cover` [N, P, Hc, Hc] is 1. Depths hear it everywhere, beside the mask: outlines are
+    finer in the picture, and depths that hear the mask alone cost a tenth of the likeness.
     """
     config = generator.config
     expanded = generator.layout.expand(codes)                                                  # [N, P L, S]
@@ -191,7 +192,7 @@ def forward_by_parts(generator: SemanticGenerator, codes: Tensor, cover: Tensor)
     share = cover[:, :, None]
     hidden = hidden * share + hidden.detach() * (1 - share)
     weights, coarse_mask = fuse(depths, config)                                                # [N, P, Hc, Hc]
-    image, scores = generator.render(generator.local.compose(hidden, weights.detach()), coarse_mask, None)
+    image, scores = generator.render(generator.local.compose(hidden, weights), coarse_mask, None)
     return GeneratorOutput(image, scores, coarse_mask, depths, expanded)
 
 
