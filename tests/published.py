@@ -1,4 +1,4 @@
-"""Made-up copies of published data sets, in the very layout in which they are published, with its irregularities."""
+"""Synthetic copies of published data sets, in the very layout in which they are published, with its irregularities."""
 
 from __future__ import annotations
 
