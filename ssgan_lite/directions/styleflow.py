@@ -37,6 +37,7 @@ STEPS = 8               # of the solver, over the whole way; in float32 more cha
 TRAINING_STEPS = 4      # enough for gradients
 FLOOR = 1e-3            # of the mean variance is added to every variance when codes are whitened
 HELD_OUT = 0.1          # of the samples tell when to stop
+FRESH = 20_000          # codes without a face that a flow of a model learns from
 SHARES = (0.0, 0.25, 0.5, 0.75, 1.0)
 TOLD = 0.3              # correlation with which codes must tell an attribute of faces not seen, to be a condition
 FORMAT = "ssgan-lite flows 1"
@@ -168,11 +169,12 @@ class StyleFlow(nn.Module):
 
 def train_flow(codes: Tensor, attributes: Tensor, names: Sequence[str], steps: int = 600, batch: int = 128,
                lr: float = 3e-3, width: int = WIDTH, seed: int = 0,
-               tick: Callable[[int, float], None] = lambda step, loss: None) -> StyleFlow:
+               tick: Callable[[int, float], None] = lambda step, loss: None,
+               held_out: tuple[Tensor, Tensor] | None = None) -> StyleFlow:
     """A flow by maximum likelihood on codes [N, D] whose attributes are known [N, A].
 
-    Every tenth sample is held out; of all states of the field that with the best likelihood there is kept.
-    tick(step, loss) is called after every step; the loss is in nats per number of a code.
+    held_out: other codes and attributes; of all states of the field that with the best likelihood there is kept
+    (default: every tenth sample). tick(step, loss) is called after every step; the loss is in nats per number.
     """
     if len(codes) < 20:
         raise UserError(f"A flow is trained on at least 20 faces, better thousands; here are {len(codes)}.")
@@ -184,21 +186,24 @@ def train_flow(codes: Tensor, attributes: Tensor, names: Sequence[str], steps: i
     torch.random.set_rng_state(rng)
     flow.adapt(codes, attributes)
     draw = torch.Generator().manual_seed(seed)
-    rows = torch.randperm(len(codes), generator=draw)
-    held, rows = rows[:max(2, int(HELD_OUT * len(rows)))], rows[max(2, int(HELD_OUT * len(rows))):]
-    _begin(flow, codes, attributes, rows, held)
+    if held_out is None:
+        rows = torch.randperm(len(codes), generator=draw)
+        held, rows = rows[:max(2, int(HELD_OUT * len(rows)))], rows[max(2, int(HELD_OUT * len(rows))):]
+        held_out = codes[held], attributes[held]
+        codes, attributes = codes[rows], attributes[rows]
+    _begin(flow, codes, attributes, *held_out)
     optimizer = torch.optim.AdamW(flow.field.parameters(), lr=lr, betas=(0.9, 0.99), weight_decay=0.01)
     best, kept = math.inf, None
     for step in range(steps + 1):
         if step % 50 == 0:
             with torch.no_grad():
-                found = float(-flow.log_density(codes[held], attributes[held]).mean())
+                found = float(-flow.log_density(*held_out).mean())
             if found < best:
                 best, kept = found, {name: x.clone() for name, x in flow.state_dict().items()}
         if step == steps:
             break
         optimizer.param_groups[0]["lr"] = lr * (1 - step / steps)
-        chosen = rows[torch.randint(len(rows), (min(batch, len(rows)),), generator=draw)]
+        chosen = torch.randint(len(codes), (min(batch, len(codes)),), generator=draw)
         loss = -flow.to_noise(codes[chosen], attributes[chosen], TRAINING_STEPS)[1].mean() / flow.dim
         if not torch.isfinite(loss):
             raise UserError("The flow diverged. Train it with a smaller learning rate.")
@@ -212,15 +217,18 @@ def train_flow(codes: Tensor, attributes: Tensor, names: Sequence[str], steps: i
 
 
 @torch.no_grad()
-def _begin(flow: StyleFlow, codes: Tensor, attributes: Tensor, rows: Tensor, held: Tensor) -> None:
+def _begin(flow: StyleFlow, codes: Tensor, attributes: Tensor, held_codes: Tensor, held_attributes: Tensor) -> None:
     """Let a field begin with the shift of codes that least squares finds, or with what of it helps held-out faces.
 
     What is left to learn is how the way bends and where it narrows.
     """
-    x, a = (codes - flow.mean) @ flow.basis.T / flow.scale, flow._standard(attributes)
-    shift = torch.linalg.lstsq(a[rows], x[rows]).solution.T                                    # [D, A]
+    def white(x: Tensor) -> Tensor:
+        return (x - flow.mean) @ flow.basis.T / flow.scale
+
+    a = flow._standard(held_attributes)
+    shift = torch.linalg.lstsq(flow._standard(attributes), white(codes)).solution.T            # [D, A]
     shift = shift.nan_to_num()                             # attributes that depend on each other have no solution
-    fits = [float(log_normal(x[held] - share * a[held] @ shift.T).mean()) for share in SHARES]
+    fits = [float(log_normal(white(held_codes) - share * a @ shift.T).mean()) for share in SHARES]
     flow.field.push.weight.copy_(SHARES[fits.index(max(fits))] * shift)
 
 
@@ -255,17 +263,33 @@ class FlowDirection(Direction):
 
 def fit(sample: Sample, where: Where = WHOLE, steps: int = 600, seed: int = 0,
         tick: Callable[[int, float], None] = lambda step, loss: None) -> StyleFlow:
-    """A flow of the codes at a place, given all attributes that they tell."""
-    codes, scores = sample.at(place(sample.generator, where))                                  # [n, K, S], [n, A]
-    codes, half = codes.flatten(1), len(codes) // 2
-    normals = interfacegan.fit((codes[:half] - codes.mean(0)).double(), scores[:half].double())
-    told = torch.stack([(codes[half:] - codes.mean(0)).double() @ normals, scores[half:].double()])    # [2, n, A]
-    told = told - told.mean(1, keepdim=True)
+    """A flow of the codes at a place, given all attributes that they tell.
+
+    A few thousand labelled faces are few for a density of 128 numbers, and codes without a face cost nothing. So the
+    flow learns from FRESH codes with the labels that a linear reader gives them, plus noise with the covariance of
+    the reader's errors. The labelled faces decide which state of it is kept.
+    """
+    there = place(sample.generator, where)
+    codes, scores = (x.double() for x in sample.at(there))                                     # [n, K, S], [n, A]
+    k = codes.shape[1]
+    x, half = codes.flatten(1), len(codes) // 2
+    center, mean = x.mean(0), scores.mean(0)
+    told = torch.stack([(x[half:] - center) @ interfacegan.fit(x[:half] - center, scores[:half]), scores[half:]])
+    told = told - told.mean(1, keepdim=True)                                                   # [2, n / 2, A]
+    errors = torch.cov((told[1] - told[0]).T)
     kept = (told.prod(0).sum(0) / told.norm(dim=1).prod(0).clamp_min(1e-12) >= TOLD).nonzero()[:, 0].tolist()
     if not kept:
-        raise UserError(f"The codes of {place(sample.generator, where).name} tell no attribute of this model's "
-                        "faces, so there is nothing to give a flow as its condition.")
-    return train_flow(codes, scores[:, kept], [sample.names[k] for k in kept], steps, seed=seed, tick=tick)
+        raise UserError(f"The codes of {there.name} tell no attribute of this model's faces, so there is nothing to "
+                        "give a flow as its condition.")
+    draw = torch.Generator().manual_seed(seed)
+    with torch.no_grad():
+        z = torch.randn(FRESH * k, codes.shape[2], generator=draw)
+        fresh = torch.cat([sample.generator.mapping(part) for part in z.split(4096)]).view(FRESH, -1).double()
+    noise = torch.randn(FRESH, len(kept), generator=draw, dtype=torch.double)
+    labels = (fresh - center) @ interfacegan.fit(x - center, scores[:, kept]) + mean[kept]
+    labels = labels + noise @ torch.linalg.cholesky(errors[kept][:, kept]).T
+    return train_flow(fresh.float(), labels.float(), [sample.names[i] for i in kept], steps, seed=seed, tick=tick,
+                      held_out=(x.float(), scores[:, kept].float()))
 
 
 def find(sample: Sample, attribute: str, where: Where = WHOLE, flow: StyleFlow | None = None,
