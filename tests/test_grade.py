@@ -88,8 +88,10 @@ def test_notebook_without_exercises_is_told(tmp_path):
 
 def test_cells_that_exercises_need_are_run_and_no_others():
     sources = ["import torch", "import slow", "from course import check", "def helper(x):\n    return torch.tan(x)",
-               "slow.training()", "%time print(1)", "def answer(x):\n    return helper(x)\n\ncheck.it(answer)"]
-    assert grade.needed_cells(sources, [[], [], [], [], [], [], ["it"]]) == [0, 2, 3, 6]
+               "x = slow.training()", "%time print(1)",
+               "def answer(x):\n    def inner():\n        return [helper(y) for y in x]\n    return inner()\n\n"
+               "check.it(answer)"]
+    assert grade.needed_cells(sources, [[], [], [], [], [], [], ["it"]]) == [0, 2, 3, 6], "a local x is no other x"
 
 
 def test_better_of_two_files_counts(tmp_path):

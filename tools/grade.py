@@ -12,11 +12,11 @@ error or an endless loop costs its own points and stops nothing else. The code o
 from __future__ import annotations
 
 import argparse
-import ast
 import builtins
 import csv
 import json
 import os
+import symtable
 import sys
 import tempfile
 from collections import defaultdict
@@ -161,14 +161,16 @@ def _names(source: str) -> tuple[set[str], set[str]]:
     """(names that a cell defines, names that it reads); nothing for a cell that is not Python."""
     source = "\n".join(line for line in source.splitlines() if not line.lstrip().startswith(("%", "!")))
     try:
-        nodes = list(ast.walk(ast.parse(source)))
+        cell = symtable.symtable(source, "cell", "exec")
     except SyntaxError:
         return set(), set()
-    defined = {node.name for node in nodes if isinstance(node, (ast.FunctionDef, ast.ClassDef))}
-    defined |= {node.id for node in nodes if isinstance(node, ast.Name) and isinstance(node.ctx, ast.Store)}
-    defined |= {alias.asname or alias.name.partition(".")[0] for node in nodes
-                if isinstance(node, (ast.Import, ast.ImportFrom)) for alias in node.names}
-    read = {node.id for node in nodes if isinstance(node, ast.Name) and isinstance(node.ctx, ast.Load)}
+    defined = {symbol.get_name() for symbol in cell.get_symbols()
+               if symbol.is_assigned() or symbol.is_imported() or symbol.is_namespace()}
+    read = {symbol.get_name() for symbol in cell.get_symbols() if symbol.is_referenced()}
+    scopes = cell.get_children()
+    for scope in scopes:                                    # grows while it is walked: functions within functions
+        scopes += scope.get_children()
+        read |= {symbol.get_name() for symbol in scope.get_symbols() if symbol.is_global()}
     return defined, read - set(dir(builtins))
 
 
