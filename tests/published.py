@@ -1,4 +1,4 @@
-"""Synthetic copies of published data sets, in the very layout in which they are published, with its irregularities."""
+"""Synthetic copies of published data sets, in the layout in which they are published, irregularities included."""
 
 from __future__ import annotations
 

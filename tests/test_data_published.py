@@ -1,4 +1,4 @@
-"""Copies of published data sets as users have them, synthetic ones in the same layout: read, or refused with a name."""
+"""Copies of published data sets as users have them (synthetic, in the same layout): read, or refused with a name."""
 
 from __future__ import annotations
 
