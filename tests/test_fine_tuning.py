@@ -301,13 +301,14 @@ def test_watched_run_draws_stops_and_resumes(source: Path, tmp_path: Path, monke
     given = str(source)
     ours = dict(start_from=given, watch_every=4, stop_agreement=0.0)
     config = FINE.replace(frozen_weight=0.0, augment_max=0.0, reconstruct_images=0)
-    whole = run(tmp_path / "whole", 24, config, stop_patience=0, **ours)
+    whole = run(tmp_path / "whole", 16, config, stop_patience=0, **ours)
     looks = read_log(tmp_path / "whole" / "watch.jsonl")
-    assert [look["images"] for look in looks] == [8, 12, 16, 20, 24] and looks[0]["agreement"] == 1
+    assert [look["images"] for look in looks] == [0, 4, 8, 12, 16], "fine-tuning counts anew"
+    assert looks[0]["agreement"] == 1
     with Image.open(tmp_path / "whole" / "watch.png") as picture:
         assert picture.size == (480, 320)
-    run(tmp_path / "halves", 16, config, stop_patience=0, **ours)
-    run(tmp_path / "halves", 24, config, stop_patience=0, watch_every=4, stop_agreement=0.0, resume=True)
+    run(tmp_path / "halves", 8, config, stop_patience=0, **ours)
+    run(tmp_path / "halves", 16, config, stop_patience=0, watch_every=4, stop_agreement=0.0, resume=True)
     assert read_log(tmp_path / "halves" / "watch.jsonl") == looks
     assert_same(read_checkpoint(tmp_path / "halves" / "checkpoint.pt")["networks"],
                 read_checkpoint(tmp_path / "whole" / "checkpoint.pt")["networks"])
@@ -315,7 +316,7 @@ def test_watched_run_draws_stops_and_resumes(source: Path, tmp_path: Path, monke
     monkeypatch.setattr("ssgan_lite.train.watch.mask_agreement", lambda *_: 0.4)
     stopped = train(RunOptions(out=tmp_path / "early", device="cpu", snapshots="none", sample_every=0,
                                **ours | dict(stop_agreement=0.5)), config.replace(images=24), None, TINY)
-    assert stopped.images_seen == 8 and "--stop-agreement" in capsys.readouterr().out
+    assert stopped.images_seen == 0 and "--stop-agreement" in capsys.readouterr().out
     assert (tmp_path / "early" / "weights.safetensors").is_file()
     with pytest.raises(UserError, match="--stop-agreement"):
         run(tmp_path / "wrong", 24, config, **ours | dict(stop_agreement=2.0))

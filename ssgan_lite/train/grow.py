@@ -28,7 +28,8 @@ CONSTANT = "render.constant"               # of the monolithic baseline: enlarge
 def plan_beginning(source: Networks, model: ModelConfig, config: TrainConfig) -> TrainConfig:
     """The recipe with which a run that begins with these networks can go on; what cannot be is a `UserError`.
 
-    All networks of a run of the same model: the count of images goes on, and with it the phases. Those of a smaller
+    All networks of a run of the same model: the count of images goes on, and with it the phases; in fine-tuning
+    (`TrainConfig.keep_weight`) it begins anew, with discriminators that have learned already. Those of a smaller
     model: a new count, and the phase is "grow" from the first image. A generator alone is what G and the average
     begin with, and the phases are those of a run from noise.
     """
@@ -47,6 +48,8 @@ def plan_beginning(source: Networks, model: ModelConfig, config: TrainConfig) ->
             raise UserError(f"{name} is in the phase reconstruct ({source.images:,} of "
                             f"{source.config.reconstruct_images:,} images): the game comes before growing.")
         return config.replace(reconstruct_images=0)
+    if config.keep_weight:
+        return config
     if source.in_game and source.images < config.reconstruct_images:
         raise UserError(f"{name} is in the game already, after {source.images:,} images; with --reconstruct-images "
                         f"{config.reconstruct_images} the run would go back to reconstructing. Use at most "
@@ -95,6 +98,8 @@ def begin(trainer: TrainingState, source: Networks) -> None:
     elif grows:
         trainer.grown = True
         trainer.averaged_before = source.averaged_before + source.images - source.config.reconstruct_images
+    elif trainer.original is not None:
+        trainer.averaged_before = source.averaged_before + source.images
     else:
         trainer.steps = source.images // trainer.config.batch
         trainer.averaged_before = source.averaged_before

@@ -28,7 +28,8 @@ class Trainer(TrainingState):
                       device: str | torch.device = "cpu", speed: Speed | None = None) -> Trainer:
         """A trainer that stands where `networks` were taken (`train.networks.load_networks`), but for the optimizers.
 
-        Data, random numbers, average and augmentation go on from the number of images that had been seen. config is
+        Data, random numbers, average and augmentation go on from the number of images that had been seen, but in
+        fine-tuning (`keep_weight`), which counts anew. config is
         the recipe of the networks unless another is given.
         """
         trainer = cls(networks.model, config or networks.config, data, device, speed)
