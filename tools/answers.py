@@ -10,6 +10,7 @@ import ast
 import builtins
 import inspect
 import math
+import re
 import textwrap
 from collections.abc import Callable
 from functools import cache
@@ -35,10 +36,10 @@ def solved(source: str, exercise: Exercise, given: list[str]) -> str:
     stubs = [node for node in ast.parse(source).body if _names(node) & set(given)]
     if {name for node in stubs for name in _names(node)} < set(given):
         raise UserError(f"exercise {exercise.id}: the cell does not hold the place for {', '.join(given)}.")
-    if isinstance(stubs[0], ast.FunctionDef):
-        [stub] = stubs
-        code = _from_solution(exercise, stub) or _from_lesson(subject, exercise.name, stub)
-        lines[stub.lineno - 1:stub.end_lineno] = code.splitlines()
+    first = stubs[0]
+    if isinstance(first, ast.FunctionDef) or _is_code(subject, exercise.name):
+        code = _from_solution(exercise, first) or _from_lesson(subject, exercise.name, given[0], _arguments(first))
+        lines[first.lineno - 1:first.end_lineno] = code.splitlines()
         return "\n".join(lines)
     values = _values(subject, exercise.name, given)
     for stub in reversed(stubs):                        # from below, so that line numbers stay right
@@ -59,10 +60,20 @@ def _names(node: ast.stmt) -> set[str]:
     return set()
 
 
-def _from_solution(exercise: Exercise, stub: ast.FunctionDef) -> str:
+def _is_code(subject: str, check: str) -> bool:
+    """Is the place for an answer, `name = ...`, one for a function or a class that the reader builds?"""
+    module = _lesson(subject)
+    return bool(_free(ast.Expression(_right(module, check)[0])) & set(module.definitions))
+
+
+def _arguments(stub: ast.stmt) -> int:
+    return len(stub.args.args) if isinstance(stub, ast.FunctionDef) else 0
+
+
+def _from_solution(exercise: Exercise, stub: ast.stmt) -> str:
     """The source of the exercise's solution; empty if it is no function that takes what the reader's takes."""
     function = resolve(exercise.solution[0]) if len(exercise.solution) == 1 else None
-    if not inspect.isfunction(function) or "." in function.__qualname__:
+    if not inspect.isfunction(function) or "." in function.__qualname__ or not isinstance(stub, ast.FunctionDef):
         return ""
     needed = [name for name, p in inspect.signature(function).parameters.items() if p.default is p.empty]
     return _from_library(function, stub.name) if needed == _required(stub) else ""
@@ -77,7 +88,7 @@ def _from_library(function: Callable, name: str) -> str:
     return _assembled(imports, [module.text(own)], own, name, f"# {own}, from {function.__module__}")
 
 
-def _from_lesson(subject: str, check: str, stub: ast.FunctionDef) -> str:
+def _from_lesson(subject: str, check: str, name: str, arguments: int) -> str:
     """A right answer of a lesson's test data, with all that it is made of there."""
     module = _lesson(subject)
 
@@ -85,21 +96,21 @@ def _from_lesson(subject: str, check: str, stub: ast.FunctionDef) -> str:
         """Few for an answer that a reader would write, many for one from which the wrong answers are made."""
         function = module.definitions.get(node.id) if isinstance(node, ast.Name) else None
         if isinstance(function, ast.FunctionDef):
-            return len(function.args.args) - len(stub.args.args)
+            return len(function.args.args) - arguments
         return 0 if isinstance(node, ast.Name) else 100
 
     answer = min(_right(module, check), key=knobs)
     wanted = answer.id if isinstance(answer, ast.Name) else ""
     if wanted in module.imports:
-        names: dict = {}
-        exec(module.imports[wanted], names)
-        return _from_library(names[wanted], stub.name)
+        found: dict = {}
+        exec(module.imports[wanted], found)
+        return _from_library(found[wanted], name)
     needed = module.all_that(_free(ast.Expression(answer)))
-    imports = [module.imports[name] for name in sorted(needed & set(module.imports))]
-    texts = [module.text(name) for name in module.definitions if name in needed]
+    imports = [module.imports[other] for other in sorted(needed & set(module.imports))]
+    texts = [module.text(other) for other in module.definitions if other in needed]
     if not wanted:
-        texts.append(f"{stub.name} = {ast.unparse(answer)}")
-    return _assembled(imports, texts, wanted, stub.name)
+        texts.append(f"{name} = {ast.unparse(answer)}")
+    return _assembled(imports, texts, wanted, name)
 
 
 def _required(stub: ast.FunctionDef) -> list[str]:
@@ -125,8 +136,8 @@ def _assembled(imports: list[str], texts: list[str], old: str, new: str, origin:
         uses = sum(isinstance(node, ast.Name) and node.id == old for node in ast.walk(tree))
         taken = any(new == node.id if isinstance(node, ast.Name) else new == node.arg for node in ast.walk(tree)
                     if isinstance(node, (ast.Name, ast.arg)))
-        if not uses and not taken and f"def {old}(" in body:
-            body = body.replace(f"def {old}(", f"def {new}(")
+        if not uses and not taken:
+            body = re.sub(rf"^(def|class) {old}\b", rf"\1 {new}", body, flags=re.MULTILINE)
         else:
             body += f"\n\n\n{new} = {old}"
     head = "\n".join(dict.fromkeys(imports))
