@@ -28,7 +28,7 @@ import tornado.netutil
 import tornado.web
 import tornado.websocket
 
-from ssgan_lite.editor.desk import Desk
+from ssgan_lite.editor.desk import FIRST_SEED, Desk
 from ssgan_lite.editor.own import is_background
 from ssgan_lite.editor.page import Page
 from ssgan_lite.editor.widget import FRONT, best_shipped, front_script, front_style
@@ -45,8 +45,8 @@ GOING_ON, FULL = 4000, 4001                         # why the server closes a co
 class Demo:
     """What all visitors share: the model, one thread that draws, and the number of those who are here."""
 
-    def __init__(self, generator: SemanticGenerator, seed: int = 38, psi: float = 0.7, visitors: int = VISITORS,
-                 idle: float = IDLE):
+    def __init__(self, generator: SemanticGenerator, seed: int = FIRST_SEED, psi: float = 0.7,
+                 visitors: int = VISITORS, idle: float = IDLE):
         self.generator, self.seed, self.psi, self.visitors, self.idle = generator, seed, psi, visitors, idle
         self.here: set[Visitor] = set()
         # One thread: two pictures at once would each take twice as long, and the first would come no sooner.
@@ -216,7 +216,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     """Serve the editor; returns the exit code."""
     parser = argparse.ArgumentParser(prog="python -m ssgan_lite.editor", description=__doc__.splitlines()[0])
     parser.add_argument("--weights", help="a model's name or file (default: the best that is shipped)")
-    parser.add_argument("--seed", type=int, default=5, help="the face to begin with (default: %(default)s)")
+    parser.add_argument("--seed", type=int, default=FIRST_SEED, help="the face to begin with (default: %(default)s)")
     parser.add_argument("--port", type=int, default=8866, help="0 takes any that is free (default: %(default)s)")
     parser.add_argument("--address", default="127.0.0.1",
                         help="0.0.0.0 lets other machines in (default: %(default)s, this machine alone)")

@@ -14,7 +14,7 @@ import anywidget
 import traitlets
 from IPython.display import HTML, display
 
-from ssgan_lite.editor.desk import Desk
+from ssgan_lite.editor.desk import FIRST_SEED, Desk
 from ssgan_lite.editor.page import Page
 from ssgan_lite.errors import UserError
 from ssgan_lite.model import SemanticGenerator
@@ -58,7 +58,7 @@ class FaceEditor(anywidget.AnyWidget):
     snapshot = traitlets.Bytes().tag(sync=True)
     answered = traitlets.Unicode().tag(sync=True)
 
-    def __init__(self, generator: SemanticGenerator | str | os.PathLike | None = None, seed: int = 0,
+    def __init__(self, generator: SemanticGenerator | str | os.PathLike | None = None, seed: int = FIRST_SEED,
                  psi: float = 0.7, part: str | None = None, folder: str | Path | None = ".",
                  directions: str | os.PathLike | None = None):
         if generator is None or isinstance(generator, (str, os.PathLike)):
