@@ -50,10 +50,17 @@ def page(folder: Path) -> str:
         parts += ["## To train on from\n", "`training/` holds generator and discriminators in half precision, for "
                   "`ssgan_lite.train.load_networks`\nand `ssgan-lite train --start-from`. Average and encoder, where "
                   "they are not inside, are the ones that ship.\n", _networks(networks)]
-    encoders = sorted(path.stem for path in (folder / "encoders").glob("*.safetensors"))
+    found = sorted(path.stem for path in (folder / "encoders").glob("*.safetensors"))
+    encoders = [name for name in found if not name.endswith(".parts")]
+    corrections = [name.removesuffix(".parts") for name in found if name.endswith(".parts")]
     if encoders:
         parts += ["## Encoders\n", "`encoders/` holds, for `ssgan_lite.weights.load_encoder`, those of "
                   f"{', '.join(f'`{name}`' for name in encoders)}: from a face to its code.\n"]
+    if corrections:
+        parts += ["`NAME.parts` corrects that code part by part, for `ssgan_lite.invert.load_part_encoder`; there is "
+                  f"one for {', '.join(f'`{name}`' for name in corrections)}. It is made by\n",
+                  "```\npython -m ssgan_lite.invert.refine --weights NAME --out "
+                  "data/weights/encoders/NAME.parts.safetensors\n```\n"]
     series = sorted(path for path in (folder / "snapshots").glob("*") if path.is_dir())
     if series:
         parts += ["## Along the way\n", "`snapshots/` holds averaged generators of one run, for "
