@@ -74,3 +74,14 @@ def test_a_notebook_that_stops_is_left_as_it_was(notebook, monkeypatch, capsys):
     assert call(monkeypatch, notebook) == 1
     assert "ZeroDivisionError" in capsys.readouterr().err and notebook.read_bytes() == before
     assert os.listdir(notebook.parent).count(notebook.name) == 1
+
+
+def test_what_answers_a_prediction_is_folded_and_nothing_else():
+    text, code = nbformat.v4.new_markdown_cell, nbformat.v4.new_code_cell
+    told = [nbformat.v4.new_output("stream", text="1")]
+    cells = [code("a", outputs=told), text("**Predict:** which?"), code("def f(): ..."), text("And then:"),
+             code("b", outputs=told), code("c", outputs=told), text("So it is."), code("d", outputs=told)]
+    cells[0].metadata["jupyter"] = {"outputs_hidden": True}              # folded by hand for no reason
+    done = TOOL.clean(nbformat.v4.new_notebook(cells=cells))
+    assert [number for number, cell in enumerate(done.cells) if cell.metadata.get("jupyter")] == [4, 5]
+    assert TOOL.clean(done) == done

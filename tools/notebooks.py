@@ -3,7 +3,8 @@
     python tools/notebooks.py notebooks/00_start_here.ipynb
 
 A notebook is written only if every cell ran, and what is stored depends on nothing but its cells: no times, no widget
-states, no version of the kernel, nothing that you have solved. Prints the seconds and the peak memory of each; the
+states, no version of the kernel, nothing that you have solved. The output that answers a "**Predict" is folded, so
+that nobody reads it before thinking. Prints the seconds and the peak memory of each; the
 header of a notebook quotes them. With --check nothing is written; it says which would come out differently.
 """
 
@@ -23,6 +24,7 @@ from nbclient.exceptions import CellExecutionError
 
 from ssgan_lite.storage import atomic_write
 
+PREDICTION = re.compile(r"\*\*Predict\b")
 PEAK = "import resource as _r; print(_r.getrusage(_r.RUSAGE_SELF).ru_maxrss)"
 LONG, LONG_IN_ALL = 90, 600         # seconds: one notebook, the whole course
 
@@ -67,7 +69,27 @@ def clean(notebook: nbformat.NotebookNode) -> nbformat.NotebookNode:
                 view["model_id"] = re.sub(r"\w", "0", view["model_id"])
         if "outputs" in cell:
             cell.outputs = merged(cell.outputs)
+    folded = answers_to_predictions(notebook.cells)
+    for number, cell in enumerate(notebook.cells):
+        if number in folded:
+            cell.metadata["jupyter"] = {"outputs_hidden": True}
+        else:
+            cell.metadata.pop("jupyter", None)
     return notebook
+
+
+def answers_to_predictions(cells: list) -> set[int]:
+    """Numbers of the code cells whose output answers a question "**Predict": the first cell with an output after it,
+    and the code cells that follow that one without a text between. JupyterLab shows such outputs when asked to."""
+    found: set[int] = set()
+    waiting = answering = False
+    for number, cell in enumerate(cells):
+        if cell.cell_type == "markdown":
+            waiting, answering = bool(PREDICTION.search(cell.source)) or (waiting and not answering), False
+        elif (waiting or answering) and cell.outputs:
+            found.add(number)
+            waiting, answering = False, True
+    return found
 
 
 def merged(outputs: list) -> list:

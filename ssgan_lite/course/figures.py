@@ -80,15 +80,17 @@ def style_axis(axis: Axes, x: str = "", y: str = "", title: str = "") -> None:
 
 
 def picture_rows(rows: Sequence[Sequence[np.ndarray | Image.Image | None]], titles: Sequence[str] = (),
-                 labels: Sequence[str] = (), height: float = 1.3) -> Figure:
+                 labels: Sequence[str] = (), height: float = 1.5, scale: tuple[str, float] | None = None) -> Figure:
     """Pictures in rows: `titles` above the columns, `labels` before the rows, None for an empty place.
 
     height is that of one picture, in inches. Gray pictures [H, W] are shown from 0 (white) to 1 (black), and every
     pixel of theirs, of masks and of tiny pictures as a square; photographs are smoothed.
+    scale: what these gray levels mean, and the value of black, as ("change of a pixel", 0.5): a bar below says so.
     """
     columns = max(len(row) for row in rows)
-    figure = Figure(figsize=(columns * height * 1.04, len(rows) * height * 1.04 + (0.25 if titles else 0)))
-    axes = figure.subplots(len(rows), columns, squeeze=False, gridspec_kw=dict(wspace=0.04, hspace=0.04))
+    figure = Figure(figsize=(columns * height * 1.04, len(rows) * height * 1.04))
+    axes = figure.subplots(len(rows), columns, squeeze=False, gridspec_kw=dict(
+        wspace=0.04, hspace=0.04, left=0, right=1, bottom=0, top=1))      # what stands around is added when drawn
     for i, row in enumerate(rows):
         for j in range(columns):
             axis = axes[i][j]
@@ -103,12 +105,24 @@ def picture_rows(rows: Sequence[Sequence[np.ndarray | Image.Image | None]], titl
                 axis.set_title(titles[j], fontsize=9, color=INK, pad=4)
         if i < len(labels):
             axes[i][0].set_ylabel(labels[i], fontsize=9, color=INK)
+    if scale:
+        _gray_scale(figure, *scale)
     return figure
 
 
 def is_flat(pixels: np.ndarray) -> bool:
     """Is it a map or a colored mask, whose colors must not blend, rather than a picture? [H, W] or [H, W, 3]"""
     return pixels.ndim == 2 or len(np.unique(pixels.reshape(-1, pixels.shape[-1]), axis=0)) <= FLAT_COLORS
+
+
+def _gray_scale(figure: Figure, meaning: str, black: float) -> None:
+    """A bar from white, 0, to `black`, below everything else on the figure."""
+    width, height = figure.get_size_inches()
+    axis = figure.add_axes((0.5 - 0.75 / width, -0.2 / height, 1.5 / width, 0.1 / height))             # inches
+    axis.imshow(np.linspace(0, 1, 64)[None], cmap="gray_r", vmin=0, vmax=1, aspect="auto", extent=(0, black, 0, 1))
+    axis.set_yticks([]), axis.set_xticks([0, black], ["0", f"{black:g} or more"])
+    axis.tick_params(labelsize=8, colors=INK, length=2, pad=1)
+    axis.set_xlabel(meaning, fontsize=8, color=INK, labelpad=1)
 
 
 def part_legend(names: Sequence[str] = PARTS.names, columns: int = 5) -> Figure:

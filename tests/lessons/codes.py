@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import torch
+from torch import nn
 from torch.nn import functional as F
 
-from ssgan_lite.model.layers import demodulate
+from ssgan_lite.model.layers import EqualLinear, demodulate
 from ssgan_lite.model.mapping import normalize_second_moment
 
 
@@ -101,6 +102,54 @@ def one_after_the_other(w_a, w_b, choice, base_layers):
     return torch.cat([codes[:, :base_layers], codes[:, base_layers::2], codes[:, base_layers + 1::2]], dim=1)
 
 
+class Conv(nn.Module):
+    """A modulated convolution, with a switch for every mistake."""
+
+    kernel, bias, gain, demodulated, one_code, stored = 3, 1.0, 1.0, True, False, 1.0
+
+    def __init__(self, style_dim, in_channels, out_channels):
+        super().__init__()
+        self.to_style = EqualLinear(style_dim, in_channels)
+        nn.init.constant_(self.to_style.bias, self.bias)
+        self.weight = nn.Parameter(self.stored * torch.randn(out_channels, in_channels, self.kernel, self.kernel))
+
+    def forward(self, x, w):
+        n, c, h, width = x.shape
+        style = self.to_style(w.mean(0, keepdim=True).expand(n, -1) if self.one_code else w)
+        weight = self.weight / self.stored / (self.kernel * c**0.5) * style[:, None, :, None, None]
+        if self.demodulated:
+            weight = demodulate(weight, dims=(2, 3, 4))
+        y = F.conv2d(x.reshape(1, n * c, h, width), self.gain * weight.flatten(0, 1), padding=self.kernel // 2,
+                     groups=n)
+        return y.view(n, -1, h, width)
+
+
+class WithoutCode(Conv):
+    def forward(self, x, w):
+        return super().forward(x, torch.zeros_like(w))
+
+
+class Shared(nn.Module):
+    """No parameters: everything is drawn from a seed."""
+
+    def __init__(self, *sizes):
+        super().__init__()
+        self.conv = [Conv(*sizes).requires_grad_(False)]
+
+    def forward(self, x, w):
+        return self.conv[0](x, w)
+
+
+class Cut(Conv):
+    def __init__(self, *sizes):
+        super().__init__(*sizes)
+        self.strength = nn.Parameter(torch.ones(()))
+
+
+def conv(**changes):
+    return type("Changed", (Conv,), changes)
+
+
 ANSWERS = {
     "first_adam_step": dict(right=[0.045, 0.04525], stub=..., wrong=[
         (4.5, "not in percent"),
@@ -171,6 +220,16 @@ ANSWERS = {
         (lambda a, b, c, n: mix(a, b, c, n, 2, 2), "at a throw of 1 the texture comes from b"),
         (lambda a, b, c, n: mix(a, b, c, n, 1, 1), "the shape stays"),
         (one_after_the_other, "lie beside each other"),
+    ]),
+    "modulated_convolution": dict(right=[Conv], stub=..., wrong=[
+        (lambda *sizes: torch.zeros(1), "a class of torch modules"),
+        (type("Chopped", (Conv,), {"forward": lambda self, x, w: Conv.forward(self, x, w)[..., 1:-1, 1:-1]}),
+         "the output has the shape"),
+        (conv(one_code=True), "codes of the other samples"), (WithoutCode, "the style does not reach"),
+        (conv(kernel=5), "more than one pixel away"), (conv(kernel=1), "eight neighbors"),
+        (conv(demodulated=False), "demodulate over inputs and kernel"), (conv(gain=4.0), "should be about 1"),
+        (conv(bias=0.0), "let its bias begin at 1"), (Shared, "no parameters"),
+        (conv(stored=0.1), "store N(0, 1)"), (Cut, "no gradient reaches strength"),
     ]),
 }
 

@@ -105,6 +105,73 @@ def leak_of_the_batch(before, after, region):
     return (delta[~region].mean() / delta[region].mean()).expand(len(before))
 
 
+class Linear:
+    """The linear generator of the notebook."""
+
+    def __init__(self, pictures, n_codes):
+        flat = pictures.flatten(1)
+        self.mean, self.shape = flat.mean(dim=0), pictures.shape[1:]
+        self.axes = torch.linalg.svd(flat - self.mean, full_matrices=False).Vh[:n_codes]
+
+    def encode(self, pictures):
+        return (pictures.flatten(1) - self.mean) @ self.axes.T
+
+    def __call__(self, codes):
+        return (self.mean + codes @ self.axes).unflatten(1, self.shape)
+
+
+class PartsGenerator:
+    """One linear generator per part."""
+
+    def __init__(self, pictures, masks, n_parts, n_codes):
+        self.n_parts = n_parts
+        self.parts = [Linear(pictures * self.where(masks, part), n_codes) for part in range(n_parts)]
+
+    def where(self, masks, part):
+        return (masks == part)[:, None].float()
+
+    def encode(self, pictures, masks):
+        codes = [part.encode(pictures * self.where(masks, p)) for p, part in enumerate(self.parts)]
+        return torch.stack(codes, dim=1)
+
+    def __call__(self, codes, masks):
+        return sum(part(codes[:, p]) * self.where(masks, p) for p, part in enumerate(self.parts))
+
+
+class OneCode(PartsGenerator):
+    """One code for everything, handed out to all parts."""
+
+    def __call__(self, codes, masks):
+        return sum(part(codes[:, p]) for p, part in enumerate(self.parts))
+
+
+class DividesByNone(PartsGenerator):
+    def encode(self, pictures, masks):
+        count = torch.stack([(masks == part).sum() for part in range(self.n_parts)])
+        return super().encode(pictures, masks) / count.clamp(max=1)[:, None]
+
+
+class Frozen(PartsGenerator):
+    def __call__(self, codes, masks):
+        return super().__call__(torch.zeros_like(codes), masks)
+
+
+class Doubled(PartsGenerator):
+    def __call__(self, codes, masks):
+        return 4 * super().__call__(codes, masks)
+
+
+class HalfTheCodes(PartsGenerator):
+    def encode(self, pictures, masks):
+        codes = super().encode(pictures, masks)
+        return torch.cat([codes[..., :2], 0 * codes[..., 2:]], dim=-1)
+
+
+class Flat(PartsGenerator):
+    def encode(self, pictures, masks):
+        return super().encode(pictures, masks).flatten(1)
+
+
 ANSWERS = {
     "count_of_ones": dict(right=[16384], stub=..., wrong=[
         (4 * 13 * 64 * 64, "most of them are 0"),
@@ -160,6 +227,11 @@ ANSWERS = {
         (lambda b, a, r: leak(b, a, r, lambda b, a: (a - b).square().mean(1)), "you square"),
         (leak_everywhere, "not* in the region"),
         (leak_of_the_batch, "mean of |change|"),
+    ]),
+    "parts_generator": dict(right=[PartsGenerator], stub=..., wrong=[
+        (lambda *_: 0, "the class itself"), (Flat, "the codes has the shape"),
+        (DividesByNone, "the codes hold NaN"), (OneCode, "pixels of other parts"), (Frozen, "changes nothing"),
+        (Doubled, "undo each other"), (HalfTheCodes, "come back exactly"),
     ]),
 }
 

@@ -98,6 +98,47 @@ def keep_stub(cx, cy, zoom):
     ...  # your lines here; return (dx, dy)
 
 
+class Waves(torch.nn.Module):
+    """Random waves and a linear map that least squares find."""
+
+    def __init__(self, n=200, fastest=12.0, size=None, alias=0.0):
+        super().__init__()
+        draw = torch.Generator().manual_seed(0)
+        self.speeds = torch.nn.Parameter(fastest * (torch.rand(n, 2, generator=draw) - 0.5) + alias)
+        self.out, self.size = torch.nn.Parameter(torch.zeros(3, 2 * n)), size
+
+    def features(self, grid):
+        angles = torch.einsum("kf,fhw->khw", self.speeds, grid)
+        return torch.cat([angles.sin(), angles.cos()])
+
+    def forward(self, grid):
+        if self.size:
+            return torch.einsum("ck,khw->chw", self.out, self.features(grid)).reshape(3, *self.size(grid))
+        return torch.einsum("ck,khw->chw", self.out, self.features(grid))
+
+
+@torch.no_grad()
+def fitted(picture, **how):
+    network = Waves(**how)
+    features = network.features(fourier.coordinate_grid(picture.shape[-1])).flatten(1).T
+    driver = torch.linalg.lstsq(features.double(), picture.flatten(1).T.double(), driver="gelsd")
+    network.out.copy_(driver.solution.T)
+    return network
+
+
+def one_color(picture):
+    network = Waves(n=4)
+    network.forward = lambda grid: picture.mean((1, 2), keepdim=True).expand(3, *grid.shape[1:])
+    return network
+
+
+def half_way(picture):
+    network = fitted(picture)
+    right, mean = network.forward, picture.mean((1, 2), keepdim=True)
+    network.forward = lambda grid: 0.6 * right(grid) + 0.4 * mean
+    return network
+
+
 ANSWERS = {
     "predict_feature_channels": dict(
         stub=..., right=[30, torch.tensor(30)],
@@ -157,6 +198,13 @@ ANSWERS = {
                (lambda cx, cy, zoom: (cx * zoom, cy * zoom), "solve for the shift"),
                (lambda cx, cy, zoom: (cx * -0.5, cy * -0.5), "for zoom below 1"),
                (lambda cx, cy, zoom: cx * (1 - zoom), "two numbers")]),
+    "picture_as_network": dict(stub=..., right=[fitted], wrong=[
+        (lambda picture: picture, "an `nn.Module`"), (lambda picture: fitted(picture, n=300), "at most 2,000"),
+        (one_color, "a picture of one color"), (half_way, "0.04 is asked for"),
+        (lambda picture: fitted(picture, alias=47 * math.pi), "between them wrong"),
+        (lambda picture: fitted(picture, size=lambda grid: (max(grid.shape), max(grid.shape)) if grid.shape[1]
+                                == grid.shape[2] else (5, 3)), "3 x 5 positions"),
+    ]),
 }
 
 DEFINITIONS = [

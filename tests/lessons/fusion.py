@@ -128,6 +128,19 @@ class StraightThrough(torch.autograd.Function):
         return gradient
 
 
+def in_a_loop(depths, opacity, nearest_first=True):
+    """Every layer against every other: the light that all nearer ones let through."""
+    weights = []
+    for p in range(depths.shape[1]):
+        nearer = depths > depths[:, p:p + 1] if nearest_first else depths < depths[:, p:p + 1]
+        weights.append(opacity[:, p] * torch.where(nearer, 1 - opacity, 1.0).prod(dim=1))
+    return torch.stack(weights, dim=1)
+
+
+def by_the_first_pixel(depths, opacity):
+    return in_a_loop(depths[:, :, :1, :1].expand_as(depths), opacity)
+
+
 ANSWERS = {
     "predict_two_shifts": dict(
         stub=(..., ...),
@@ -179,6 +192,15 @@ ANSWERS = {
                (one_hot, "no gradient comes back"), (lambda mask: one_hot(mask) + mask - mask, "detach *one*"),
                (lambda mask: one_hot(mask) - mask + mask.detach(), "wrong sign"),
                (lambda mask: one_hot(mask) + 2 * (mask - mask.detach()), "handed on unchanged")]),
+    "front_to_back": dict(stub=..., right=[in_a_loop], wrong=[
+        (lambda d, o: in_a_loop(d, o, False), "higher is nearer"), (lambda d, o: o / o.sum(1, keepdim=True), "all of "
+            "the pixel"),
+        (lambda d, o: torch.where(d == d.amax(1, keepdim=True), o, o * (o.amax(1, keepdim=True) < 1)),
+         "should be 0.5, 0.25, 0.25"),
+        (lambda d, o: in_a_loop(d, o) / in_a_loop(d, o).sum(1, keepdim=True), "need not sum to 1"),
+        (by_the_first_pixel, "sort every pixel by itself"), (lambda d, o: in_a_loop(d, o.detach()) + 0 * o,
+                                                             "with respect to the opacities"),
+    ]),
 }
 
 DEFINITIONS = [

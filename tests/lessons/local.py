@@ -120,6 +120,25 @@ def too_short(x, weights, biases, depth_head, depth_layers):
     return one_part(x, weights[:depth_layers], biases[:depth_layers], depth_head, depth_layers)
 
 
+def sliced(bank, codes, embedding, parts):
+    """One part after the other, from the slices of its tensors."""
+    layers, (c, h, w), found = bank.weight.shape[1], embedding.shape, []
+    for part in parts:
+        x = embedding.flatten(1)
+        for layer in range(layers):
+            style = codes[:, part, layer] @ bank.style_weight[part, layer].T / codes.shape[-1]**0.5
+            weight = bank.weight[part, layer] / c**0.5 * (style + bank.style_bias[part, layer])[:, None]
+            weight = weight * torch.rsqrt(weight.square().sum(-1, keepdim=True) + 1e-8)
+            x = 2**0.5 * F.leaky_relu(weight @ x + bank.bias[part, layer][:, None], 0.2)
+            if layer == bank.depth_layers - 1:
+                depth = torch.zeros(len(codes), h * w)
+                if part:
+                    head = bank.depth_weight[part - 1] * bank.depth_modulation[part - 1] / c**0.5
+                    depth = head @ x + bank.depth_bias[part - 1]
+        found.append((x.view(-1, c, h, w), depth.view(-1, h, w)))
+    return tuple(torch.stack(column, 1) for column in zip(*found, strict=True))
+
+
 ANSWERS = {
     "predict_shape_layers": dict(
         stub=(..., ...), right=[(4, 6), (4.0, torch.tensor(6))],
@@ -173,6 +192,21 @@ ANSWERS = {
     "choose_what_detached_layers_learn": dict(
         stub=..., right=["abd", "A, B, D", "(a), (b), (d)", ["d", "a", "b"]],
         wrong=[("abc", "the way that is cut"), ("ab", "something is missing"), ("e", "not among them")]),
+    "some_parts": dict(stub=..., right=[sliced], wrong=[
+        (lambda bank, codes, embedding, parts: bank(codes, embedding)[0][:, parts], "two tensors"),
+        (lambda bank, codes, embedding, parts: bank(codes, embedding), "hidden features has the shape"),
+        (lambda bank, codes, embedding, parts: tuple(x[:, parts[::-1]] for x in bank(codes, embedding)),
+         "another order"),
+        (lambda bank, codes, embedding, parts: (bank(codes, embedding)[0][:, parts],
+                                                bank(codes, embedding)[1][:, parts] + torch.tensor(
+                                                    [p == 0 for p in parts])[:, None, None]), "the background, part 0"),
+        (lambda bank, codes, embedding, parts: (0.9 * bank(codes, embedding)[0][:, parts],
+                                                bank(codes, embedding)[1][:, parts]), "are not those of the whole"),
+        (lambda bank, codes, embedding, parts: (bank(codes, embedding)[0][:, parts],
+                                                1.2 * bank(codes, embedding)[1][:, parts]), "their depths are not"),
+        (lambda bank, codes, embedding, parts: tuple(x[:, parts] for x in bank(codes, embedding)),
+         "of the arithmetic"),
+    ]),
 }
 
 DEFINITIONS = [

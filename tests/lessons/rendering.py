@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import torch
+from torch import nn
 from torch.nn import functional as F
 
 import ssgan_lite as sg
-from ssgan_lite.model.layers import fir_kernel
+from ssgan_lite.model.layers import FIRFilter, fir_kernel
 
 NANO = sg.preset("nano32")
 
@@ -182,6 +183,32 @@ def seen_with_graph(function, x, row, column):
     return torch.autograd.grad(out, leaf, create_graph=True)[0].abs().sum(dim=(0, 1))
 
 
+class ShortSighted(nn.Module):
+    """A small render net, with a switch for every mistake."""
+
+    kernel, share, raises, mixes, noisy, raw, smaller, blind, spare = 3, 1.0, 0.0, 0.0, 0.0, False, False, False, False
+
+    def __init__(self, channels, n_parts):
+        super().__init__()
+        self.conv = nn.Conv2d(channels, channels, self.kernel, padding=self.kernel // 2)
+        if self.raw or self.spare:
+            self.stamp = nn.ConvTranspose2d(channels, channels, 3, stride=2, padding=1, output_padding=1)
+        self.up = FIRFilter(gain=4.0, up=2)
+        self.to_image, self.to_mask = nn.Conv2d(channels, 3, 1), nn.Conv2d(channels, n_parts, 1)
+
+    def forward(self, features, coarse_mask):
+        x = self.conv(0 * features if self.blind else features)
+        x = self.stamp(x) if self.raw else self.up(x)
+        coarse = self.up(coarse_mask)
+        image = self.to_image(x) + self.raises * coarse.mean(1, keepdim=True) + self.noisy * torch.randn_like(x[:, :1])
+        mask = self.to_mask(x) + self.share * coarse + self.mixes * coarse * x.mean(1, keepdim=True)
+        return (image[..., ::2, ::2], mask) if self.smaller else (image, mask)
+
+
+def net(**changes):
+    return type("Changed", (ShortSighted,), changes)
+
+
 ANSWERS = {
     "predict_checkerboard": dict(
         stub=..., right=[4, 4.0, torch.tensor(4)],
@@ -233,6 +260,15 @@ ANSWERS = {
                (lambda *args: gradient_of(*args).square().sum(dim=(0, 1)), "the absolute gradient of"),
                (lambda *args: seen(*args).flatten(), "has the shape"), (seen_with_graph, "hangs on the graph"),
                (seen_in_place, "has a `.grad` now"), (seen_of_a_clone, "a clone of such an x"),]),
+    "short_sighted": dict(stub=..., right=[ShortSighted], wrong=[
+        (lambda *_: 3, "a class of torch modules"),
+        (type("One", (ShortSighted,), {"forward": lambda self, f, m: ShortSighted.forward(self, f, m)[0]}),
+         "return image and mask"),
+        (net(smaller=True), "the image has the shape"), (net(noisy=1.0), "no fresh random numbers"),
+        (net(raises=1.0), "depends on the coarse mask"), (net(mixes=1.0), "as it is, enlarged"),
+        (net(share=0.5), "0.50 larger"), (net(blind=True), "does not depend on the features"),
+        (net(kernel=9), "at most 3"), (net(raw=True), "a checkerboard"), (net(spare=True), "no gradient reaches"),
+    ]),
 }
 
 

@@ -53,6 +53,25 @@ def same(test):
                                          if test(before.depths[:, p], after.depths[:, p])]
 
 
+def dead_stub(mask, names):
+    ...  # your lines here
+
+
+def dead_by_counting(mask, names):
+    counts = torch.bincount(mask.argmax(1).flatten(), minlength=len(names))
+    return [name for name, count in zip(names, counts.tolist(), strict=True) if count == 0]
+
+
+def inherit(G, mother, father, seed, kinds=(None,), base=True, share=0.5):
+    made, other = Session(G, mother, 0.7), Session(G, father, 0.7)
+    dice = torch.Generator().manual_seed(seed)
+    for part in G.config.parts:
+        for kind in kinds:
+            if torch.rand((), generator=dice) < share:
+                made.copy_from(other, part, kind)
+    return made if base else made.randomize("base", seed=99)
+
+
 ANSWERS = {
     "made_to_order": dict(
         stub=order_stub, right=[order, made_by_hand],
@@ -94,6 +113,26 @@ ANSWERS = {
         stub=..., right=["c", "C", " c "],
         wrong=[("a", "colors alone"), ("b", "the background is a part"), ("d", "drawing order"),
                ("e", "not among them")]),
+    "dead_parts": dict(
+        stub=dead_stub, right=[dead_by_counting],
+        wrong=[(lambda mask, names: len(dead_by_counting(mask, names)), "list of names is wanted"),
+               (lambda mask, names: [3, 4], "you return numbers"),
+               (lambda mask, names: [n for n in names if n not in dead_by_counting(mask, names)], "that are seen"),
+               (lambda mask, names: dead_by_counting(mask[:1], names), "every face and every pixel"),
+               (lambda mask, names: [n for p, n in enumerate(names) if mask[:, p].max() < 1], "take the `argmax`"),
+               (lambda mask, names: ["neck"], "you leave it out"),
+               (lambda mask, names: dead_by_counting(mask, names)[::-1], "you found"),
+               (lambda mask, names: ["hat", "neck"], "every part is seen on one face")]),
+    "child": dict(
+        stub=..., right=[inherit],
+        wrong=[(lambda G, mother, father, seed: inherit(G, mother, father, seed).render(), "return a `Session`"),
+               (lambda G, *rest: inherit(G, *rest, kinds=("shape", "texture")), "inherited whole"),
+               (lambda G, mother, father, seed: inherit(G, mother, father, seed).randomize("hair"), "neither parent"),
+               (lambda G, *rest: inherit(G, *rest, base=False), "the base codes"),
+               (lambda G, *rest: inherit(G, *rest, share=0.0), "everything from one parent"),
+               (lambda G, mother, father, seed: inherit(G, mother, father, int(torch.randint(1000, ()))),
+                "another child the second time"),
+               (lambda G, mother, father, seed: inherit(G, mother, father, 5), "use `seed`")]),
 }
 
 DEFINITIONS = []

@@ -1,15 +1,19 @@
-"""Exercises on pixel norm, equalized learning rate, modulation, the layout of codes, and truncation."""
+"""Exercises on pixel norm, equalized learning rate, modulation, the layout of codes, truncation, and a modulated
+convolution."""
 
 from __future__ import annotations
 
 import math
 
 import torch
+from torch import nn
 
 from ssgan_lite.config import preset
 from ssgan_lite.course.exercises import (
     Watch,
+    answer_of,
     close,
+    describe,
     exercise,
     expect,
     expect_close,
@@ -241,6 +245,64 @@ def mix_by_parts(answer):
                  "it should also work without base codes")
     expect_same_gradients(lambda a, c: answer(a, c, choice, b), lambda a, c: layout.mix(a, c, choice), [w_a, w_b],
                           "the values are right, their gradients are not")
+
+
+SOLUTION = """\
+class ModulatedConv(nn.Module):
+    def __init__(self, style_dim, in_channels, out_channels):
+        super().__init__()
+        self.to_style = EqualLinear(style_dim, in_channels)
+        nn.init.ones_(self.to_style.bias)
+        self.weight = nn.Parameter(torch.randn(out_channels, in_channels, 3, 3))
+
+    def forward(self, x, w):                                       # [N, in, H, W], [N, S]
+        n, c, h, width = x.shape
+        weight = self.weight / math.sqrt(9 * c) * self.to_style(w)[:, None, :, None, None]
+        weight = demodulate(weight, dims=(2, 3, 4))                # [N, out, in, 3, 3]
+        y = F.conv2d(x.reshape(1, n * c, h, width), weight.flatten(0, 1), padding=1, groups=n)
+        return y.view(n, -1, h, width)"""
+
+
+@exercise(8, title="Build it yourself: a modulated convolution", minutes=45, level=3, solution_text=SOLUTION)
+def modulated_convolution(answer):
+    """A 3 x 3 convolution whose weights a code modulates, one code per sample, with demodulation."""
+    n, s, c_in, c_out, size = 4, 16, 24, 20, 9
+    conv = answer(s, c_in, c_out)
+    expect(isinstance(conv, nn.Module), f"give a class of torch modules, `class ...(nn.Module)`; calling yours gives "
+                                        f"{describe(conv)}")
+    x, w = torch.randn(n, c_in, size, size), torch.randn(n, s)
+    out = answer_of(conv, x, w)
+    expect_shape(out, [n, c_out, size, size], "the output")
+    expect(torch.isfinite(out).all(), "the output holds values that are not numbers (nan or inf)")
+    other = torch.cat([w[:1], torch.randn(n - 1, s)])
+    again = conv(x, other)
+    expect(close(again[0], out[0], 1e-4), "the first sample's output depends on the codes of the other samples; "
+                                         "every sample has weights of its own")
+    expect(not close(again[1], out[1], 1e-4), "another code gives the same output: the style does not reach the "
+                                             "weights")
+    touched = x.clone()
+    touched[:, :, 4, 4] += 1.0
+    change = (conv(touched, w) - out).abs().amax((0, 1)) > 1e-5
+    expect(not change[[0, 1, 2, 6, 7, 8]].any() and not change[:, [0, 1, 2, 6, 7, 8]].any(),
+           "one pixel of the input changes outputs more than one pixel away; the kernel is 3 x 3 with padding 1")
+    expect(change[3:6, 3:6].all(), "one pixel of the input should change the outputs of its eight neighbors too: a "
+                                   "3 x 3 kernel")
+    loud = conv(x, 10 * w).square().mean().sqrt() / out.square().mean().sqrt()
+    expect(0.5 < loud < 2.0, f"with a code ten times as large the output becomes {loud:.1f} times as large: "
+                             "demodulate over inputs and kernel")
+    size_now = out[:, :, 1:-1, 1:-1].square().mean().sqrt()
+    expect(0.4 < size_now < 1.7, f"for inputs of size 1 the output has size {size_now:.2f}; demodulated, it "
+                                 "should be about 1")
+    zero = conv(x, torch.zeros(n, s))
+    expect(zero.square().mean() > 0.1, "for a code of zeros the output vanishes; the style should then be 1, so that "
+                                       "it changes nothing: let its bias begin at 1")
+    largest = max(conv.parameters(), key=lambda parameter: parameter.numel(), default=None)
+    expect(largest is not None, "the module has no parameters; make the weights an `nn.Parameter`")
+    expect(0.8 < largest.std() < 1.2, f"the weights are stored with standard deviation {largest.std():.2f}; store "
+                                      "N(0, 1) and scale by 1 / sqrt(9 in) when they are used")
+    conv(x, w).square().mean().backward()
+    untouched = [name for name, parameter in conv.named_parameters() if parameter.grad is None]
+    expect(not untouched, f"no gradient reaches {', '.join(untouched)}")
 
 
 def _sizes(low: int, high: int) -> tuple[int, int]:

@@ -7,6 +7,7 @@ from torch import Tensor
 from torch.nn import functional as F
 
 from ssgan_lite.course.exercises import (
+    answer_of,
     close,
     describe,
     exercise,
@@ -16,6 +17,7 @@ from ssgan_lite.course.exercises import (
     expect_shape,
     expect_tensor,
 )
+from ssgan_lite.course.exercises.answers import Answer
 from ssgan_lite.data import signed_one_hot
 
 
@@ -77,10 +79,8 @@ def planted_correlation(correlation):
                                            "variance 1, so the correlation is the mean of their product")
 
 
-@exercise(4, title="Rare and small", minutes=10, level=2, solution_text=(
-    "area = torch.stack([(masks == part).float().mean(dim=(1, 2)) for part in range(n_parts)])    # [P, N]\n"
-    "has = area > 0\n"
-    "return has.float().mean(dim=1), area.sum(dim=1) / has.sum(dim=1).clamp(min=1)"))
+@exercise(4, title="Rare and small", minutes=10, level=2,
+          solution="ssgan_lite.course.faces.figures:part_statistics")
 def part_statistics(answer):
     """Give for every part the share of faces that have it and its mean area where it is."""
     n, h, w, parts = 5, 6, 4, 4
@@ -171,6 +171,61 @@ def leak_of_edit(answer):
                               "inside", atol=1e-4)
     one = answer(before[:1], after[:1], region[:1])
     expect_close(one, wanted[:1], "each face has its own leak: yours depends on the other faces", atol=1e-4)
+
+
+SOLUTION = """\
+class PartsGenerator:
+    def __init__(self, pictures, masks, n_parts, n_codes):
+        self.n_parts = n_parts
+        self.parts = [LinearGenerator(self.only(pictures, masks, part), n_codes) for part in range(n_parts)]
+
+    def only(self, pictures, masks, part):                    # all other pixels are 0
+        return pictures * (masks == part)[:, None]
+
+    def encode(self, pictures, masks):
+        codes = [part.encode(self.only(pictures, masks, p)) for p, part in enumerate(self.parts)]
+        return torch.stack(codes, dim=1)
+
+    def __call__(self, codes, masks):
+        return sum(self.only(part(codes[:, p]), masks, p) for p, part in enumerate(self.parts))"""
+
+
+@exercise(7, title="Build it yourself: a linear generator of parts", minutes=40, level=3, solution_text=SOLUTION)
+def parts_generator(answer):
+    """A class with a code for every part: it is fitted to pictures with masks, encodes them, and draws them again."""
+    expect(isinstance(answer, Answer) and isinstance(answer.function, type),
+           f"give the class itself, not {describe(getattr(answer, 'function', answer))}")
+    n, parts, k, size = 8, 4, 3, 6
+    pictures = torch.randn(n, 3, size, size)
+    masks = torch.randint(parts - 1, (n, size, size))                  # the last part is on no face
+    masks[0] = masks[0].clamp(min=1)                                   # part 0 is not on the first face
+    model = answer(pictures, masks, parts, k)
+    codes = answer_of(model.encode, pictures, masks)
+    expect_shape(codes, [n, parts, k], "the codes")
+    expect(not codes.isnan().any(), "the codes hold NaN; one part is on no face here, another is missing on "
+                                    "the first")
+    drawn = answer_of(model, codes, masks)
+    expect_shape(drawn, [n, 3, size, size], "the pictures")
+    expect(not drawn.isnan().any(), "the pictures hold NaN; one part is on no face here")
+    for part in range(parts - 1):
+        other = codes.clone()
+        other[:, part] += 1.0
+        change, own = (answer_of(model, other, masks) - drawn).abs().amax(1), masks == part
+        expect(not (change[~own] > 1e-5).any(), f"the code of part {part} changes pixels of other parts; the mask "
+                                                "says who draws which pixel")
+        expect((change[own] > 1e-5).any(), f"the code of part {part} changes nothing at all")
+    one = torch.stack([masks == part for part in range(parts)], 1).float()                     # [N, P, H, W]
+    mean = torch.einsum("nchw,nphw->pchw", pictures, one) / one.sum(0).clamp(min=1)[:, None]
+    plain = (pictures - torch.einsum("pchw,nphw->nchw", mean, one)).square().mean()
+    expect((drawn - pictures).square().mean() < plain, "the pictures come back worse than the mean of each part "
+                                                       "would be: encode and draw must undo each other as well as they can")
+    few = slice(0, 4)
+    exact = answer(pictures[few], masks[few], parts, 4)
+    again = answer_of(exact, answer_of(exact.encode, pictures[few], masks[few]), masks[few])
+    expect_close(again, pictures[few], "four pictures with four codes for each part should come back exactly",
+                 atol=1e-3)
+    new = answer_of(model.encode, pictures[:2].flip(-1), masks[:2].flip(-1))
+    expect_shape(new, [2, parts, k], "the codes of two new pictures")
 
 
 def _vote(masks: Tensor, factor: int, weights: Tensor) -> Tensor:

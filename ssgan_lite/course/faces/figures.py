@@ -1,10 +1,11 @@
-"""Statistics of a data set: where parts are, how often and how large, which attributes correlate."""
+"""Statistics of a data set: where parts are, how often and how large; how much a leak depends on the data."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 
 import numpy as np
+import torch
 from matplotlib.figure import Figure
 from torch import Tensor
 
@@ -19,8 +20,21 @@ from ssgan_lite.course.figures import (
 from ssgan_lite.errors import UserError
 
 
+def part_statistics(masks: Tensor, n_parts: int) -> tuple[Tensor, Tensor]:
+    """Part numbers [N, H, W] -> the share of the faces that have each part, [P], and its mean area, as a share of the
+    picture, over the faces that have it, [P]; 0 where none has it."""
+    area = torch.stack([(masks == part).float().mean(dim=(1, 2)) for part in range(n_parts)])  # [P, N]
+    has = area > 0
+    return has.float().mean(dim=1), area.sum(dim=1) / has.sum(dim=1).clamp(min=1)
+
+
+def mean_change(change: Tensor, where: Tensor) -> Tensor:
+    """Mean of |change|, [N, 3, H, W], over the pixels at which `where`, [N, H, W], is true: [N]."""
+    return (change.abs().mean(dim=1) * where).sum(dim=(1, 2)) / where.sum(dim=(1, 2)).clamp(min=1)
+
+
 def part_maps(maps: Tensor, names: Sequence[str], columns: int = 7) -> Figure:
-    """The share of faces that show a part in each pixel, one gray picture a part: white never, black always.
+    """The share of faces that show a part in each pixel, one gray picture per part: white never, black always.
 
     maps: [P, H, W], 0 to 1. Rare parts are drawn as strong as frequent ones; the largest share stands below.
     """
@@ -41,14 +55,15 @@ def part_maps(maps: Tensor, names: Sequence[str], columns: int = 7) -> Figure:
 
 
 def part_bars(share: Sequence[float], area: Sequence[float], names: Sequence[str], pixels: int) -> Figure:
-    """Left, how many faces have a part; right, how many of a picture's `pixels` it then covers, logarithmically."""
+    """Left, how many faces have a part; right, dots on a logarithmic scale: how many of `pixels` it then covers."""
     figure = Figure(figsize=(7.4, 0.2 * len(names) + 0.7))
-    left, right = figure.subplots(1, 2, sharey=True, gridspec_kw=dict(wspace=0.08))
+    left, right = figure.subplots(1, 2, sharey=True, gridspec_kw=dict(wspace=0.14))
     rows = np.arange(len(names))[::-1]
     left.barh(rows, share, color=BLUE, height=0.65)
-    right.barh(rows, np.asarray(area) * pixels, color=BLUE, height=0.65)
+    right.hlines(rows, 1, np.asarray(area) * pixels, color=LIGHT, linewidth=1)      # a bar has no zero to begin at
+    right.plot(np.asarray(area) * pixels, rows, "o", color=BLUE, markersize=5)
     left.set_yticks(rows, names)
-    left.set_xlim(0, 1), right.set_xscale("log")
+    left.set_xlim(0, 1), right.set_xscale("log"), right.set_xlim(1, pixels)
     left.set_xlabel("share of heads that have the part", fontsize=8.5, color=INK)
     right.set_xlabel(f"mean pixels where there are any, of {pixels:,}", fontsize=8.5, color=INK)
     for axis in (left, right):
@@ -75,28 +90,6 @@ def reduction_bars(panels: Mapping[str, Mapping[str, Sequence[float]]], names: S
         style_axis(axis)
     figure.legend(*axes[0].get_legend_handles_labels(), fontsize=8, loc="lower center", ncols=3, frameon=False,
                   bbox_to_anchor=(0.5, -0.12))
-    return figure
-
-
-def correlation_table(matrix: np.ndarray, names: Sequence[str]) -> Figure:
-    """Correlations [A, A] as a table: numbers in hundredths below the diagonal, darker where they are larger."""
-    count = len(names)
-    if matrix.shape != (count, count):
-        raise UserError(f"{count} attributes have {count} x {count} correlations, not {list(matrix.shape)}.")
-    figure = Figure(figsize=(0.48 * count + 1.4, 0.3 * count + 0.8))
-    axis = figure.subplots()
-    shown = np.where(np.tri(count, k=-1, dtype=bool), np.abs(matrix), np.nan)
-    axis.imshow(shown, cmap="gray_r", vmin=0, vmax=1.6, aspect="auto")
-    for i in range(count):
-        for j in range(i):
-            number = f"{round(matrix[i, j], 2) + 0.0:.2f}"                 # + 0.0: never "-.00"
-            axis.text(j, i, number.replace("0.", ".", 1), ha="center", va="center",
-                      fontsize=7.5, color=INK)
-    axis.set_xticks(range(count - 1), names[:-1], rotation=45, ha="right")
-    axis.set_yticks(range(1, count), names[1:])
-    axis.set_ylim(count - 0.5, 0.5), axis.set_xlim(-0.5, count - 1.5)
-    axis.tick_params(labelsize=8, colors=INK, length=0)
-    axis.spines[:].set_visible(False)
     return figure
 
 

@@ -6,9 +6,10 @@ import math
 from collections.abc import Callable
 
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 
 from ssgan_lite.course.exercises import (
+    answer_of,
     close,
     describe,
     exercise,
@@ -16,6 +17,7 @@ from ssgan_lite.course.exercises import (
     expect_close,
     expect_number,
     expect_same_gradients,
+    expect_shape,
     expect_tensor,
 )
 from ssgan_lite.model import fourier
@@ -198,3 +200,60 @@ def shift_that_keeps(answer):
         expect_close(of(cx, cy, zoom), torch.tensor([cx, cy], dtype=torch.float64) * (1 - zoom),
                      "for zoom below 1, or another center, the shift is wrong", what="(dx, dy)")
     expect_close(of(0.3, 0.4, 1.0), torch.zeros(2), "without a zoom nothing has to be moved", what="(dx, dy)")
+
+
+SOLUTION = """\
+class Waves(nn.Module):                                       # random waves, and a linear map that is solved for
+    def __init__(self, n=200, fastest=12.0):
+        super().__init__()
+        self.speeds = nn.Parameter(fastest * torch.rand(n, 2) - fastest / 2)
+        self.out = nn.Parameter(torch.zeros(3, 2 * n))
+
+    def features(self, grid):                                 # [2, H, W] -> [2 n, H, W]
+        angles = torch.einsum("kf,fhw->khw", self.speeds, grid)
+        return torch.cat([angles.sin(), angles.cos()])
+
+    def forward(self, grid):
+        return torch.einsum("ck,khw->chw", self.out, self.features(grid))
+
+def fit_picture(picture):
+    network = Waves()
+    A = network.features(coordinate_grid(picture.shape[-1])).flatten(1).T
+    solution = torch.linalg.lstsq(A, picture.flatten(1).T).solution
+    network.out.data = solution.T
+    return network"""
+
+
+def smooth_picture(grid: Tensor) -> Tensor:
+    """A picture that is known at every position: three waves, one per color. [2, H, W] -> [3, H, W], 0 to 1"""
+    x, y = grid
+    return torch.stack([0.5 + 0.3 * torch.sin(9 * x + 4 * y), 0.5 + 0.3 * torch.cos(7 * y - 2 * x),
+                        0.5 + 0.2 * torch.sin(8 * x) * torch.cos(5 * y)])
+
+
+@exercise(6, title="Build it yourself: a picture as a network", minutes=45, level=3, solution_text=SOLUTION)
+def picture_as_network(answer):
+    """Fit a small network of positions to a picture; it must also be right between the pixels."""
+    size = 48
+    picture = smooth_picture(fourier.coordinate_grid(size))
+    network = answer(picture)
+    expect(isinstance(network, nn.Module), f"return the fitted network, an `nn.Module`; you return "
+                                           f"{describe(network)}")
+    count = sum(value.numel() for value in (*network.parameters(), *network.buffers()))
+    expect(0 < count <= 2000, f"the network holds {count:,} numbers; at most 2,000 are allowed (the picture has "
+                              f"{picture.numel():,}), and they must be parameters or buffers")
+    with torch.no_grad():
+        drawn = answer_of(network, fourier.coordinate_grid(size))
+        expect_shape(drawn, [3, size, size], "the drawing")
+        error = (drawn - picture).abs().mean()
+        mean = (picture - picture.mean((1, 2), keepdim=True)).abs().mean()
+        expect(error < 0.6 * mean, f"on the pixels the drawing is wrong by {error:.3f} on average; a picture of one "
+                                   f"color would be by {mean:.3f}. Does the network see more than x and y?")
+        expect(error < 0.04, f"on the pixels the drawing is wrong by {error:.3f} on average, and 0.04 is asked for: "
+                             "more waves, or more steps")
+        fine = fourier.coordinate_grid(2 * size - 1)
+        error = (answer_of(network, fine) - smooth_picture(fine)).abs().mean()
+        expect(error < 0.05, f"on the pixels it is right, between them wrong by {error:.3f} on average: your waves "
+                             "are faster than the picture's grid can carry")
+        odd = answer_of(network, torch.zeros(2, 3, 5))
+        expect_shape(odd, [3, 3, 5], "the drawing on a grid of 3 x 5 positions")

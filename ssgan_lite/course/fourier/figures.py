@@ -26,10 +26,10 @@ def signed(maps: Tensor) -> list[np.ndarray]:
     return list(((maps.detach() + 1) / 2).clamp(0, 1).numpy())
 
 
-def waves_learnt(histories: Mapping[str, Tensor], frequencies: Sequence[int], every: int) -> Figure:
-    """How much of each wave a network has learnt, against training steps, one plot a network.
+def waves_learned(histories: Mapping[str, Tensor], frequencies: Sequence[int], every: int) -> Figure:
+    """How much of each wave a network has learned, against training steps, one plot per network.
 
-    histories: title -> [T, K], the amplitude of each of the K waves (1 is learnt, 0 is not) after 0, every, 2 every,
+    histories: title -> [T, K], the amplitude of each of the K waves (1 is learned, 0 is not) after 0, every, 2 every,
     ... steps.
     """
     figure = Figure(figsize=(7.2, 2.3), layout="constrained")
@@ -41,9 +41,11 @@ def waves_learnt(histories: Mapping[str, Tensor], frequencies: Sequence[int], ev
             color, line, marker = LINES[k % len(LINES)]
             axis.plot(steps, history[:, k], line, color=color, marker=marker, markersize=3.5, linewidth=1.3,
                       markevery=2, label=f"sin({frequency}x)")
+            axis.text(steps[-1] * 1.02, history[-1, k], f"{history[-1, k]:.2f}", fontsize=7.5, va="center",
+                      color=color)
         axis.set_ylim(-0.1, 1.25)
         style_axis(axis, "training step", "", title)
-    figure.axes[0].set_ylabel("learnt amplitude", fontsize=8, color=INK)
+    figure.axes[0].set_ylabel("learned amplitude", fontsize=8, color=INK)
     figure.axes[-1].legend(fontsize=8, frameon=False, loc="center left", bbox_to_anchor=(1.0, 0.5), labelcolor=INK)
     return figure
 
@@ -64,7 +66,7 @@ def similarity_curves(bands: Sequence[int]) -> Figure:
 
 
 def sampled_waves(frequencies: Sequence[int], size: int) -> Figure:
-    """sin(f x) between the points of a grid of `size` positions and on them, one plot a frequency.
+    """sin(f x) between the points of a grid of `size` positions and on them, one plot per frequency.
 
     Where the grid cannot carry the wave, the slower wave that runs through the same points is drawn as well.
     """
@@ -87,6 +89,11 @@ def sampled_waves(frequencies: Sequence[int], size: int) -> Figure:
     return figure
 
 
+def highest_frequency(size: int) -> float:
+    """The fastest wave that a grid of `size` positions from -1 to 1, ends included, can carry: its Nyquist limit."""
+    return np.pi * (size - 1) / 2
+
+
 def error_curve(seen: Sequence[float], between: Sequence[float], carried: int) -> Figure:
     """Share of wrong pixels against the number of frequencies, on the training grid and between its points.
 
@@ -100,6 +107,10 @@ def error_curve(seen: Sequence[float], between: Sequence[float], carried: int) -
               label="between the grid's points")
     axis.plot(bands, 100 * np.asarray(seen), "-o", color=BLUE, markersize=4.5, linewidth=1.4,
               label="on the grid's points")
+    best = int(np.argmin(between))
+    axis.annotate(f"lowest: {100 * between[best]:.1f} % at F = {best}", (best, 100 * between[best]),
+                  (best - 2.6, 100 * max(between) * 0.55), fontsize=8, color=INK,
+                  arrowprops=dict(arrowstyle="-", color=INK, lw=0.7))
     axis.set_ylim(bottom=0), axis.set_xlim(-0.5, len(seen) - 0.5)
     axis.set_xticks(list(bands))
     axis.text(carried + 0.6, axis.get_ylim()[1] * 0.97, "too fast\nfor the\ngrid", fontsize=8, color=INK, va="top")

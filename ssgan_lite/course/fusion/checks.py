@@ -168,3 +168,46 @@ def straight_through(answer):
     expect(not close(gradient, -factor), "the gradient has the wrong sign: detach the mask that is subtracted, not "
            "the one that is added")
     expect_close(gradient, factor, "the gradient should be handed on unchanged, as if the step had not been there")
+
+
+def solve_front_to_back(depths, opacity):
+    """Weights of layers that lie one over another: opacity times the light that the nearer ones let through."""
+    order = depths.argsort(dim=1, descending=True)                     # nearest first
+    layers = opacity.gather(1, order)
+    passed = torch.cumprod(1 - layers, dim=1)                          # behind layer k
+    weights = layers * torch.cat([torch.ones_like(passed[:, :1]), passed[:, :-1]], dim=1)
+    return torch.zeros_like(weights).scatter(1, order, weights)
+
+
+@exercise(6, title="Build it yourself: from front to back", minutes=40, level=3, solution_text=(
+    "The softmax: here depths decide the order alone, and an order has no gradient; opacities get one."),
+    solution="ssgan_lite.course.fusion.checks:solve_front_to_back")
+def front_to_back(answer):
+    """Weights of layers sorted by depth, each hiding those behind it as far as it is opaque."""
+    depths = torch.tensor([3.0, 1.0, 2.0]).view(1, 3, 1, 1)
+
+    def ask(*opacity):
+        out = answer(depths, torch.tensor(opacity).view(1, 3, 1, 1))
+        expect_shape(out, [1, 3, 1, 1], "the weights")
+        return [round(value, 4) for value in out.flatten().tolist()]
+
+    solid = ask(1.0, 1.0, 1.0)
+    expect(solid != [0, 1, 0], "the layer with the *lowest* depth hides the others in your answer; higher is nearer")
+    expect(solid == [1, 0, 0], f"with all layers solid the nearest should have all of the pixel; for depths 3, 1, 2 "
+                               f"you give {solid}")
+    half = ask(0.5, 1.0, 0.5)
+    expect(half != [0.5, 0.5, 0.5], "what lies behind a layer gets only the light that the layer lets through")
+    expect(half != [0.5, 0.25, 0.5] and half == [0.5, 0.25, 0.25],
+           f"for depths 3, 1, 2 and opacities 0.5, 1, 0.5 the weights should be 0.5, 0.25, 0.25; you give {half}")
+    thin = ask(0.2, 0.0, 0.0)
+    expect(thin == [0.2, 0, 0], "the weights need not sum to 1: what no layer takes goes through to nothing. You give "
+                                f"{thin} for opacities 0.2, 0, 0")
+    depths = torch.randn(2, 5, 3, 4)
+    opacity = torch.rand(2, 5, 3, 4)
+    out = answer(depths, opacity)
+    expect_close(out, solve_front_to_back(depths, opacity), "in a larger picture, where the order differs from pixel "
+                 "to pixel, it does not come out: sort every pixel by itself, and put the weights back in the order "
+                 "of the parts")
+    expect_same_gradients(lambda value: answer(depths, value), lambda value: solve_front_to_back(depths, value),
+                          [0.9 * opacity], "the values are right, their gradients with respect to the opacities are "
+                                           "not")

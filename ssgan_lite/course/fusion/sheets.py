@@ -93,12 +93,18 @@ def section(depths: Tensor, row: int, size: int = 2 * VIEW) -> np.ndarray:
     def up(depth: float) -> float:
         return floor - (np.clip(depth, LOWEST, HIGHEST) - LOWEST) / (HIGHEST - LOWEST) * (floor - size // 18)
 
+    small = ImageFont.load_default(size=max(9, size // 20))
+    for depth in (-10, 0, 10, 20, 30):
+        draw.line([(0, up(depth)), (size, up(depth))], fill=(225, 225, 225))
+        draw.text((2, up(depth)), f"{depth}", fill=INK, font=small, anchor="lm", stroke_width=2, stroke_fill="white")
+    draw.text((2, 1), "pseudo-depth", fill=INK, font=small, anchor="la")
     for part, line in enumerate(lines):
         shown = [(x, up(d)) for x, d in zip(across, line, strict=False)]
         color = tuple(int(c * min(1.0, 420 / sum(parts[part].color))) for c in parts[part].color)   # on white
         for a, b, d in zip(shown, shown[1:], np.minimum(line, np.roll(line, -1)), strict=False):
             if d > LOWEST:
                 draw.line([a, b], fill=color, width=max(2, size // 80))
+    draw.text((3, floor + 9), "weights", fill=INK, font=small, anchor="la", stroke_width=2, stroke_fill="white")
     winner = weights.argmax(0)
     for x, column in zip(across, weights.T, strict=False):
         top = float(floor + 8)

@@ -7,7 +7,9 @@ import math
 import torch
 from torch import Tensor
 from torch.nn import functional as F
+from torch.utils.flop_counter import FlopCounterMode
 
+from ssgan_lite.config import preset
 from ssgan_lite.course.exercises import (
     Watch,
     close,
@@ -20,6 +22,7 @@ from ssgan_lite.course.exercises import (
     expect_same_gradients,
     expect_shape,
 )
+from ssgan_lite.model.local import LocalBank
 
 SQRT2 = math.sqrt(2.0)
 
@@ -212,3 +215,54 @@ def choose_what_detached_layers_learn(letters):
     """Choose the ways in which the picture can still be mended when texture is detached."""
     expect_choice(letters, "abd", {
         "c": "that is the way that is cut: features after the cut send no gradient back into the shape layers"})
+
+
+def solve_some_parts(bank, codes, embedding, parts):
+    """Hidden features and depths of some parts of a bank alone, each by `LocalBank.run_part`."""
+    n, (c, h, w), hidden, depths = len(codes), embedding.shape, [], []
+    x = embedding.flatten(1).expand(n, c, h * w)
+    for part in parts:
+        middle, last = bank.run_part(part, codes[:, part], x)                                  # [N, C, M] each
+        hidden.append(last)
+        depths.append(bank.read_depth(middle[:, None], slice(part, part + 1))[:, 0])           # [N, M]
+    return torch.stack(hidden, 1).view(n, len(parts), c, h, w), torch.stack(depths, 1).view(n, len(parts), h, w)
+
+
+@exercise(6, title="Build it yourself: compute only what changed", minutes=40, level=3, solution=(
+    "ssgan_lite.course.local.checks:solve_some_parts", "ssgan_lite.model.local:LocalBank.run_part"))
+def some_parts(answer):
+    """Hidden features and depths of the parts asked for, without computing the others."""
+    config = preset("nano32")
+    bank = LocalBank(config)
+    with torch.no_grad():
+        for parameter in bank.parameters():
+            parameter.add_(0.2 * torch.randn_like(parameter))
+    n, size = 2, 6
+    codes = torch.randn(n, config.n_parts, config.local_layers, config.style_dim)
+    embedding = torch.randn(config.local_channels, size, size)
+    with torch.no_grad():
+        hidden, depths = bank(codes, embedding)
+        for parts in ([7, 2], [0, 5], [12]):
+            out = answer(bank, codes, embedding, list(parts))
+            expect(isinstance(out, (tuple, list)) and len(out) == 2, "return two tensors, hidden features and depths; "
+                                                                     f"you return {describe(out)}")
+            expect_shape(out[0], list(hidden[:, parts].shape), f"for parts {parts} the hidden features")
+            expect_shape(out[1], list(depths[:, parts].shape), f"for parts {parts} the depths")
+            if len(parts) > 1:
+                flipped = parts[::-1]
+                expect(not close(out[0], hidden[:, flipped], 1e-3), "the parts come in another order than they were "
+                                                                    "asked for")
+            if 0 in parts:
+                expect(close(out[1][:, 0], depths[:, 0], 1e-4), "the depth of the background, part 0, is 0; the bank "
+                       "has no depth head for it, so the head of part p is number p - 1")
+            expect(close(out[0], hidden[:, parts], 1e-3, 1e-3), f"the hidden features of parts {parts} are not those "
+                                                                "of the whole bank")
+            expect(close(out[1], depths[:, parts], 1e-3, 1e-3), f"the hidden features of parts {parts} are right, "
+                                                                "their depths are not")
+        with FlopCounterMode(display=False) as one:
+            answer(bank, codes, embedding, [3])
+        with FlopCounterMode(display=False) as everything:
+            bank(codes, embedding)
+    share = one.get_total_flops() / everything.get_total_flops()
+    expect(share < 0.3, f"the numbers are right, but for one part of thirteen you do {share:.0%} of the arithmetic of "
+                        "the whole bank: take the part's slices before you multiply")

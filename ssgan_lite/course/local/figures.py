@@ -78,7 +78,7 @@ def feature_picture(hidden: Tensor) -> np.ndarray:
 
 
 def drift_scatter(pairs: Mapping[str, tuple[Tensor, Tensor]], names: tuple[str, str]) -> Figure:
-    """Where two parts are, one against the other, a dot a face; one plot for each entry of `pairs`."""
+    """Where two parts are, one against the other, one dot per face; one plot for each entry of `pairs`."""
     figure = Figure(figsize=(2.7 * len(pairs), 2.5), layout="constrained")
     axes = figure.subplots(1, len(pairs), sharex=True, sharey=True, squeeze=False)[0]
     for i, (axis, (title, (first, second))) in enumerate(zip(axes, pairs.items(), strict=False)):

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import torch
+from torch import nn
 from torch.nn import functional as F
 
 from ssgan_lite.course.exercises import (
     answer_of,
     close,
+    describe,
     exercise,
     expect,
     expect_close,
@@ -195,3 +197,61 @@ def who_influences(answer):
     expect(marked.grad is None, "the x that was handed to you has a `.grad` now; work on `x.detach().clone()`, or "
            "use torch.autograd.grad")
     expect_close(again, wanted, "it fails when x itself already wants gradients", atol=1e-4)
+
+
+SOLUTION = """\
+class ShortSighted(nn.Module):
+    def __init__(self, channels, n_parts):
+        super().__init__()
+        self.conv = ActivatedConv2d(channels, channels, 3)             # reaches one cell farther
+        self.up = FIRFilter(gain=4.0, up=2)                            # and so does the filter
+        self.to_image, self.to_mask = OutputHead(channels, 3), OutputHead(channels, n_parts)
+
+    def forward(self, features, coarse_mask):
+        x = self.up(self.conv(features))
+        return self.to_image(x), self.to_mask(x) + self.up(coarse_mask)"""
+
+
+@exercise(6, title="Build it yourself: a render net that looks no farther", minutes=45, level=3,
+          solution_text=SOLUTION)
+def short_sighted(answer):
+    """Twice the size, image and mask, with a reach of three cells and a mask that is a residual."""
+    n, c, parts, h, w = 2, 6, 4, 11, 13
+    net = answer(c, parts)
+    expect(isinstance(net, nn.Module), f"give a class of torch modules; calling yours gives {describe(net)}")
+    net.eval()
+    features, coarse = torch.randn(n, c, h, w), torch.randn(n, parts, h, w)
+
+    def run(features, coarse):
+        out = answer_of(net, features, coarse)
+        expect(isinstance(out, (tuple, list)) and len(out) == 2, f"return image and mask; you return {describe(out)}")
+        return out
+
+    image, mask = run(features, coarse)
+    expect_shape(image, [n, 3, 2 * h, 2 * w], "the image")
+    expect_shape(mask, [n, parts, 2 * h, 2 * w], "the mask")
+    again = run(features, coarse)
+    expect(close(image, again[0]), "the same features give another image the second time: no fresh random numbers in "
+                                   "eval mode")
+    other = torch.randn_like(coarse)
+    expect(close(run(features, other)[0], image), "the image depends on the coarse mask; it should depend on the "
+                                                  "features alone")
+    second = torch.randn_like(features)
+    step = run(features, other)[1] - mask
+    expect(close(run(second, other)[1] - run(second, coarse)[1], step, 1e-4),
+           "what the coarse mask does to the mask depends on the features; it should be added, as it is, enlarged")
+    raised = (run(features, coarse + 1)[1] - mask)[..., 4:-4, 4:-4]
+    expect(close(raised, torch.ones_like(raised), 1e-3), "a coarse mask that is 1 larger should make the mask 1 larger "
+           f"everywhere away from the border; with yours it becomes {raised.mean():.2f} larger")
+    reach = inputs_seen(lambda f: run(f, coarse)[0], features, h, w) > 0             # the pixel in the middle
+    expect(reach.any(), "the image does not depend on the features")
+    rows, columns = reach.any(1).nonzero().flatten(), reach.any(0).nonzero().flatten()
+    far = max((rows - h // 2).abs().max(), (columns - w // 2).abs().max())
+    expect(far <= 3, f"a pixel in the middle depends on features {far} cells away; at most 3 are allowed")
+    plain = run(torch.ones(1, c, 16, 16), torch.zeros(1, parts, 16, 16))[0][..., 10:-10, 10:-10]
+    spread = plain.std(dim=(2, 3)).max()
+    expect(spread < 1e-3, f"constant features give a picture that is not constant (its standard deviation is "
+                          f"{spread:.3f}): a checkerboard; filter after the upsampling")
+    sum(out.square().mean() for out in run(features, coarse)).backward()
+    untouched = [name for name, parameter in net.named_parameters() if parameter.grad is None]
+    expect(not untouched, f"no gradient reaches {', '.join(untouched)}")

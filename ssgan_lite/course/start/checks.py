@@ -1,4 +1,4 @@
-"""Exercises on editing a face part by part and on measuring what an edit did."""
+"""Exercises on editing a face part by part, on measuring what an edit did, and on parts that are never seen."""
 
 from __future__ import annotations
 
@@ -143,6 +143,74 @@ def what_base_codes_do(answer):
         "a": "look at `.depths` after `face.randomize(\"base\")`: colors alone would leave them as they were",
         "b": "the background is a part, too: does `unmoved_parts` name it after `face.randomize(\"base\")`?",
         "d": "the drawing order is not fixed, it follows from the depths; and how many parts' depths have moved?"})
+
+
+def solve_dead_parts(mask, names):
+    """The names of the parts that win no pixel of any face."""
+    winners = mask.argmax(dim=1)
+    return [name for p, name in enumerate(names) if not (winners == p).any()]
+
+
+@exercise(5, title="A dead part", solution="ssgan_lite.course.start.checks:solve_dead_parts", minutes=8, level=2)
+def dead_parts(answer):
+    """Return the names of the parts that win no pixel of any of the faces, in order."""
+    names = ["background", "face", "hair", "hat", "neck"]
+    mask = 0.1 * torch.rand(3, 5, 8, 8)
+    mask[:, 0] += 1.0
+    mask[:, 1, 2:6, 2:6] += 3.0
+    mask[1, 2, 0, 0] += 4.0                             # hair: one pixel of the second face
+    mask[:, 4, 2:6, 2:6] += 2.5                         # neck: high scores, but the face is always above it
+    out = answer(mask, names)
+    expect(isinstance(out, (list, tuple)), f"a list of names is wanted; you return {describe(out)}")
+    out = list(out)
+    expect(all(isinstance(item, str) for item in out), "you return numbers; `names[p]` is the name of part p")
+    expect(out != ["background", "face", "hair"], "these are the parts that are seen; the others are asked for")
+    expect("hair" not in out, "in this test the hair has a single pixel on one of the faces, and you call it dead: "
+                              "look at every face and every pixel")
+    expect("neck" in out, "in this test the neck has high scores, but in every pixel some other part has a higher "
+                          "one: take the `argmax` over the parts")
+    expect("hat" in out, "in this test the hat never wins a pixel, and you leave it out")
+    expect(out == ["hat", "neck"], f"in this test the hat and the neck win no pixel; you found {out}")
+    everything = torch.eye(5)[:, :, None, None].expand(5, 5, 2, 2)
+    expect(list(answer(everything, names)) == [], "in this test every part is seen on one face, and you call some "
+                                                  "of them dead")
+
+
+@exercise(6, title="Build it yourself: a child of two parents", minutes=40, level=3, solution_text=(
+    "def child(G, mother, father, seed):\n"
+    "    made = Session(G, seed=mother, psi=0.7)                 # pose and layout of the mother\n"
+    "    dice = torch.Generator().manual_seed(seed)\n"
+    "    for part in G.config.parts:\n"
+    "        if torch.rand((), generator=dice) < 0.5:\n"
+    "            made.copy_from(Session(G, seed=father, psi=0.7), part)\n"
+    "    return made"))
+def child(answer):
+    """A session in which every part comes from one of two parents, as the dice of a seed say."""
+    G = _untrained()
+    layout, parents = G.layout, [Session(G, seed).state.codes for seed in (3, 4)]
+    taken = []
+    for seed in (0, 1, 2, 0):
+        made = answer(G, 3, 4, seed)
+        expect(isinstance(made, Session), f"return a `Session`; you return {describe(made)}")
+        expect(made.generator is G, "make the sessions with the generator that the function is given")
+        codes, drawn = made.state.codes, []
+        for part in G.config.parts:
+            owners = [all(close(codes[:, layout[part, kind]], codes_[:, layout[part, kind]])
+                          for kind in ("shape", "texture")) for codes_ in parents]
+            mixed = all(any(close(codes[:, layout[part, kind]], codes_[:, layout[part, kind]]) for codes_ in parents)
+                        for kind in ("shape", "texture"))
+            expect(any(owners) or not mixed, f'the part "{part}" has its shape from one parent and its texture from '
+                                             "the other; here a part is inherited whole")
+            expect(any(owners), f'the part "{part}" is that of neither parent')
+            drawn.append(owners.index(True))
+        base = [close(codes[:, layout["base"]], codes_[:, layout["base"]]) for codes_ in parents]
+        expect(any(base), "the base codes, which hold the pose, are those of neither parent")
+        taken.append(drawn)
+    expect(all(0 < sum(drawn) < len(drawn) for drawn in taken), "this child has everything from one parent; throw "
+                                                                "the dice for every part")
+    expect(taken[0] == taken[3], "the same seed gives another child the second time: make the dice with "
+                                 "`torch.Generator().manual_seed(seed)`")
+    expect(not taken[0] == taken[1] == taken[2], "three seeds give the same child: use `seed`")
 
 
 @lru_cache(maxsize=1)

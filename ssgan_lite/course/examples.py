@@ -1,0 +1,62 @@
+"""Which face to show: the one on which a claim can be seen, found by measure and not by its seed.
+
+New weights draw other faces from the same seeds. What a notebook says about a picture stays true if the face is
+chosen by what the text is about: the most hair, the largest visible change.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+
+import torch
+
+from ssgan_lite.change import compare
+from ssgan_lite.edit import Session
+from ssgan_lite.errors import UserError
+from ssgan_lite.model import SemanticGenerator
+
+PSI = 0.7               # of the faces that the notebooks show
+
+
+@torch.no_grad()
+def face_with(generator: SemanticGenerator, part: str, seeds: Iterable[int] = range(24), psi: float = PSI) -> int:
+    """The seed whose face shows most of a part, in pixels of its mask."""
+    number = generator.config.part_id(part)
+    return max(_some(seeds), key=lambda seed: int((Session(generator, seed, psi).render().mask.argmax(1)
+                                                   == number).sum()))
+
+
+@torch.no_grad()
+def guest_for(face: Session, parts: Mapping[str, Sequence[str]] | Sequence[str], kind: str | None = None,
+              seeds: Iterable[int] = range(2, 14)) -> int:
+    """The seed of the guest whose parts, given to `face`, change the picture most.
+
+    parts: some parts, or several groups of them by name, each of them an edit. With several groups the guest is the
+    one whose least visible edit is the most visible, each compared with the best of all guests.
+    kind: "shape", "texture", or None for both.
+    """
+    groups = list(parts.values()) if isinstance(parts, Mapping) else [list(parts)]
+    seeds, before = _some(seeds), face.render()
+    effects = torch.zeros(len(seeds), len(groups))
+    for i, seed in enumerate(seeds):
+        guest = Session(face.generator, seed, face.state.psi)
+        for j, group in enumerate(groups):
+            after = face.copy_from(guest, group, kind).render()
+            effects[i, j] = compare(before, after, [face.generator.config.part_id(part) for part in group]).map.mean()
+            face.undo()
+    return seeds[int((effects / effects.amax(0).clamp(min=1e-9)).amin(1).argmax())]
+
+
+@torch.no_grad()
+def far_apart(generator: SemanticGenerator, seeds: Iterable[int] = range(20), psi: float = PSI) -> tuple[int, int]:
+    """The two seeds whose pictures differ most."""
+    seeds = _some(seeds)
+    pictures = torch.cat([Session(generator, seed, psi).render().image for seed in seeds]).flatten(1)
+    first, second = divmod(int(torch.cdist(pictures, pictures).argmax()), len(seeds))
+    return seeds[first], seeds[second]
+
+
+def _some(seeds: Iterable[int]) -> list[int]:
+    if not (found := list(seeds)):
+        raise UserError("No seeds to choose from: give at least one, as range(24).")
+    return found

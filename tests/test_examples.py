@@ -1,0 +1,51 @@
+"""Faces that the notebooks show are chosen by measure."""
+
+from __future__ import annotations
+
+import pytest
+import torch
+
+from ssgan_lite import preset
+from ssgan_lite.course.examples import face_with, far_apart, guest_for
+from ssgan_lite.edit import Session, compare
+from ssgan_lite.errors import UserError
+from ssgan_lite.model import SemanticGenerator
+
+
+@pytest.fixture(scope="module")
+def generator():
+    torch.manual_seed(0)
+    return SemanticGenerator(preset("nano32")).eval()
+
+
+def test_face_with_most_of_a_part_is_found(generator):
+    seed = face_with(generator, "hair", range(4))
+    hair = [(Session(generator, s, 0.7).render().mask.argmax(1) == generator.config.part_id("hair")).sum().item()
+            for s in range(4)]
+    assert hair[seed] == max(hair)
+
+
+def test_guest_changes_the_picture_most(generator):
+    face = Session(generator, 1, 0.7)
+    state, before = face.state, face.render()
+    seed = guest_for(face, ["hair"], seeds=range(2, 6))
+    assert face.state is state, "the face is as it was"
+    effect = {}
+    for s in range(2, 6):
+        after = face.copy_from(Session(generator, s, 0.7), "hair").render()
+        effect[s] = compare(before, after, generator.config.part_id("hair")).map.mean().item()
+        face.undo()
+    assert seed == max(effect, key=effect.get)
+    assert guest_for(face, {"hair": ["hair"], "eyes": ["eyes", "eyebrows"]}, seeds=[3]) == 3
+
+
+def test_two_faces_that_differ_most(generator):
+    a, b = far_apart(generator, range(3))
+    images = [Session(generator, s, 0.7).render().image for s in range(3)]
+    distance = {(i, j): (images[i] - images[j]).norm().item() for i in range(3) for j in range(i + 1, 3)}
+    assert tuple(sorted((a, b))) == max(distance, key=distance.get)
+
+
+def test_no_seeds_is_an_error(generator):
+    with pytest.raises(UserError, match="range"):
+        face_with(generator, "hair", [])
