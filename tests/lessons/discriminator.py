@@ -5,10 +5,12 @@ from __future__ import annotations
 import math
 
 import torch
+from torch import nn
 from torch.nn import functional as F
 
 import ssgan_lite as sg
-from ssgan_lite.model.layers import FIRFilter
+from ssgan_lite.model.discriminator import minibatch_stddev
+from ssgan_lite.model.layers import ActivatedConv2d, FIRFilter
 
 
 def deviation_stub(h, group=4):
@@ -147,6 +149,38 @@ def weights_wrongly(**options):
     return lambda K: weights(K, **options)
 
 
+class Pixels(nn.Module):
+    """Image and mask at one input, with a switch for every mistake."""
+
+    kernel, group, compared, bounded, additive, shift, taps = 3, 4, True, False, False, 0, (1.0, 3.0, 3.0, 1.0)
+    needs_mask = flat = False
+
+    def __init__(self, n_parts, size):
+        super().__init__()
+        self.n_parts, self.first = n_parts, ActivatedConv2d(3 + n_parts, 16, 3)
+        self.more = nn.ModuleList(ActivatedConv2d(16, 16, 3) for _ in range(size.bit_length() - 3))
+        self.last, self.head = ActivatedConv2d(17, 16, 3), nn.Linear(16 * 16, 1)
+        self.alone, self.blur = nn.Linear(1, 1), FIRFilter(pad=(1, 1), down=2)
+
+    def forward(self, image, mask=None):
+        if mask is None and not self.needs_mask:
+            mask = image.new_full((len(image), self.n_parts, *image.shape[2:]), -1.0)
+        image = image * (0 if self.shift else 1)
+        x = self.first(torch.cat([image, mask], 1))
+        for layer in self.more:
+            x = self.blur(layer(x)) if sum(self.taps) == 8 else layer(x)[..., ::2, ::2]
+        deviation = minibatch_stddev(x, self.group) if self.group else torch.cat([x, x[:, :1] * 0], 1)
+        out = self.head(self.last(deviation).flatten(1))
+        if self.additive:
+            out = image.square().mean((1, 2, 3))[:, None] + mask.mean((1, 2, 3))[:, None] * 2
+            out = out + minibatch_stddev(image, 4)[:, -1, :1, 0] + 1e-9 * self.head(self.last(deviation).flatten(1))
+        return torch.sigmoid(out) if self.bounded else out[:, 0] if self.flat else out
+
+
+def pixels(**changes):
+    return type("Changed", (Pixels,), changes)
+
+
 ANSWERS = {
     "forgotten_division": dict(
         stub=..., right=[2**3.5, 11.3, math.sqrt(128)],
@@ -204,6 +238,13 @@ ANSWERS = {
                (lambda K: (*weights(K)[:2], weights(K)[2] / 2), "each a[k] is to be compared"),
                (lambda K: weights(K)[:2], "three tensors"),
                (lambda K: (*weights(K)[:2], torch.ones(K)), "v has the shape")]),
+    "pixel_discriminator": dict(stub=..., right=[Pixels], wrong=[
+        (lambda *_: 3, "a class of torch modules"), (pixels(flat=True), "has the shape"),
+        (pixels(bounded=True), "no sigmoid"), (pixels(needs_mask=True), "without a mask"),
+        (pixels(shift=1), "of the image"), (pixels(additive=True), "belong together"),
+        (pixels(group=0), "how much its group"), (pixels(group=8), "groups of four"),
+        (pixels(taps=(1.0,)), "blur before"),
+    ]),
 }
 
 
@@ -216,8 +257,6 @@ DEFINITIONS = [
          inputs=lambda: (torch.randn(2, 4, 8, 8),), atol=1e-5),
     dict(name="Tower", library="ssgan_lite.model.discriminator:Tower", build=lambda cls: cls(3, (4, 6, 5)),
          inputs=lambda: (torch.randn(2, 3, 16, 16),), atol=1e-5),
-    dict(name="minibatch_stddev", library="ssgan_lite.model.discriminator:minibatch_stddev",
-         inputs=lambda: (torch.randn(8, 3, 4, 4),)),
     dict(name="DualBranchDiscriminator", library="ssgan_lite.model.discriminator:DualBranchDiscriminator",
          build=lambda cls: cls(small_config()), atol=1e-4,
          inputs=lambda: (torch.randn(8, 3, 32, 32), torch.randn(8, 13, 32, 32))),

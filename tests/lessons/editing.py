@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import torch
 
-from ssgan_lite.edit import Session
+from ssgan_lite.edit import Session, compare
 
 
 def curve_stub(corners, t):
@@ -111,6 +111,26 @@ def order_step_by_step(face):
     return face
 
 
+def catalog(face, part, n, first=100, descending=False, ordered=True, taken=None, same=False, touch=False,
+            lucky=False, whole=False, length=None):
+    """The solution, with a switch for every mistake."""
+    before, number, found = face.render(), face.generator.config.part_id(part), []
+    for k in range(length or n):
+        made = Session(face.generator, face.seed)
+        made.state = face.state
+        seed = None if lucky else first if same else first + k
+        made.randomize("all" if whole else part, seed=int(torch.randint(10_000, ())) if lucky else seed)
+        found.append((float(compare(before, made.render(), number).map.mean()), made))
+    if touch:
+        face.randomize(part, seed=3)
+    found = sorted(found, key=lambda pair: pair[0], reverse=descending)
+    return [made for _, made in (found if ordered else found[1:] + found[:1])]
+
+
+def changed(**how):
+    return lambda face, part, n: catalog(face, part, n, **how)
+
+
 ANSWERS = {
     "predict_address": dict(right=[21, 21.0], stub=..., wrong=[
         (20, "shape code"), (19, "base codes out"), (12, "two "
@@ -138,6 +158,16 @@ ANSWERS = {
     "predict_undos": dict(right=[(2, 0), (2.0, 0.0)], stub=(..., ...), wrong=[
         ((4, 0), "taken back before D"), ((1, 0), "A still stands"), ((3, 0), "write down what lies behind"),
         ((2, 2), "until D began"), ((2, 1), "what was taken back is gone")]),
+    "catalog": dict(stub=..., right=[catalog, changed(first=7)], wrong=[
+        (lambda face, part, n: face.variants(n, part, seed=1), "a list of 4 sessions"),
+        (lambda face, part, n: [made.render() for made in catalog(face, part, n)], "should hold sessions"),
+        (lambda face, part, n: [face.variants(n, part, seed=1)] * n, "one face"),
+        (changed(touch=True), "has been changed"), (changed(whole=True), "codes of other parts"),
+        (lambda face, part, n: [Session(face.generator, 5, 0.8), *catalog(face, part, n - 1)], "the face itself"),
+        (changed(same=True), "are the same"), (changed(descending=True), "the largest change comes first"),
+        (changed(ordered=False), "not sorted"), (changed(lucky=True), "choose the seeds yourself"),
+        (lambda face, part, n: catalog(face, part, 4), "not 2 long"),
+    ]),
 }
 
 DEFINITIONS = [

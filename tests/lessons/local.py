@@ -199,7 +199,8 @@ ANSWERS = {
          "another order"),
         (lambda bank, codes, embedding, parts: (bank(codes, embedding)[0][:, parts],
                                                 bank(codes, embedding)[1][:, parts] + torch.tensor(
-                                                    [p == 0 for p in parts])[:, None, None]), "the background, part 0"),
+                                                    [p == 0 for p in parts])[:, None, None]),
+         "the background, part 0"),
         (lambda bank, codes, embedding, parts: (0.9 * bank(codes, embedding)[0][:, parts],
                                                 bank(codes, embedding)[1][:, parts]), "are not those of the whole"),
         (lambda bank, codes, embedding, parts: (bank(codes, embedding)[0][:, parts],

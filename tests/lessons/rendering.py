@@ -186,7 +186,8 @@ def seen_with_graph(function, x, row, column):
 class ShortSighted(nn.Module):
     """A small render net, with a switch for every mistake."""
 
-    kernel, share, raises, mixes, noisy, raw, smaller, blind, spare = 3, 1.0, 0.0, 0.0, 0.0, False, False, False, False
+    kernel, share, raises, mixes, noisy = 3, 1.0, 0.0, 0.0, 0.0
+    raw = smaller = blind = spare = False
 
     def __init__(self, channels, n_parts):
         super().__init__()
@@ -200,7 +201,8 @@ class ShortSighted(nn.Module):
         x = self.conv(0 * features if self.blind else features)
         x = self.stamp(x) if self.raw else self.up(x)
         coarse = self.up(coarse_mask)
-        image = self.to_image(x) + self.raises * coarse.mean(1, keepdim=True) + self.noisy * torch.randn_like(x[:, :1])
+        image = self.to_image(x) + self.raises * coarse.mean(1, keepdim=True)
+        image = image + self.noisy * torch.randn_like(x[:, :1])
         mask = self.to_mask(x) + self.share * coarse + self.mixes * coarse * x.mean(1, keepdim=True)
         return (image[..., ::2, ::2], mask) if self.smaller else (image, mask)
 

@@ -47,6 +47,61 @@ def largest(memory, fixed, per_image):
     return batch
 
 
+def train_on(folder, steps, stop_after=None, quiet=False, seeded=True, every=1, optimizer=True, inputs=True,
+             newest=False, flat=False, resumes=True, rate=0.01):
+    """The solution, with a switch for every mistake."""
+    if seeded:
+        torch.manual_seed(0)
+    f, path, begin = torch.nn.Linear(8, 1), folder / "state.pt", 0
+    adam = torch.optim.Adam(f.parameters(), lr=rate)
+    found = sorted(folder.iterdir()) if newest else [path] if path.exists() else []
+    if found and resumes:
+        state = torch.load(found[0], weights_only=True)
+        begin = state["step"]
+        f.load_state_dict(state["f"])
+        if optimizer:
+            adam.load_state_dict(state["adam"])
+    for step in range(begin, steps):
+        if step == stop_after:
+            if quiet:
+                return f.weight.detach()
+            raise RuntimeError("power cut")
+        draw = torch.Generator().manual_seed(step) if inputs else None
+        x = torch.randn(16, 8, generator=draw)
+        loss = (f(x) - x.sum(1, keepdim=True)).square().mean()
+        adam.zero_grad()
+        loss.backward()
+        adam.step()
+        if every and step % every == 0:
+            aside = path.with_suffix(".new")
+            torch.save({"step": step + 1, "f": f.state_dict(), "adam": adam.state_dict()}, aside)
+            aside.replace(path)
+    return f.weight.detach()[0] if flat else f.weight.detach()
+
+
+def surviving(**changes):
+    return lambda folder, steps, stop_after=None: train_on(folder, steps, stop_after, **changes)
+
+
+def begins_again(folder, steps, stop_after=None):
+    """Goes on with the weights, but counts its steps from 0."""
+    known = torch.load(folder / "w.pt") if (folder / "w.pt").exists() else None
+    torch.manual_seed(0)
+    f = torch.nn.Linear(8, 1)
+    if known is not None:
+        f.load_state_dict(known)
+    adam = torch.optim.Adam(f.parameters(), lr=0.02)
+    for step in range(steps):
+        if step == stop_after:
+            raise RuntimeError("power cut")
+        x = torch.randn(16, 8, generator=torch.Generator().manual_seed(step))
+        adam.zero_grad()
+        (f(x) - x.sum(1, keepdim=True)).square().mean().backward()
+        adam.step()
+        torch.save(f.state_dict(), folder / "w.pt")
+    return f.weight.detach()
+
+
 ANSWERS = {
     "run_cost": dict(
         stub=cost_stub, right=[cost],
@@ -88,6 +143,15 @@ ANSWERS = {
                (lambda m, f, p: largest(m - 1e-6, f, p), "just fits"),
                (lambda m, f, p: int((m - f) // p // 4 * 4), "not a negative number"),
                (lambda m, f, p: min(largest(m, f, p), 100), "as it is")]),
+    "surviving_run": dict(stub=..., right=[train_on, surviving(every=4)], wrong=[
+        (surviving(quiet=True), "raise RuntimeError"), (lambda *_: 3, "return the weight as a tensor"),
+        (surviving(flat=True), "the weight has the shape"), (surviving(rate=0.0), "nothing is trained"),
+        (lambda folder, steps, stop_after=None: torch.full((1, 8), float(steps)),
+         "no nearer to ones"),
+        (surviving(seeded=False), "seed everything"), (surviving(every=0), "all is lost"),
+        (begins_again, "all its steps once more"), (surviving(optimizer=False), "not with the same bits"),
+        (surviving(newest=True), "half-written"),
+    ]),
 }
 
 DEFINITIONS: list[dict] = []

@@ -9,6 +9,7 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from ssgan_lite.course.exercises import (
+    answer_of,
     close,
     describe,
     exercise,
@@ -20,6 +21,7 @@ from ssgan_lite.course.exercises import (
     expect_shape,
     expect_tensor,
 )
+from ssgan_lite.data import signed_one_hot
 from ssgan_lite.model.discriminator import minibatch_stddev
 from ssgan_lite.model.layers import FIRFilter
 
@@ -261,3 +263,55 @@ def agreement_weights(answer):
                "both a - b and b - a")
         expect(close(score(a, b), wanted, 1e-4), f"with K = {K} the score is not -sum |a - b|; each a[k] is to be "
                "compared with b[k] alone")
+
+
+@exercise(7, title="Build it yourself: a discriminator that sees every pixel", minutes=60, level=3,
+          solution=("ssgan_lite.model.discriminator:Tower", "ssgan_lite.model.discriminator:minibatch_stddev"),
+          solution_text="One `Tower(3 + n_parts, channels)` on torch.cat([image, mask], dim=1), with a mask of -1 "
+                        "where there is none, then `minibatch_stddev` and the head of section 4. The pieces:")
+def pixel_discriminator(answer):
+    """A discriminator at whose input image and mask are stacked."""
+    parts, size, n = 5, 16, 8
+    D = answer(parts, size)
+    expect(isinstance(D, nn.Module), f"give a class of torch modules; calling yours gives {describe(D)}")
+    image, mask = torch.randn(n, 3, size, size), signed_one_hot(torch.randint(parts, (n, size, size)), parts)
+    image.requires_grad_(True), mask.requires_grad_(True)
+
+    def run(image, mask=None):
+        return answer_of(D, image) if mask is None else answer_of(D, image, mask)
+
+    score = run(image, mask)
+    expect_shape(score, [n, 1], "the score")
+    huge = run(1e3 * image, 1e3 * mask)
+    expect(not (0 <= huge.min() and huge.max() <= 1), "your scores stay between 0 and 1: the loss wants them raw, no "
+                                                      "sigmoid")
+    try:
+        expect_shape(run(image), [n, 1], "the score without a mask")
+    except (TypeError, RuntimeError, AttributeError):
+        expect(False, "it stops with an error without a mask (`mask=None`): put something neutral in its place, such "
+                      "as -1 in every channel")
+    for value, name in ((image, "image"), (mask, "mask")):
+        gradient, = torch.autograd.grad(score.sum(), value, retain_graph=True, allow_unused=True)
+        expect(gradient is not None and (gradient.abs().sum(1) > 0).float().mean() > 0.99,
+               f"not every pixel of the {name} has an influence on the score")
+    with torch.no_grad():
+        a, b = (x[:2].repeat(2, 1, 1, 1) for x in (image, mask))
+        crossed = run(a, b[[0, 1, 1, 0]]).flatten()
+        expect((crossed[0] + crossed[1] - crossed[2] - crossed[3]).abs() > 1e-5, "your score is a sum of something "
+               "of the image and something of the mask; it cannot see whether the two belong together (section 6)")
+        other, others = image.detach().clone(), torch.randn(2, 3, size, size)
+        other[[2, 4]] = others                                                  # both in the group of sample 0
+        expect(not close(run(other, mask)[0], score[0], 1e-6), "the score does not change with the other samples: "
+               "the discriminator should see how much its group differs, by the minibatch standard deviation")
+        other = image.detach().clone()
+        other[[1, 3]] = others                                                  # in the other group
+        expect(close(run(other, mask)[0], score[0], 1e-5), "sample 0 depends on samples 1 and 3; in groups of four, "
+               "sample n of 8 shares its group with those of the same n mod 2")
+        stripes = torch.ones(4, 3, size, size)
+        stripes[..., 1::2] = -1
+        plain, moved = run(0 * stripes).mean(), (run(stripes) - run(stripes.roll(1, 3))).abs().mean()
+        contrast = (run(stripes) - plain).abs().mean().clamp(min=1e-6)
+        expect(moved < 1.2 * contrast, "the finest stripes, moved by one pixel, change the score more than taking "
+               "them away: blur before you halve")
+    small = answer(3, 8)
+    expect_shape(answer_of(small, torch.randn(4, 3, 8, 8), torch.randn(4, 3, 8, 8)), [4, 1], "the score at size 8")

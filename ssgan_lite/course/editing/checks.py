@@ -6,8 +6,16 @@ import numpy as np
 import torch
 
 from ssgan_lite.config import preset
-from ssgan_lite.course.exercises import close, exercise, expect, expect_close, expect_number, expect_shape
-from ssgan_lite.edit import Session
+from ssgan_lite.course.exercises import (
+    close,
+    describe,
+    exercise,
+    expect,
+    expect_close,
+    expect_number,
+    expect_shape,
+)
+from ssgan_lite.edit import Session, compare
 from ssgan_lite.edit.interpolate import catmull_rom
 from ssgan_lite.model import SemanticGenerator
 
@@ -27,7 +35,7 @@ def predict_address(answer):
            "texture")
 
 
-@exercise(2, title="A curve without kinks", minutes=12, level=2,
+@exercise(3, title="A curve without kinks", minutes=12, level=2,
           solution="ssgan_lite.edit.interpolate:catmull_rom")
 def curve_without_kinks(answer):
     """Write the cubic that passes through the second and third of four corners and joins its neighbors smoothly."""
@@ -56,7 +64,7 @@ def curve_without_kinks(answer):
                  "way between them: four conditions (two places, two slopes) make it a cubic in t", atol=1e-5)
 
 
-@exercise(3, title="A face made to order", minutes=10, level=2, solution_text=(
+@exercise(4, title="A face made to order", minutes=10, level=2, solution_text=(
     "face.lock('eyes'); face.randomize('all', seed=8); face.unlock(); face.set_axis('hair', 'shape', 0, -2.0); "
     "face.hide('hat'); face.set_backdrop('white'); all of it in a block `with face.stroke():`, which makes one "
     "step of it."))
@@ -97,7 +105,7 @@ def order_a_face(answer):
     expect(face.state is start, "one undo should take the whole order back: put it into `with face.stroke():`")
 
 
-@exercise(4, title="Undo, counted", minutes=3, level=1, solution_text=(
+@exercise(2, title="Undo, counted", minutes=3, level=1, solution_text=(
     "After A, B and C two undos leave A alone. D then takes the place of what could have been redone, so behind us "
     "lie A and D: two undos lead to the beginning. Nothing is left to redo."))
 def predict_undos(undos, redos):
@@ -111,6 +119,50 @@ def predict_undos(undos, redos):
                             "step")
     expect(not close(second, 2), "the second number: B and C could be redone until D began another story")
     expect(close(second, 0), "the second number: after a new edit, what was taken back is gone")
+
+
+def solve_catalog(face, part, n):
+    """Variants of one part, sorted by how much each changes the picture."""
+    before, number = face.render(), face.generator.config.part_id(part)
+    found = []
+    for seed in range(100, 100 + n):
+        made = Session(face.generator, face.seed)
+        made.state = face.state
+        made.randomize(part, seed=seed)
+        found.append((float(compare(before, made.render(), number).map.mean()), made))
+    return [made for _, made in sorted(found, key=lambda pair: pair[0])]
+
+
+@exercise(5, title="Build it yourself: a catalog in order", minutes=40, level=3,
+          solution="ssgan_lite.course.editing.checks:solve_catalog")
+def catalog(answer):
+    """Several variants of one part of a face, sorted by how much they change the picture."""
+    G = _small_model()
+    face = Session(G, seed=5, psi=0.8)
+    start, before, addresses = face.state, face.render(), G.layout["hair"]
+    others = [k for k in range(start.codes.shape[1]) if k not in range(start.codes.shape[1])[addresses]]
+    made = answer(face, "hair", 4)
+    expect(isinstance(made, (list, tuple)) and len(made) == 4, f"return a list of 4 sessions; you return "
+                                                               f"{describe(made)}")
+    expect(all(isinstance(item, Session) for item in made), f"the list should hold sessions; it holds "
+                                                            f"{describe(made[0])}")
+    expect(all(len(item.state.codes) == 1 for item in made), "each session should hold one face; `pick` takes one "
+                                                             "out of a batch")
+    expect(face.state is start, "the face that was given has been changed; work on sessions of your own, or undo")
+    codes = [item.state.codes for item in made]
+    for item in codes:
+        expect(close(item[:, others], start.codes[:, others]), "codes of other parts differ from those of the face: "
+                                                               "only the hair is to be varied")
+        expect(not close(item[:, addresses], start.codes[:, addresses]), "one of the variants is the face itself")
+    expect(not any(close(a, b) for i, a in enumerate(codes) for b in codes[:i]), "two of the variants are the same")
+    sizes = [float(compare(before, item.render(), G.config.part_id("hair")).map.mean()) for item in made]
+    expect(sizes != sorted(sizes, reverse=True), "the largest change comes first; the smallest is asked for first")
+    expect(sizes == sorted(sizes), "they are not sorted by the mean change of the picture, `compare(...).map.mean()`")
+    again = answer(Session(G, seed=5, psi=0.8), "hair", 4)
+    expect(all(close(a, b.state.codes) for a, b in zip(codes, again, strict=True)), "the second call gives another "
+           "catalog: choose the seeds yourself, `randomize(part, seed=...)`")
+    expect(len(answer(face, "mouth", 2)) == 2, "for the mouth and n = 2 the list is not 2 long; did you write a "
+                                               "number down as it is?")
 
 
 def _as_tensor(out):

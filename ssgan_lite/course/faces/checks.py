@@ -218,7 +218,8 @@ def parts_generator(answer):
     mean = torch.einsum("nchw,nphw->pchw", pictures, one) / one.sum(0).clamp(min=1)[:, None]
     plain = (pictures - torch.einsum("pchw,nphw->nchw", mean, one)).square().mean()
     expect((drawn - pictures).square().mean() < plain, "the pictures come back worse than the mean of each part "
-                                                       "would be: encode and draw must undo each other as well as they can")
+                                                       "would be: encode and draw must undo each other as well as "
+                                                       "they can")
     few = slice(0, 4)
     exact = answer(pictures[few], masks[few], parts, 4)
     again = answer_of(exact, answer_of(exact.encode, pictures[few], masks[few]), masks[few])

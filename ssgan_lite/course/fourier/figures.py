@@ -41,8 +41,9 @@ def waves_learned(histories: Mapping[str, Tensor], frequencies: Sequence[int], e
             color, line, marker = LINES[k % len(LINES)]
             axis.plot(steps, history[:, k], line, color=color, marker=marker, markersize=3.5, linewidth=1.3,
                       markevery=2, label=f"sin({frequency}x)")
-            axis.text(steps[-1] * 1.02, history[-1, k], f"{history[-1, k]:.2f}", fontsize=7.5, va="center",
-                      color=color)
+            if k == len(frequencies) - 1:
+                axis.text(steps[-1] * 1.02, history[-1, k], f"{history[-1, k]:.2f}", fontsize=7.5, va="center",
+                          color=color)
         axis.set_ylim(-0.1, 1.25)
         style_axis(axis, "training step", "", title)
     figure.axes[0].set_ylabel("learned amplitude", fontsize=8, color=INK)
@@ -109,7 +110,7 @@ def error_curve(seen: Sequence[float], between: Sequence[float], carried: int) -
               label="on the grid's points")
     best = int(np.argmin(between))
     axis.annotate(f"lowest: {100 * between[best]:.1f} % at F = {best}", (best, 100 * between[best]),
-                  (best - 2.6, 100 * max(between) * 0.55), fontsize=8, color=INK,
+                  (0.0, 100 * max(between) * 0.25), fontsize=8, color=INK,
                   arrowprops=dict(arrowstyle="-", color=INK, lw=0.7))
     axis.set_ylim(bottom=0), axis.set_xlim(-0.5, len(seen) - 0.5)
     axis.set_xticks(list(bands))

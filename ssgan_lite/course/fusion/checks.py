@@ -200,8 +200,8 @@ def front_to_back(answer):
     expect(half != [0.5, 0.25, 0.5] and half == [0.5, 0.25, 0.25],
            f"for depths 3, 1, 2 and opacities 0.5, 1, 0.5 the weights should be 0.5, 0.25, 0.25; you give {half}")
     thin = ask(0.2, 0.0, 0.0)
-    expect(thin == [0.2, 0, 0], "the weights need not sum to 1: what no layer takes goes through to nothing. You give "
-                                f"{thin} for opacities 0.2, 0, 0")
+    expect(thin == [0.2, 0, 0], "the weights need not sum to 1: what no layer takes goes through to nothing. You "
+                                f"give {thin} for opacities 0.2, 0, 0")
     depths = torch.randn(2, 5, 3, 4)
     opacity = torch.rand(2, 5, 3, 4)
     out = answer(depths, opacity)

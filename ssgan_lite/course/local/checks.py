@@ -244,8 +244,8 @@ def some_parts(answer):
         hidden, depths = bank(codes, embedding)
         for parts in ([7, 2], [0, 5], [12]):
             out = answer(bank, codes, embedding, list(parts))
-            expect(isinstance(out, (tuple, list)) and len(out) == 2, "return two tensors, hidden features and depths; "
-                                                                     f"you return {describe(out)}")
+            expect(isinstance(out, (tuple, list)) and len(out) == 2, "return two tensors, hidden features and "
+                                                                     f"depths; you return {describe(out)}")
             expect_shape(out[0], list(hidden[:, parts].shape), f"for parts {parts} the hidden features")
             expect_shape(out[1], list(depths[:, parts].shape), f"for parts {parts} the depths")
             if len(parts) > 1:
@@ -264,5 +264,5 @@ def some_parts(answer):
         with FlopCounterMode(display=False) as everything:
             bank(codes, embedding)
     share = one.get_total_flops() / everything.get_total_flops()
-    expect(share < 0.3, f"the numbers are right, but for one part of thirteen you do {share:.0%} of the arithmetic of "
-                        "the whole bank: take the part's slices before you multiply")
+    expect(share < 0.3, f"the numbers are right, but for one part of thirteen you do {share:.0%} of the arithmetic "
+                        "of the whole bank: take the part's slices before you multiply")

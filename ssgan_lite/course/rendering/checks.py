@@ -241,8 +241,8 @@ def short_sighted(answer):
     expect(close(run(second, other)[1] - run(second, coarse)[1], step, 1e-4),
            "what the coarse mask does to the mask depends on the features; it should be added, as it is, enlarged")
     raised = (run(features, coarse + 1)[1] - mask)[..., 4:-4, 4:-4]
-    expect(close(raised, torch.ones_like(raised), 1e-3), "a coarse mask that is 1 larger should make the mask 1 larger "
-           f"everywhere away from the border; with yours it becomes {raised.mean():.2f} larger")
+    expect(close(raised, torch.ones_like(raised), 1e-3), "a coarse mask that is 1 larger should make the mask 1 "
+           f"larger everywhere away from the border; with yours it becomes {raised.mean():.2f} larger")
     reach = inputs_seen(lambda f: run(f, coarse)[0], features, h, w) > 0             # the pixel in the middle
     expect(reach.any(), "the image does not depend on the features")
     rows, columns = reach.any(1).nonzero().flatten(), reach.any(0).nonzero().flatten()

@@ -1,10 +1,15 @@
-"""Exercises on long runs: cost, lost work, bfloat16, batch size and learning rate, memory."""
+"""Exercises on long runs: cost, lost work, bfloat16, batch size and learning rate, memory, and a run that
+survives."""
 
 from __future__ import annotations
 
 import math
+import tempfile
+from pathlib import Path
 
-from ssgan_lite.course.exercises import answer_of, close, exercise, expect, expect_number
+import torch
+
+from ssgan_lite.course.exercises import answer_of, close, describe, exercise, expect, expect_number, expect_shape
 from ssgan_lite.course.scale import planner
 
 
@@ -115,3 +120,74 @@ def largest_batch(answer):
            "not a negative number")
     expect(close(answer_of(answer, 80.0, 1.5, 0.03), math.floor(78.5 / 0.03) // 4 * 4), "for other numbers it does "
            "not come out; did you write one of them down as it is?")
+
+
+SOLUTION = """\
+def train_on(folder, steps, stop_after=None):
+    torch.manual_seed(0)
+    f, path, begin = nn.Linear(8, 1), folder / "state.pt", 0
+    adam = torch.optim.Adam(f.parameters(), lr=0.01)
+    if path.exists():
+        state = torch.load(path, weights_only=True)
+        begin = state["step"]
+        f.load_state_dict(state["f"]), adam.load_state_dict(state["adam"])
+    for step in range(begin, steps):
+        if step == stop_after:
+            raise RuntimeError("power cut")
+        x = torch.randn(16, 8, generator=torch.Generator().manual_seed(step))    # no random number has a memory
+        loss = (f(x) - x.sum(1, keepdim=True)).square().mean()
+        adam.zero_grad(), loss.backward(), adam.step()
+        with atomic_write(path) as aside:
+            torch.save({"step": step + 1, "f": f.state_dict(), "adam": adam.state_dict()}, aside)
+    return f.weight.detach()"""
+
+
+@exercise(6, title="Build it yourself: a run that survives", minutes=45, level=3, solution_text=SOLUTION)
+def surviving_run(answer):
+    """A training that goes on after a crash and ends with the same bits."""
+    with tempfile.TemporaryDirectory() as scratch:
+        def run(name, steps, stop_after=None):
+            folder = Path(scratch) / name
+            folder.mkdir(exist_ok=True)
+            if stop_after is None:
+                return answer(folder, steps)
+            try:
+                answer(folder, steps, stop_after)
+            except RuntimeError:
+                return None
+            expect(False, f"with stop_after={stop_after} the function should raise RuntimeError, as a crash would; "
+                          "it ended quietly")
+
+        whole = run("whole", 30)
+        expect(isinstance(whole, torch.Tensor), f"return the weight as a tensor; you return {describe(whole)}")
+        expect_shape(whole, [1, 8], "the weight")
+        expect(not torch.equal(whole, run("begun", 1)), "thirty steps end with the same weight as one: nothing is "
+                                                       "trained")
+        more = run("longer", 300)
+        expect((more - 1).abs().mean() < (whole - 1).abs().mean(), "after 300 steps the weight is no nearer to ones, "
+                                                                   "the right solution, than after 30")
+        expect(torch.equal(whole, run("again", 30)), "the same run in another folder ends with other bits: seed "
+                                                     "everything that is random")
+        run("cut", 30, stop_after=13)
+        files = [path for path in (Path(scratch) / "cut").rglob("*") if path.is_file()]
+        expect(files, "nothing was written before the crash, so all is lost; write a checkpoint along the way")
+        resumed = run("cut", 30)
+        expect(close(resumed, whole, 0.05), "the resumed run ends somewhere else: does it begin again, or do all its "
+                                            "steps once more?")
+        expect(torch.equal(resumed, whole), "the resumed run ends near, but not with the same bits: Adam's memory "
+               "and the random inputs of every step belong into the checkpoint, or must follow from the step alone")
+        run("twice", 30, stop_after=5)
+        run("twice", 30, stop_after=20)
+        expect(torch.equal(run("twice", 30), whole), "after two crashes it does not come out")
+        folder = Path(scratch) / "half"
+        run("half", 30, stop_after=13)
+        for path in [path for path in folder.rglob("*") if path.is_file()]:
+            half = path.read_bytes()[:path.stat().st_size // 2]
+            for name in (f"{path.name}.tmp", f"{path.name}.part", f".{path.name}.tmp", "tmp"):
+                (folder / name).write_bytes(half)
+        try:
+            after = run("half", 30)
+        except Exception as error:
+            expect(False, f"it stops with {type(error).__name__} where a crash has left half-written files beside "
+                          "the checkpoint: read only the finished one")
+        expect(torch.equal(after, whole), "half-written files beside the checkpoint change the result")

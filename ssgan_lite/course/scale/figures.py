@@ -105,12 +105,14 @@ def cost_figure(hours: Mapping[str, float]) -> Figure:
     figure = Figure(figsize=(6.4, 0.5 + 0.42 * len(hours)), layout="constrained")
     axis = figure.subplots()
     colors = [ORANGE, *[BLUE] * (len(hours) - 1)]
-    axis.barh(range(len(hours)), list(hours.values()), 0.6, color=colors)
+    low = min(hours.values()) / 2                        # a logarithmic axis has no zero for bars to begin at
+    axis.hlines(range(len(hours)), low, list(hours.values()), color=colors, linewidth=1)
+    axis.scatter(list(hours.values()), range(len(hours)), s=36, color=colors)
     for i, value in enumerate(hours.values()):
-        axis.text(value * 1.15, i, f"{value:,.0f} h" if value >= 10 else f"{value:.2g} h", va="center", fontsize=8,
+        axis.text(value * 1.25, i, f"{value:,.0f} h" if value >= 10 else f"{value:.2g} h", va="center", fontsize=8,
                   color=INK)
     axis.set_xscale("log")
-    axis.set_xlim(min(hours.values()) / 2, 3 * max(hours.values()))
+    axis.set_xlim(low, 4 * max(hours.values())), axis.set_ylim(-0.6, len(hours) - 0.4)
     axis.set_yticks(range(len(hours)), list(hours), fontsize=8)
     axis.invert_yaxis()
     axis.set_xlabel("hours x devices (the devices differ)", fontsize=8, color=INK)
@@ -123,13 +125,14 @@ def memory_figure(names: Sequence[str] = tuple(PRESETS)) -> Figure:
     figure = Figure(figsize=(6.4, 2.3), layout="constrained")
     axis = figure.subplots()
     kept = [kept_per_image(PRESETS[name].model) for name in names]
-    for offset, which, color, hatch, label in ((-0.2, 0, BLUE, "", "generator"), (0.2, 1, ORANGE, "//",
-                                                                               "discriminator")):
+    for offset, which, color, marker, label in ((-0.18, 0, BLUE, "o", "generator"), (0.18, 1, ORANGE, "s",
+                                                                                "discriminator")):
         values = [pair[which] / 1e6 for pair in kept]
-        axis.barh([i + offset for i in range(len(names))], values, 0.38, color=color, hatch=hatch, edgecolor="white",
-                  label=label)
+        rows = [i + offset for i in range(len(names))]
+        axis.hlines(rows, 0.5, values, color=color, linewidth=0.8)
+        axis.plot(values, rows, marker, color=color, markersize=5, label=label)
         for i, value in enumerate(values):
-            axis.text(value * 1.08, i + offset, f"{value:.3g}", va="center", fontsize=8, color=INK)
+            axis.text(value * 1.2, i + offset, f"{value:.3g}", va="center", fontsize=8, color=INK)
     axis.set_xscale("log")
     axis.set_xlim(0.5, 4000)
     axis.set_yticks(range(len(names)), names)

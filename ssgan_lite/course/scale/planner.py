@@ -16,6 +16,7 @@ from functools import cache
 
 import torch
 from torch import nn
+from torch.utils.flop_counter import FlopCounterMode
 
 from ssgan_lite.config import ModelConfig
 from ssgan_lite.errors import UserError
@@ -122,6 +123,26 @@ def _kept(network: nn.Module, *inputs: torch.Tensor) -> int:
     with torch.autograd.graph.saved_tensors_hooks(note, lambda tensor: tensor):
         network(*inputs)
     return sum(storage.nbytes() for storage in storages.values())
+
+
+@cache
+def training_flops(config: ModelConfig) -> float:
+    """Floating-point operations of a training step, for each image: of one forward pass, counted on torch's "meta"
+    device, times the passes of a step of the paper's recipe.
+
+    A backward pass costs about two forward passes. The discriminator's step runs G once, and D forward and backward
+    on a real and a generated image; the generator's step runs both forward and backward: 1 + 3 of G, 2 * 3 + 3 of D.
+    R1 and path length, every 16th and 4th step, are left out.
+    """
+    with torch.device("meta"), torch.no_grad():
+        G, D = build_generator(config), DualBranchDiscriminator(config)
+        size, counts = (config.size, config.size), []
+        for run in (lambda: G(torch.zeros(4, config.style_dim)),
+                    lambda: D(torch.zeros(4, 3, *size), torch.zeros(4, config.n_parts, *size))):
+            with FlopCounterMode(display=False) as counter:
+                run()
+            counts.append(counter.get_total_flops() / 4)
+    return 4 * counts[0] + 9 * counts[1]
 
 
 @cache
