@@ -112,7 +112,7 @@ def test_other_figures_say_what_they_are_given():
     assert [text.get_text() for text in axis.get_xticklabels()] == ["0", "500"] and axis.get_ylim()[0] < -0.5
     axis = figures.cost_figure({"ours": 0.5}).axes[0]
     assert [text.get_text() for text in axis.texts] == ["480 h", "0.5 h"]
-    bars = figures.memory_figure(("nano32", "lite64")).axes[0].patches
-    assert len(bars) == 4
+    dots = figures.memory_figure(("nano32", "lite64")).axes[0].lines
+    assert [len(line.get_xdata()) for line in dots] == [2, 2], "generator and discriminator, a dot for each model"
     left, right = figures.scaling_figure(PLAN, batches=(64, 256), gpus=(1, 16, 32)).axes
     assert [len(line.get_xdata()) for line in left.lines] == [3, 2, 3], "a batch of 64 ends at 16 GPUs"

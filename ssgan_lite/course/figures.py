@@ -7,7 +7,7 @@ be read aloud, and a test checks that none is missing.
 from __future__ import annotations
 
 import io
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 
 import matplotlib
 import numpy as np
@@ -162,22 +162,3 @@ def faces_of(generator: nn.Module, seeds: Sequence[int]) -> tuple[np.ndarray, np
     out = generator(generator.mapping(z))
     generator.train(training)
     return to_image(out.image), mask_to_rgb(out.mask.argmax(1))
-
-
-def time_bars(times: Mapping[str, Sequence[float]], groups: Sequence[str]) -> Figure:
-    """Milliseconds as bars: for each name of `times` one bar in each group."""
-    figure = Figure(figsize=(5.2, 0.55 * len(groups) * len(times) + 0.5), layout="constrained")
-    axis = figure.subplots()
-    for i, (name, values) in enumerate(times.items()):
-        rows = [g * (len(times) + 0.6) + i for g in range(len(groups))]
-        color = (ORANGE, BLUE)[i % 2]
-        bars = axis.barh(rows, values, color=color, height=0.82, hatch="//" if i % 2 == 0 else None,
-                         edgecolor="white", label=name)
-        axis.bar_label(bars, [f"{value:.0f} ms" for value in values], fontsize=8, padding=3, color=INK)
-    axis.set_yticks([g * (len(times) + 0.6) + (len(times) - 1) / 2 for g in range(len(groups))], groups, fontsize=8)
-    axis.invert_yaxis()
-    axis.spines[["top", "right", "bottom"]].set_visible(False)
-    axis.set_xticks([])
-    axis.margins(x=0.15)
-    axis.legend(fontsize=8, frameon=False, labelcolor=INK, loc="best")
-    return figure
