@@ -187,7 +187,7 @@ def ship_state(run: Path, name: str, folder: Path) -> str:
 def ship_early(run: Path, name: str, folder: Path, images: int) -> str:
     """Write training/NAME.safetensors and .json: the networks of the snapshot next to so many images.
 
-    When the game has not begun, average and frozen-feature discriminator are as a trainer makes them, and stay out.
+    When the game has not begun, average and discriminators are as a trainer makes them, and stay out.
     """
     found = {int(path.stem): path for path in (run / "snapshots" / "networks").glob("*.safetensors")}
     if not found:
@@ -197,7 +197,7 @@ def ship_early(run: Path, name: str, folder: Path, images: int) -> str:
     described = json.loads((run / "run.json").read_text())
     record = {key: described[key] for key in ("preset", "data", "faces", "device", "torch", "start_from")}
     before_game = networks.images <= networks.config.reconstruct_images and networks.config.reconstructs
-    save_networks(networks, target, record, without=("G_ema", "frozen_D") if before_game else ())
+    save_networks(networks, target, record, without=("G_ema", "D", "frozen_D") if before_game else ())
     return f"training/{target.name}: {target.stat().st_size / 1e6:.1f} MB, after {at:,} images"
 
 

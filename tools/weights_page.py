@@ -63,8 +63,8 @@ def page(folder: Path) -> str:
                   "data/weights/encoders/NAME.parts.safetensors\n```\n"]
     series = sorted(path for path in (folder / "snapshots").glob("*") if path.is_dir())
     if series:
-        parts += ["## Along the way\n", "`snapshots/` holds averaged generators of one run, for "
-                  "`ssgan_lite.train.open_snapshots`.\n", _snapshots(series)]
+        parts += ["## Along the way\n", "`snapshots/` holds averaged generators of one run (and of `-last-step` "
+                  "the one that was trained),\nfor `ssgan_lite.train.open_snapshots`.\n", _snapshots(series)]
     return "\n".join([*parts, TAIL])
 
 

@@ -57,8 +57,11 @@ class Networks:
 
     @property
     def whole(self) -> bool:
-        """Are the discriminators there, so that training can go on, or is it a generator to begin with?"""
-        return "D" in self.states
+        """Is all there that it takes to go on, or is it a generator to begin with?
+
+        Before the game the discriminators are as a trainer makes them, and may be left out.
+        """
+        return "D" in self.states or 0 < self.images <= self.config.reconstruct_images
 
     @property
     def in_game(self) -> bool:
@@ -102,16 +105,17 @@ def load_networks(name_or_path: str | os.PathLike) -> Networks:
         states.setdefault(network, {})[name] = tensor.float()
     # A file gives its tensors in any order.
     states = {name: states[name] for name in (*ALWAYS, *OPTIONAL) if name in states}
-    _complete(states, ModelConfig.from_dict(description["model"]), path)
-    return Networks(ModelConfig.from_dict(description["model"]), TrainConfig(**description["recipe"]),
-                    int(description["images"]), states, description.get("record", {}), str(name_or_path),
-                    float(description.get("averaged_before", 0.0)))
+    found = Networks(ModelConfig.from_dict(description["model"]), TrainConfig(**description["recipe"]),
+                     int(description["images"]), states, description.get("record", {}), str(name_or_path),
+                     float(description.get("averaged_before", 0.0)))
+    if missing := [name for name in ("G", "D") if name not in states and not (name == "D" and found.whole)]:
+        raise UserError(f'"{path}" holds no {missing[0]}.')
+    _complete(states, found.model, path)
+    return found
 
 
 def _complete(states: dict[str, dict[str, Tensor]], model: ModelConfig, path: Path) -> None:
     """Add the average and the encoder that were left out; without a file of them the average begins as G is."""
-    if missing := [name for name in ALWAYS if name not in states and name != "G_ema"]:
-        raise UserError(f'"{path}" holds no {missing[0]}.')
     weights = path.parent.parent / path.name
     if "G_ema" not in states and path.parent.name == "training" and weights.is_file():
         generator, encoder = load_pretrained(weights), encoder_of(weights)

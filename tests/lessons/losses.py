@@ -5,11 +5,7 @@ from __future__ import annotations
 import math
 
 import torch
-from torch import nn
 from torch.nn import functional as F
-
-import ssgan_lite as sg
-from ssgan_lite.train import recipe
 
 
 def r1_stub(discriminator, image):
@@ -53,21 +49,62 @@ def r1_sample_by_sample(discriminator, image):
     return total / len(image)
 
 
-def hold_stub(coarse_mask, mask):
+def cost_stub(mean, log_variance):
     ...     # your lines here
 
 
-def by_blocks(coarse_mask, mask):
-    n, parts, size, _ = coarse_mask.shape
-    width = mask.shape[-1] // size
-    return ((coarse_mask - mask.view(n, parts, size, width, size, width).mean(dim=(3, 5))) ** 2).mean()
-
-
-def hold(distance=torch.square, shrink=None, total=torch.mean, change=lambda x: x):
-    def answer(coarse_mask, mask):
-        pooled = shrink(mask) if shrink else F.adaptive_avg_pool2d(mask, coarse_mask.shape[-1])
-        return total(distance(change(coarse_mask) - pooled))
+def cost(numbers=torch.sum, codes=torch.mean, factor=0.5, less=1.0, log=lambda x: x, variance=torch.exp,
+         square=torch.square):
+    def answer(mean, log_variance):
+        each = factor * (square(mean) + variance(log(log_variance)) - less - log(log_variance))
+        each = numbers(each, dim=1) if numbers else each
+        return codes(each) if codes else each
     return answer
+
+
+def cost_by_torch(mean, log_variance):
+    normal = torch.distributions.Normal
+    return torch.distributions.kl_divergence(normal(mean, (log_variance / 2).exp()), normal(0.0, 1.0)).sum(1).mean()
+
+
+def hinge_stub(real_score, fake_score):
+    ...     # your lines here
+
+
+def hinge(discriminator=lambda real, fake: F.relu(1 - real).mean() + F.relu(1 + fake).mean(),
+          generator=lambda fake: -fake.mean()):
+    return lambda real, fake: (discriminator(real, fake), generator(fake))
+
+
+def hinge_by_clamp(real_score, fake_score):
+    return [(1 - real_score).clamp(min=0).mean() + (fake_score + 1).clamp_min(0).mean(), fake_score.neg().mean()]
+
+
+def straight_stub(scores):
+    ...     # your lines here
+
+
+def one_hot(scores, dim=1):
+    return torch.zeros_like(scores).scatter_(dim, scores.argmax(dim, keepdim=True), 1.0)
+
+
+def straight(soft=lambda scores: torch.softmax(3 * scores, dim=1), stretch=lambda x: 2 * x - 1, factor=1.0):
+    def answer(scores):
+        through = factor * soft(scores)
+        return stretch(one_hot(scores) + through - through.detach())
+    return answer
+
+
+class OneHot(torch.autograd.Function):
+    """Right: a backward pass of its own."""
+
+    @staticmethod
+    def forward(ctx, soft):
+        return one_hot(soft)
+
+    @staticmethod
+    def backward(ctx, gradient):
+        return gradient
 
 
 def lazy_stub(lr, beta1, beta2, every):
@@ -142,29 +179,22 @@ ANSWERS = {
                (r1_wrongly(copy=False), "tensor that you were given")]),
     "weight_for_size": dict(
         stub=..., right=[62.5, 62.5001],
-        wrong=[(250, "square"), (16000, "other way round"), (1000, "too strong"), (480, "raised by hand"),
+        wrong=[(250, "square"), (16000, "other way round"), (1000, "too strong"), (640, "raised by hand"),
                (0.625, "image's weight"), (10, "share of pixels")]),
-    "hold_together": dict(
-        stub=hold_stub, right=[by_blocks, hold(),
-                               lambda c, m: F.mse_loss(F.interpolate(m, size=c.shape[-2:], mode="area"), c)],
-        wrong=[(hold(shrink=lambda m: m[..., ::2, ::2]), "one pixel of every block"),
-               (hold(shrink=lambda m: F.max_pool2d(m, 2)), "largest pixel"),
-               (lambda c, m: (F.interpolate(c, size=m.shape[-1]) - m).square().mean(), "enlarge"),
-               (hold(distance=torch.abs), "square them"), (hold(total=torch.sum), "depend on the size"),
-               (lambda c, m: 3 * by_blocks(c, m) if c.shape[1] == 3 else by_blocks(c, m), "mean over the parts as "
-                   "well"),
-               (lambda c, m: by_blocks(c, m) / 2, "one half"),
-               (lambda c, m: by_blocks(c, m).sqrt(), "no root"), (hold(change=lambda c: 2 * c - 1), "on [-1, 1] "
-                   "already"),
-               (lambda c, m: by_blocks(c.softmax(1), F.adaptive_avg_pool2d(m, c.shape[-1]).softmax(1)), "no softmax"),
-               (lambda c, m: 100 * by_blocks(c, m), "weight of 100"),
-               (lambda c, m: by_blocks(c.detach(), m), "into the coarse mask"),
-               (lambda c, m: by_blocks(c, m.detach()), "into the final mask"),
-               (hold(shrink=lambda m: F.avg_pool2d(m, m.shape[-1] // 4)), "2 and 2 pixels"),
-               (lambda c, m: (c - m.mean()).square().mean(), "not the mean of squares"),
-               (lambda c, m: F.mse_loss(F.adaptive_avg_pool2d(m, c.shape[-1]), c).item(), "should be a tensor"),
-               (lambda c, m: (F.adaptive_avg_pool2d(m, c.shape[-1]) - c).square().mean((1, 2, 3)), "it should have "
-                   "[]")]),
+    "measure_steps": dict(
+        stub=steps_stub, right=[measure_steps, by_norm],
+        wrong=[(steps_wrongly(each=torch.sum), "add up the K "
+                                               "codes"), (steps_wrongly(numbers=torch.mean), "they are summed"),
+               (steps_wrongly(numbers=torch.mean, each=torch.sum), "other way round"),
+               (steps_wrongly(root=None), "root is missing"), (steps_wrongly(root="early"), "root for every code"),
+               (steps_wrongly(final=torch.mean), "one length for each"),
+               (steps_wrongly(scale=0.5), "root of the pixels"),
+               (lambda f, codes, y: measure_steps(f, codes, y, each=torch.sum) / codes.shape[1], "outside of it"),
+               (lambda f, codes, y: measure_steps(f, codes, y, scale=1 / y.numel()), "take the sum"),
+               (steps_wrongly(direction=False), "y is not used"), (steps_wrongly(final=lambda x: x[:, None]), "one "
+                   "length for each of the 5"),
+               (steps_wrongly(scale=3.0), "are not the root"), (steps_wrongly(graph=False), "cannot be trained"),
+               (steps_wrongly(cut=False), "made the codes")]),
     "chance_of_crossing": dict(
         stub=..., right=[0.1, 0.3 / 3],
         wrong=[(0.3, "a batch is mixed"), (1 / 3, "the die alone"), (0.2, "only one"), (0.15, "two coins"),
@@ -181,58 +211,49 @@ ANSWERS = {
                (lazy_with(c_of=lambda k: 1 / k), "not 1 / k"), (lazy_with(none=0.5), "without a regularizer"),
                (lazy_with(c_of=lambda k: 16 / 17), "every 4 steps"), (lambda *args: 16 / 17, "return lr"),
                (lazy_with(rate=lambda lr, c: 2 * lr * c), "lr is not")]),
+    "cost_of_codes": dict(
+        stub=cost_stub, right=[cost(), cost_by_torch],
+        wrong=[(cost(codes=None), "one number is wanted"),
+               (cost(numbers=None), "over the numbers of a code as well"),
+               (cost(codes=torch.sum), "add up the batch"),
+               (cost(factor=1.0), "one half is missing"), (cost(factor=-0.5), "never negative"),
+               (lambda mean, variance: cost()(mean, variance.log()), "logarithm"),
+               (cost(log=lambda x: 2 * x), "standard deviation"), (cost(less=0.0), "the -1 is missing"),
+               (cost(square=lambda x: x), "is not the mean over codes"),
+               (lambda mean, log_variance: cost()(mean.detach(), log_variance), "gradients are not"),
+               (lambda mean, log_variance: cost()(mean, log_variance).item(), "should be a tensor")]),
+    "hinge_losses": dict(
+        stub=hinge_stub, right=[hinge(), hinge_by_clamp],
+        wrong=[(lambda real, fake: F.relu(1 - real).mean(), "return two numbers"),
+               (hinge(lambda real, fake: F.relu(1 + real).mean() + F.relu(1 - fake).mean()), "are exchanged"),
+               (hinge(lambda real, fake: (1 - real).mean() + (1 + fake).mean()), "cut off at 0"),
+               (hinge(lambda real, fake: F.relu((1 - real).mean()) + F.relu((1 + fake).mean())), "cut off every"),
+               (hinge(lambda real, fake: F.relu(-real).mean() + F.relu(fake).mean()), "margin is missing"),
+               (hinge(lambda real, fake: F.relu(1 - real).sum() + F.relu(1 + fake).sum()), "not sums"),
+               (hinge(lambda real, fake: F.softplus(-real).mean() + F.softplus(fake).mean()), "logistic"),
+               (hinge(lambda real, fake: F.relu(2 - real).mean() + F.relu(2 + fake).mean()), "is not mean max"),
+               (hinge(generator=torch.mean), "the sign"),
+               (hinge(generator=lambda fake: F.relu(1 - fake).mean()), "has no margin"),
+               (hinge(generator=lambda fake: F.softplus(-fake).mean()), "is not -mean"),
+               (hinge(generator=lambda fake: -fake.mean().item()), "should be a tensor")]),
+    "hardened_masks": dict(
+        stub=straight_stub, right=[straight(), lambda scores: 2 * OneHot.apply(torch.softmax(3 * scores, dim=1)) - 1],
+        wrong=[(lambda scores: scores.argmax(1), "one plane per part"),
+               (lambda scores: 2 * torch.softmax(3 * scores, dim=1) - 1, "soft still"),
+               (straight(stretch=lambda x: x), "these are 0 and 1"),
+               (lambda scores: 2 * one_hot(scores, dim=-1) - 1, "are not +1"),
+               (lambda scores: 2 * one_hot(scores) - 1, "no gradient flows"),
+               (straight(soft=lambda scores: scores), "straight through to the scores"),
+               (straight(factor=0.5), "half of what it should be"),
+               (straight(soft=lambda scores: torch.softmax(scores, dim=1)), "3 times"),
+               (straight(soft=lambda scores: torch.softmax(3 * scores, dim=-1)), "is not that of"),
+               (lambda scores: straight()(scores)[:, :2], "it should have")]),
     "who_is_moved": dict(
         stub=..., right=["be", "eb", "B, E"],
-        wrong=[("abe", "image head"), ("bce", "detached"), ("d", "shape of the image"), ("b", "something is missing"),
+        wrong=[("abe", "mean and the variance"), ("bce", "local generators"), ("d", "frozen means"),
+               ("b", "something is missing"),
                ("f", "not among them")]),
-    "measure_steps": dict(
-        stub=steps_stub, right=[measure_steps, by_norm],
-        wrong=[(steps_wrongly(each=torch.sum), "add up the K "
-                                               "codes"), (steps_wrongly(numbers=torch.mean), "they are summed"),
-               (steps_wrongly(numbers=torch.mean, each=torch.sum), "other way round"),
-               (steps_wrongly(root=None), "root is missing"), (steps_wrongly(root="early"), "root for every code"),
-               (steps_wrongly(final=torch.mean), "one length for each "
-                                                 "sample"), (steps_wrongly(scale=0.5), "root of the pixels"),
-               (lambda f, codes, y: measure_steps(f, codes, y, each=torch.sum) / codes.shape[1], "outside of it"),
-               (lambda f, codes, y: measure_steps(f, codes, y, scale=1 / y.numel()), "take the sum"),
-               (steps_wrongly(direction=False), "y is not used"), (steps_wrongly(final=lambda x: x[:, None]), "one "
-                   "length for each of the 5"),
-               (steps_wrongly(scale=3.0), "are not the root"), (steps_wrongly(graph=False), "cannot be trained"),
-               (steps_wrongly(cut=False), "made the codes")]),
 }
-
-
-def penalties_and_gradients(r1_penalty, image, mask):
-    torch.manual_seed(5)
-    D = sg.DualBranchDiscriminator(sg.preset("nano32").replace(discriminator_channels=(4, 5, 6, 7)))
-    both, alone = r1_penalty(D, image, mask), r1_penalty(D, image, None)
-    return *both, *alone, *gradients(both.image + 2 * both.mask, D)
-
-
-def lengths_and_gradients(path_lengths, codes):
-    torch.manual_seed(5)
-    G = sg.SemanticGenerator(sg.preset("nano32"))
-    lengths = path_lengths(G, codes, noise=G.render.stored_noise)
-    return lengths, *gradients(lengths.square().sum(), G)
-
-
-def gradients(loss, module):
-    found = torch.autograd.grad(loss, list(module.parameters()), allow_unused=True)
-    return [gradient for gradient in found if gradient is not None]
-
-
-def settings(lazy_adam, parameter, every):
-    group = lazy_adam([parameter], recipe("nano32"), every).param_groups[0]
-    return group["lr"], *group["betas"], group["eps"]
-
-
-def averaged(update_ema, x):
-    torch.manual_seed(5)
-    one, two = nn.BatchNorm1d(4), nn.BatchNorm1d(4)
-    two.weight.data.uniform_()
-    two.running_mean.uniform_()
-    update_ema(one, two, 0.7)
-    return one.weight.detach(), one.bias.detach(), one.running_mean
 
 
 LOSSES = "ssgan_lite.train.losses:"
@@ -240,19 +261,4 @@ DEFINITIONS = [
     dict(name="discriminator_loss", library=LOSSES + "discriminator_loss",
          inputs=lambda: (torch.randn(6, 1), 3 * torch.randn(6, 1))),
     dict(name="generator_loss", library=LOSSES + "generator_loss", inputs=lambda: (3 * torch.randn(6, 1),)),
-    dict(name="r1_penalty", library=LOSSES + "r1_penalty", call=penalties_and_gradients, atol=1e-5,
-         inputs=lambda: (torch.randn(4, 3, 32, 32), torch.randn(4, 13, 32, 32))),
-    dict(name="mask_consistency", library=LOSSES + "mask_consistency",
-         inputs=lambda: (torch.randn(2, 13, 16, 16), torch.randn(2, 13, 32, 32))),
-    dict(name="path_lengths", library=LOSSES + "path_lengths", call=lengths_and_gradients, atol=1e-5,
-         inputs=lambda: (torch.randn(2, 78, 64),)),
-    dict(name="path_penalty", library=LOSSES + "path_penalty", inputs=lambda: (torch.rand(5), torch.tensor(0.4))),
-    dict(name="lazy_adam", library="ssgan_lite.train.state:lazy_adam", grad=False,
-         call=lambda f, x: [settings(f, x.requires_grad_(True), every) for every in (16, 4, None)],
-         inputs=lambda: (torch.randn(3),)),
-    dict(name="ema_decay", library="ssgan_lite.train.ema:ema_decay", grad=False,
-         call=lambda f, x: [f(32, seen, 10_000, 0.05) for seen in (0, 100, 3_200, 10**6)],
-         inputs=lambda: (torch.zeros(1),)),
-    dict(name="update_ema", library="ssgan_lite.train.ema:update_ema", grad=False, call=averaged,
-         inputs=lambda: (torch.zeros(1),)),
 ]
