@@ -24,11 +24,11 @@ from ssgan_lite.directions import (
     save_directions,
     with_swaps,
 )
-from ssgan_lite.directions.naming import Candidate, is_earned, name_directions
+from ssgan_lite.directions.naming import CANDIDATES, Candidate, is_earned, name_directions
 from ssgan_lite.directions.swaps import Swaps
 from ssgan_lite.edit import Session
 from ssgan_lite.errors import UserError
-from ssgan_lite.measure.attributes import AttributePredictor
+from ssgan_lite.measure.attributes import AttributePredictor, load_predictor
 
 NAMES = ("age", "smile", "yaw")
 N = 600
@@ -319,3 +319,24 @@ def test_session_sets_a_direction_and_respects_locks(trained):
         face.unlock("nose")
     with pytest.raises(UserError, match="coordinate"):
         face.set_direction("smile", 1)
+
+
+@pytest.mark.slow
+def test_shipped_sliders_do_what_they_say_on_new_faces():
+    lite64, judging = sg.load_pretrained("lite64").requires_grad_(False), load_predictor("lite2")
+    named = load_directions(lite64)
+    assert named.sliders and all(slider.effect["correlation"] >= 0.6 for slider in named.sliders)
+    faces = judge.draw_faces(lite64, judging, 40, seed=9)
+    for slider in named.sliders[:2]:
+        verdict = judge.confirm(slider.direction, faces, seed=9)
+        assert verdict["correlation"] > 0.45 and verdict["per_unit"] > 0, slider.label
+
+
+@pytest.mark.slow
+def test_no_name_of_the_real_judge_survives_shuffled_labels(trained):
+    swaps = {"hair": 150, "background": 150}
+    sample = with_swaps(draw_sample(trained, whole=150, mixed=2), swaps)
+    mine = tuple(c for c in CANDIDATES if c.part in swaps)
+    true = name_directions(sample, load_predictor("lite2"), mine, faces=60)
+    assert "brightness" in [slider.label for slider in true.sliders]
+    assert not name_directions(sample.shuffled(1), load_predictor("lite2"), mine, faces=60).sliders
