@@ -138,7 +138,7 @@ def draw(rows: list[dict], path: Path) -> None:
                for i, edit in enumerate(edits)]
     handles += [pyplot.Line2D([], [], color="black", marker="os^vDP*X"[i], linestyle="", label=system)
                 for i, system in enumerate(systems)]
-    figure.legend(handles=handles, loc="outside lower center", ncols=4, fontsize=9, frameon=False)
+    figure.legend(handles=handles, loc="outside upper center", ncols=8, fontsize=9, frameon=False)
     figure.savefig(path, dpi=110)
 
 
