@@ -24,9 +24,10 @@ from PIL import Image
 import ssgan_lite as sg
 from ssgan_lite import options
 from ssgan_lite.cli import build_parser, main
-from ssgan_lite.directions import Half, Sample
+from ssgan_lite.directions import Half, NamedDirections, Sample
 from ssgan_lite.edit import Session
 from ssgan_lite.errors import UserError
+from ssgan_lite.measure.attributes import AttributePredictor
 from ssgan_lite.model.encoder import Encoder
 from ssgan_lite.train import Networks, TrainConfig
 
@@ -118,7 +119,8 @@ def stock() -> dict:
     half = Half(face.state.codes, torch.zeros(1, 1), torch.zeros(1, G.config.n_parts))
     return dict(generator=G, self=face, face=face, image=face.render().image, frames=[picture] * 2, picture=picture,
                 encoder=Encoder(G.config), networks=Networks(G.config, TrainConfig(), 0, {"G": {}}, {}, "here"),
-                preset="nano32", split="train",
+                preset="nano32", split="train", predictor=AttributePredictor("lite0", ("age",)),
+                named=NamedDirections((), {}),
                 sample=Sample(G, ("age",), half, None, G.mean_w, torch.eye(G.config.style_dim)))
 
 
