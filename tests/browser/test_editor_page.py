@@ -200,7 +200,7 @@ def test_the_focus_stays_in_the_editor_when_its_button_is_switched_off(page):
 
 
 def test_files_of_every_kind(page, tmp_path, G):
-    picture = page.page.locator("input[type=file][accept='image/*']")
+    picture = page.page.locator(".fe-menu input[type=file][accept='image/*']")
     face = page.page.locator("input[type=file][accept='.safetensors']")
 
     def give(chooser, name, content):

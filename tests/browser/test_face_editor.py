@@ -260,11 +260,11 @@ def test_backgrounds(fresh, tmp_path, keep_screenshot):
     front = ~behind & ~(fresh.names() == "background")
     assert np.median(np.abs(after[front] - before[front]).mean(1)) < 2, "the face in front stays"
     Image.fromarray(np.dstack([np.full((50, 90), v, np.uint8) for v in (200, 180, 20)])).save(tmp_path / "mine.png")
-    fresh.choose_file(fresh.root.locator("input[type=file][accept='image/*']"), tmp_path / "mine.png")
+    fresh.choose_file(fresh.root.locator(".fe-menu input[type=file][accept='image/*']"), tmp_path / "mine.png")
     assert (np.abs(fresh.pixels()[behind] - [200, 180, 20]).mean(1) < 12).mean() > 0.8
     keep_screenshot(fresh.page, "editor_own_background")
     (tmp_path / "notes.png").write_text("not a picture")
-    fresh.choose_file(fresh.root.locator("input[type=file][accept='image/*']"), tmp_path / "notes.png")
+    fresh.choose_file(fresh.root.locator(".fe-menu input[type=file][accept='image/*']"), tmp_path / "notes.png")
     assert "not an image" in fresh.said()
     assert (np.abs(fresh.pixels()[behind] - [200, 180, 20]).mean(1) < 12).mean() > 0.8, "nothing was lost"
 

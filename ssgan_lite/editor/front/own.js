@@ -21,7 +21,7 @@ function makeOwn({ ask, speak, onOpen, fail }) {
   const again = button("", "Point at it", "The face was found wrongly: show where eyes and mouth are",
                        () => ask({ do: "points" }));
   const cancel = button("", "Cancel", "Put the picture away (Escape)", () => ask({ do: "cancel" }));
-  const panel = h("section", { class: "fe-panel fe-own", hidden: true, "aria-label": "Your picture" },
+  const panel = h("section", { class: "fe-own", hidden: true, "aria-label": "Your picture" },
                   h("header", {}, title), picture, text, steps, bar, numbers,
                   h("div", { class: "fe-row" }, enough, back, again, cancel));
 
@@ -30,7 +30,7 @@ function makeOwn({ ask, speak, onOpen, fail }) {
   const cross = h("i", { class: "fe-cross" });
   const help = h("p", { class: "fe-unseen", id: `fe-help-${Math.random().toString(36).slice(2)}` }, POINT_HELP);
   const frame = h("div", { class: "fe-frame" }, photo, marks, cross);
-  const stage = h("div", { class: "fe-stage fe-pointing", hidden: true, tabindex: "0", role: "application",
+  const stage = h("div", { class: "fe-pointing", hidden: true, tabindex: "0", role: "application",
                            "aria-describedby": help.id }, frame, help);
   let state = "", points = [], at = [0.5, 0.4], refused = 0, url = "", shown = null, due = false;
 
