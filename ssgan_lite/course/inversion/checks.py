@@ -58,26 +58,7 @@ def distance_from_w(answer):
                  "the root", 1e-3, 1e-3)
 
 
-@exercise(3, title="Ears for small parts", minutes=8, level=2, solution_text=(
-    "weights = 1 / area.sqrt(); weights / (weights * area).sum()"))
-def small_parts(answer):
-    """Weights of the parts that go with one over the root of their area, and are 1 on average over the pixels."""
-    area = torch.tensor([0.64, 0.25, 0.09, 0.02])
-    out = answer_of(answer, area)
-    expect_shape(out, [4])
-    raw = area.rsqrt()
-    expect(not close(out, raw), "right so far, but their mean over the *pixels*, sum of weight times area, is not "
-           "1 yet")
-    expect(not close(out, area.sqrt() / (area.sqrt() * area).sum()), "these weights are larger for large parts")
-    expect(not close(out, 1 / area / 4), "that is one over the area: an eye of three pixels would shout everything "
-           "down")
-    expect(not close(out, raw / raw.sum()), "you made the weights sum to 1; their mean over the pixels should be 1")
-    expect(not close(out, raw / raw.mean()), "the mean over the *parts* is 1 now; it should be the mean over the "
-           "pixels, in which a part counts by its area")
-    expect_close(out, raw / (raw * area).sum(), "1 / sqrt(area), divided by the sum of weight times area")
-
-
-@exercise(4, title="A wall for gradients", minutes=8, level=2, solution_text=(
+@exercise(3, title="A wall for gradients", minutes=8, level=2, solution_text=(
     "hidden * share + hidden.detach() * (1 - share)"))
 def gradient_wall(answer):
     """The same numbers forwards; backwards a gradient only where `share` is 1."""
@@ -96,7 +77,36 @@ def gradient_wall(answer):
     expect_close(gradient, weight * share, "backwards the gradient should be what comes in times `share`")
 
 
-@exercise(5, title="How large is the frame?", minutes=4, level=1, solution_text=(
+@exercise(4, title="Ears for small parts", minutes=8, level=2, solution_text=(
+    "weights = 1 / area.sqrt(); weights / (weights * area).sum()"))
+def small_parts(answer):
+    """Weights of the parts that go with one over the root of their area, and are 1 on average over the pixels."""
+    area = torch.tensor([0.64, 0.25, 0.09, 0.02])
+    out = answer_of(answer, area)
+    expect_shape(out, [4])
+    raw = area.rsqrt()
+    expect(not close(out, raw), "right so far, but their mean over the *pixels*, sum of weight times area, is not "
+           "1 yet")
+    expect(not close(out, area.sqrt() / (area.sqrt() * area).sum()), "these weights are larger for large parts")
+    expect(not close(out, 1 / area / 4), "that is one over the area: an eye of three pixels would shout everything "
+           "down")
+    expect(not close(out, raw / raw.sum()), "you made the weights sum to 1; their mean over the pixels should be 1")
+    expect(not close(out, raw / raw.mean()), "the mean over the *parts* is 1 now; it should be the mean over the "
+           "pixels, in which a part counts by its area")
+    expect_close(out, raw / (raw * area).sum(), "1 / sqrt(area), divided by the sum of weight times area")
+
+
+@exercise(5, title="What tuning may touch", minutes=4, level=2, solution_text=(
+    "b and d. The codes are the pivot and stay (a); the mapping network has no part in a face whose codes are given, "
+    "and tuning it would change what W is (c)."))
+def what_tuning_touches(answer):
+    """Which statements about pivotal tuning are true?"""
+    expect_choice(answer, "bd", {
+        "a": "a is wrong: the found codes are the pivot, around which everything else turns",
+        "c": "c is wrong: with given codes the mapping network draws nothing, and other faces need W as it was"})
+
+
+@exercise(6, title="How large is the frame?", minutes=4, level=1, solution_text=(
     "The eyes are 0.603 - 0.397 = 0.206 of the frame's side apart. 103 pixels are 0.206 of 500 pixels."))
 def predict_frame(answer):
     """The frame's side in the photograph when the eyes are 103 pixels apart and stand at 0.397 and 0.603 of it."""
@@ -108,13 +118,3 @@ def predict_frame(answer):
     expect(not close(value, 103 / 0.397, 2), "0.397 is where the left eye stands; the eyes' distance is a "
            "difference")
     expect(close(value, 500, 2), "103 pixels are the share 0.603 - 0.397 of the frame's side")
-
-
-@exercise(6, title="What tuning may touch", minutes=4, level=2, solution_text=(
-    "b and d. The codes are the pivot and stay (a); the mapping network has no part in a face whose codes are given, "
-    "and tuning it would change what W is (c)."))
-def what_tuning_touches(answer):
-    """Which statements about pivotal tuning are true?"""
-    expect_choice(answer, "bd", {
-        "a": "a is wrong: the found codes are the pivot, around which everything else turns",
-        "c": "c is wrong: with given codes the mapping network draws nothing, and other faces need W as it was"})
