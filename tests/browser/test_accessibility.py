@@ -53,7 +53,7 @@ def test_axe_finds_nothing_serious(page):
 
 
 def test_face_is_a_region_with_instructions(page):
-    stage = page.page.locator(".fe-stage")
+    stage = page.page.locator(".fe-stage:not(.fe-pointing)")
     assert stage.get_attribute("role") == "application"
     help_text = page.page.locator(f"#{stage.get_attribute('aria-describedby')}").text_content()
     assert "Arrow keys" in help_text and "undo" in help_text.lower()
@@ -65,7 +65,7 @@ def test_focus_can_be_seen_on_the_face(page):
     page.button("Export").focus()
     page.page.keyboard.press("Tab")
     assert page.page.evaluate("() => document.activeElement.matches('.fe-stage')")
-    style = page.page.locator(".fe-stage").evaluate(
+    style = page.page.locator(".fe-stage:not(.fe-pointing)").evaluate(
         "e => { const s = getComputedStyle(e); return [s.outlineStyle, parseFloat(s.outlineWidth)]; }")
     assert style[0] == "solid" and style[1] >= 2, style
 
@@ -75,7 +75,7 @@ def test_one_polite_region_speaks_and_sliders_do_not(page):
         '.fe [aria-live], .fe [role=status], .fe output')].map(e => e.className)""")
     assert len(regions) == 1
     live = page.page.locator(".fe [aria-live=polite]")
-    page.page.locator(".fe-stage").focus()
+    page.page.locator(".fe-stage:not(.fe-pointing)").focus()
     page.page.keyboard.press("ArrowLeft")
     page.settle()
     assert "chosen" in live.text_content()

@@ -326,7 +326,7 @@ def test_export_and_open_again(fresh, lab, keep_screenshot):
 
 def test_the_keyboard_alone_is_enough(fresh):
     page, before = fresh.page, fresh.pixels()
-    page.locator(".fe-stage").focus()
+    page.locator(".fe-stage:not(.fe-pointing)").focus()
     chosen = page.locator(".fe-panel h3").text_content()
     page.keyboard.press("ArrowRight")
     page.wait_for_function("old => document.querySelector('.fe-panel h3').textContent !== old", arg=chosen)
@@ -341,7 +341,7 @@ def test_the_keyboard_alone_is_enough(fresh):
     for _ in range(13):         # on to a part that is in the picture
         if "hair" in (chosen := page.locator(".fe-panel h3").text_content()).lower():
             break
-        page.locator(".fe-stage").focus()
+        page.locator(".fe-stage:not(.fe-pointing)").focus()
         page.keyboard.press("ArrowRight")
         page.wait_for_function("old => document.querySelector('.fe-panel h3').textContent !== old", arg=chosen)
     fresh.open_more()
@@ -375,7 +375,7 @@ def test_fast_random_clicking_breaks_nothing(fresh, keep_screenshot):
             page.mouse.move(x + draw.uniform(-200, 200), y + draw.uniform(-20, 20), steps=4)
             page.mouse.up()
         else:
-            page.locator(".fe-stage").focus()
+            page.locator(".fe-stage:not(.fe-pointing)").focus()
             page.keyboard.press(draw.choice(["d", "l", "h", "n", "z", "y", "ArrowRight", "ArrowLeft", "Shift+z"]))
     page.wait_for_timeout(300)
     fresh.settle()
