@@ -57,32 +57,33 @@ def test_by_hand_is_what_the_library_does():
     assert np.isnan(by_hand.part_iou(torch.zeros(1, 2, 2), torch.ones(1, 2, 2), 5))
 
 
-def test_family_and_stored_numbers(tmp_path, monkeypatch, model):
+def test_family_and_stored_numbers(tmp_path, monkeypatch, model, capsys):
     weights = tmp_path / "weights"
-    for name, record in (("nano32", {"measured": {"kernel_x1000": 9.0}}), ("nano32-no-base", {}), ("lite64", {}),
-                         ("nano32-monolithic", {})):
-        save_weights(model, weights / name, record)
-    result = dict(real=dict(kernel=-0.1), models=[dict(
-        name="runs/nano32-no-base.safetensors", distances=dict(kernel=12.5), leak_summary=None,
-        agreement=dict(parser=dict(large=0.8, small=None)))])
+    for name, images, every in (("nano32", 100, 2), ("nano32-no-base", 20, 0), ("lite64", 100, 2),
+                                ("nano32-monolithic", 20, 0), ("nano32-no-reconstruction", 100, 0)):
+        save_weights(model, weights / name, dict(images=images, faces=9, recipe=dict(reconstruct_every=every)))
+    result = dict(extractor="EfficientNet-Lite2 (ImageNet)", models=[dict(
+        name="runs/nano32-no-base.safetensors", distances=dict(kernel=12.5, precision=0.5, recall=0.1, n=9),
+        leak_summary=None, agreement=dict(parser=dict(large=0.8, small=None)))])
     (weights / "nano32-no-base.measure.json").write_text(json.dumps(result))
-    rival = dict(name="nano32-monolithic", distances=None, agreement=None, leak_summary=dict(
-        shape=dict(median=0.7), texture=dict(median=0.9)))
-    (weights / "nano32.measure.json").write_text(json.dumps(result | dict(models=[rival])))
+    old = dict(name="nano32-monolithic", distances=dict(kernel=3.0, precision=0.5, recall=0.1, n=9), agreement=None,
+               leak_summary=dict(shape=dict(median=0.7), texture=dict(median=0.9)))
+    (weights / "nano32.measure.json").write_text(json.dumps(dict(extractor="EfficientNet-Lite0", models=[old])))
     assets.write_manifest(tmp_path)
     monkeypatch.setenv("SSGAN_DATA", str(tmp_path))
-    assert comparison.family("nano32") == ["nano32", "nano32-monolithic", "nano32-no-base"]
-    first, rival, second = map(comparison.read_measured, comparison.family("nano32"))
-    assert (rival["leak_shape"], rival["leak_texture"], rival["kernel_x1000"]) == (0.7, 0.9, None)
-    assert first["kernel_x1000"] == 9.0 and first["miou_large"] is None
-    assert (second["kernel_x1000"], second["kernel_real_halves"], second["miou_large"]) == (12.5, -0.1, 0.8)
-    assert second["miou_small"] is None and second["leak_shape"] is None
-
-    figure = comparison.models_table({"nano32": model, "nano32-no-base": model},
-                                     {"nano32": first, "nano32-no-base": second}, seeds=range(2))
-    cells = [(text.get_text(), text.get_weight()) for text in figure.axes[1].texts]
-    assert ("9", "bold") in cells and ("-", "normal") in cells
-    assert [text.get_text() for text in figure.axes[3].texts][:2] == ["12", "0.80"]
+    names = comparison.family("nano32")
+    assert names == ["nano32", "nano32-monolithic", "nano32-no-base", "nano32-no-reconstruction"]
+    first, rival, second, _ = map(comparison.read_measured, names)
+    assert (rival["leak_shape"], rival["leak_texture"], rival["kernel_x1000"]) == (0.7, 0.9, 3.0)
+    assert set(first.values()) == {None}
+    assert (second["kernel_x1000"], second["miou_large"], second["miou_small"]) == (12.5, 0.8, None)
+    assert comparison.by_budget(names) == {
+        "in phases, 100 images, 9 heads": ["nano32", "nano32-no-reconstruction"],
+        "the game from noise, 20 images, 9 heads": ["nano32-monolithic", "nano32-no-base"]}
+    comparison.table(comparison.measured_rows(["nano32-monolithic", "nano32-no-base"]))
+    printed = [line.split() for line in capsys.readouterr().out.splitlines()]
+    assert printed[1] == ["nano32-monolithic", "-", "-", "-", "-", "-", "0.90", "0.70"], "Lite0 is no judge"
+    assert printed[2] == ["nano32-no-base", "12", "0.50", "0.10", "0.80", "-", "-", "-"]
 
 
 @pytest.mark.parametrize("architecture", ["semantic", "monolithic"])
@@ -92,7 +93,8 @@ def test_an_edit_by_whatever_means_the_model_has(architecture):
     before, after = comparison.edit_of(generator, "hair", faces=2)
     assert before.image.shape == after.image.shape == (2, 3, 32, 32)
     assert not torch.equal(before.image, after.image)
-    assert len(comparison.leak_maps(before, after, 7).axes) == 8
+    figure = comparison.leak_maps(before, after, 7, "tiny")
+    assert len(figure.axes) == 8 and figure.axes[0].get_title() == "tiny"
 
 
 def test_pictures_of_agreement_and_numbers(model):
@@ -104,8 +106,6 @@ def test_pictures_of_agreement_and_numbers(model):
     assert differ[:4].min() == 1 and differ[4:].max() == 0 and margin(32) == 1
     axis = comparison.dots({"hair": {"a": 0.1, "b": None}, "nose": {"a": 0.2, "b": 0.4}}, "leak").axes[0]
     assert [len(line.get_xdata()) for line in axis.lines] == [2, 1]
-    texts = [text.get_text() for text in comparison.numbers({"row": {"x": "1.5", "y": "-"}}, "n = 3").axes[0].texts]
-    assert texts == ["x", "y", "row", "1.5", "-", "n = 3"]
 
 
 def test_nearest_finds_copies():

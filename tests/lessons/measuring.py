@@ -102,7 +102,7 @@ ANSWERS = {
                (lambda x, y: mmd(x, y, pairs=lambda n: n * n), "still divide by n^2"),
                (lambda x, y: mmd(x, y, same=True, pairs=lambda n: n * (n - 1)), "still in the sum"),
                (lambda x, y: mmd(x, y, scale=1), "by D"), (lambda x, y: mmd(x, y, power=2), "third power"),
-               (lambda x, y: mmd(x, y, factor=1), "count twice"), (lambda x, y: mmd(x, y, sign=-1), "turned round"),
+               (lambda x, y: mmd(x, y, factor=1), "count twice"), (lambda x, y: mmd(x, y, sign=-1), "turned around"),
                (lambda x, y: float(np.abs(x.mean(0) - y.mean(0)).sum()), "minus twice the mean"),
                (lambda x, y: max(mmd(x, y), 0), "cut off at 0"),
                (lambda x, y: mmd(x, y, pairs=lambda n: 2 * n * (n - 1)), "each pair once"),
@@ -124,6 +124,10 @@ ANSWERS = {
                (lambda a, b, p: float((a == b).float().mean()), "then the mean"),
                (lambda a, b, p: iou(a, b, 2), "another part number"),
                (divided_by_nothing, "0 by 0")]),
+    "lost_parts": dict(
+        stub=..., right=[["ears", "earrings"], ("earrings", "ears")],
+        wrong=[(["eyes", "ears", "earrings"], "not dead"), (["earing"], "no part is called"), (3, "names of parts"),
+               ("earrings", "not all")]),
     "leak": dict(
         stub=leak_stub, right=[leak],
         wrong=[(lambda b, a, r: 1 / leak(b, a, r), "upside down"),

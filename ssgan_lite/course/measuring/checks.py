@@ -7,8 +7,11 @@ import math
 import numpy as np
 import torch
 
-from ssgan_lite.course.exercises import answer_of, close, exercise, expect, expect_close, expect_number
+from ssgan_lite.course.exercises import answer_of, close, describe, exercise, expect, expect_close, expect_number
 from ssgan_lite.course.measuring import by_hand
+from ssgan_lite.data import open_dataset
+from ssgan_lite.parts import PARTS
+from ssgan_lite.weights import load_pretrained
 
 
 @exercise(1, title="Two bells", minutes=6, level=1, solution="ssgan_lite.course.measuring.by_hand:frechet_1d")
@@ -63,16 +66,14 @@ def kernel_estimate(answer):
     expect(not close(out, variant(scale=1)), "divide the dot product by D, the length of a feature")
     expect(not close(out, variant(power=2)), "the kernel is the third power, not the second")
     expect(not close(out, variant(factor=1)), "the mixed pairs count twice: -2 times their mean")
-    expect(not close(out, -wanted), "the sign is turned round: likeness within minus likeness between")
-    expect(wanted > 0 or not close(out, 0), "you cut off at 0: an unbiased estimate may well be below 0, or the mean "
-           "over many samples would be too large")
+    expect(not close(out, -wanted), "the sign is turned around: likeness within minus likeness between")
+    expect(not close(out, 0.0), "you cut off at 0, as with `max(0, ...)`: single estimates may be below 0; without "
+           "those the mean over many samples would be too large")
     expect(close(out, wanted), "mean of k over all pairs within x, plus the same within y, minus twice the mean over "
-           "the "
-           "pairs between them")
+           "the pairs between them")
     few = rng.standard_normal((2, 3, 6))
     expect(close(answer_of(answer, *few), by_hand.unbiased_mmd2(*few)), "with other n, m and D it does not come out "
-           "(it "
-           "may well be below 0)")
+           "(it may well be below 0)")
 
 
 @exercise(3, title="The one perfect face", minutes=5, level=1, solution_text=(
@@ -133,7 +134,26 @@ def iou_where_present(answer):
     expect(close(flipped, by_hand.part_iou(judged, witness, 0)), "for another part number (0) it does not come out")
 
 
-@exercise(5, title="A leak", minutes=12, level=2, solution="ssgan_lite.course.measuring.by_hand:leak_of")
+@exercise(5, title="Find the dead parts", minutes=8, level=2, solution_text=(
+    "parts = frequencies(sg.load_pretrained(\"nano32-monolithic\"), heads), then those with parts[name][\"dead\"].\n"
+    "mIoU is a mean over the images whose mask has the part, so it says nothing about a part that is never there."))
+def lost_parts(parts):
+    """Name the parts that fewer than a tenth as many faces of nano32-monolithic have as real heads."""
+    expect(isinstance(parts, (str, list, tuple, set)) and all(isinstance(part, str) for part in parts),
+           f'names of parts are wanted, such as ["hair", "hat"]; this is {describe(parts)}')
+    named = {parts} if isinstance(parts, str) else set(parts)
+    unknown = sorted(named - set(PARTS.names))
+    expect(not unknown, f'no part is called "{", ".join(unknown)}"')
+    found = by_hand.frequencies(load_pretrained("nano32-monolithic"), open_dataset("heads", size=32))
+    dead = {part for part, shares in found.items() if shares["dead"]}
+    for part in sorted(named - dead):
+        expect(False, f"{part}: {found[part]['drawn']:.2f} of its masks have it, of the real ones "
+               f"{found[part]['real_drawn']:.2f}: rare, perhaps, but not dead")
+    expect(named == dead, "what you name is dead, but it is not all: run `frequencies` on "
+           '`sg.load_pretrained("nano32-monolithic")`')
+
+
+@exercise(6, title="A leak", minutes=12, level=2, solution="ssgan_lite.course.measuring.by_hand:leak_of")
 def leak(answer):
     """Mean change outside of the region divided by mean change inside, for each face."""
     generator = torch.Generator().manual_seed(11)

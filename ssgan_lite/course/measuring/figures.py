@@ -17,7 +17,6 @@ from ssgan_lite.course.figures import (
     INK,
     ORANGE,
     PALE,
-    faces_of,
     picture_rows,
 )
 from ssgan_lite.errors import UserError
@@ -27,10 +26,10 @@ from ssgan_lite.measure.samples import is_monolithic
 from ssgan_lite.pictures import mask_to_rgb, to_image
 from ssgan_lite.weights import shipped
 
-COLUMNS = {             # what a table of models shows: the name in a record, the heading, digits, is less better?
-    "kernel_x1000": ("kernel\ndistance", 0, True), "miou_large": ("mIoU\nlarge", 2, False),
-    "miou_small": ("mIoU\nsmall", 2, False), "leak_texture": ("leak,\ntexture", 2, True),
-    "leak_shape": ("leak,\nshape", 2, True)}
+COLUMNS = {             # what a table of models shows: the name in a record, the heading, digits
+    "kernel_x1000": ("kernel", 0), "precision": ("precision", 2), "recall": ("recall", 2),
+    "miou_large": ("mIoU large", 2), "miou_small": ("small", 2), "leak_texture": ("leak texture", 2),
+    "leak_shape": ("shape", 2)}
 
 
 def family(name: str) -> list[str]:
@@ -38,15 +37,32 @@ def family(name: str) -> list[str]:
     return [name, *(other for other in shipped() if other.startswith(f"{name}-"))]
 
 
-def read_measured(name: str) -> dict[str, float | None]:
-    """The numbers of `COLUMNS` (and `kernel_real_halves`) as they were stored with shipped weights; None: not known.
+def by_budget(names: Sequence[str]) -> dict[str, list[str]]:
+    """Shipped models in groups that may be compared: the same recipe, as many images, as many heads."""
+    groups: dict[str, list[str]] = {}
+    for name in names:
+        record = _json(f"weights/{name}.json")["record"]
+        phases = "in phases" if record["recipe"].get("reconstruct_every") else "the game from noise"
+        if name.partition("-")[2] in ("no-reconstruction", "no-frozen-discriminator", "no-dual-discriminator"):
+            phases = "in phases"                                   # all but the one that is named
+        label = f"{phases}, {record['images']:,} images, {record['faces']:,} heads"
+        groups.setdefault(label, []).append(name)
+    return groups
 
-    They are taken from the result of `ssgan-lite measure`, NAME.measure.json or that of the family's first model,
-    which holds a baseline as well; or else from the summary in the record.
+
+def read_report(name: str) -> dict:
+    """What `ssgan-lite measure` found about a shipped model, whole, as it lies beside the weights."""
+    return measured_models(_json(f"weights/{name}.measure.json"))[name]
+
+
+def read_measured(name: str) -> dict[str, float | str | None]:
+    """The numbers of `COLUMNS`, `extractor` and `n` as they were stored with shipped weights; None: not known.
+
+    They are taken from the result of `ssgan-lite measure`: NAME.measure.json, or that of another model which holds
+    this one as its baseline.
     """
-    record = _json(f"weights/{name}.json").get("record", {})
-    found = {key: record.get("measured", {}).get(key) for key in (*COLUMNS, "kernel_real_halves")}
-    for place in (name, name.split("-")[0]):
+    found: dict[str, float | str | None] = dict.fromkeys((*COLUMNS, "extractor", "n"))
+    for place in (name, *(other for other in shipped() if other != name)):
         try:
             result = _json(f"weights/{place}.measure.json")
         except UserError:
@@ -56,11 +72,12 @@ def read_measured(name: str) -> dict[str, float | None]:
     return found
 
 
-def _summary(result: dict, model: dict) -> dict[str, float | None]:
+def _summary(result: dict, model: dict) -> dict[str, float | str | None]:
     """Of one model of a `measure.json`; what was left out there is left out here."""
-    found: dict[str, float | None] = {}
-    if model["distances"]:
-        found |= {"kernel_x1000": model["distances"]["kernel"], "kernel_real_halves": result["real"]["kernel"]}
+    found: dict[str, float | str | None] = {}
+    if distances := model["distances"]:
+        found |= {"kernel_x1000": distances["kernel"], "precision": distances["precision"],
+                  "recall": distances["recall"], "extractor": result["extractor"], "n": distances["n"]}
     if model["agreement"]:
         found |= {f"miou_{size}": model["agreement"]["parser"][size] for size in ("large", "small")}
     if model["leak_summary"]:
@@ -72,26 +89,16 @@ def _json(path: str) -> dict:
     return json.loads(assets.find(path).read_text(encoding="utf-8"))
 
 
-def models_table(models: Mapping[str, nn.Module], measured: Mapping[str, Mapping[str, float | None]],
-                 seeds: Sequence[int] = range(5), height: float = 0.62) -> Figure:
-    """One row a model: faces of the same seeds, and behind them the numbers, the best of a column in bold."""
-    rows = [faces_of(generator, seeds)[0] for generator in models.values()]
-    figure = picture_rows(rows, height=height)
-    n = len(seeds)
-    for axis, name in zip(figure.axes[::n], models, strict=False):
-        axis.set_ylabel(name, fontsize=8.5, color=INK, rotation=0, ha="right", va="center")
-    for j, (key, (heading, digits, less)) in enumerate(COLUMNS.items()):
-        values = [measured[name].get(key) for name in models]
-        known = [value for value in values if value is not None]
-        best = (min if less else max)(known) if known else None
-        for i, value in enumerate(values):
-            axis, x = figure.axes[i * n + n - 1], 1.55 + 0.95 * j
-            text = "-" if value is None else f"{value:.{digits}f}"
-            axis.text(x, 0.5, text, transform=axis.transAxes, ha="center", va="center", fontsize=9, color=INK,
-                      weight="bold" if value is not None and value == best else "normal")
-            if i == 0:
-                axis.text(x, 1.12, heading, transform=axis.transAxes, ha="center", va="bottom", fontsize=8, color=INK)
-    return figure
+def measured_rows(names: Sequence[str]) -> dict[str, dict[str, str]]:
+    """{name: {heading: number}} for `table`; what was measured on other features than the judge's has no distance."""
+    rows = {}
+    for name in names:
+        found = read_measured(name)
+        if not str(found["extractor"]).startswith("EfficientNet-Lite2"):
+            found |= dict(kernel_x1000=None, precision=None, recall=None)
+        rows[name] = {heading: "-" if found[key] is None else f"{found[key]:.{digits}f}"
+                      for key, (heading, digits) in COLUMNS.items()}
+    return rows
 
 
 def edit_of(generator: nn.Module, part: str, faces: int = 4, seed: int = 3) -> tuple[Rendered, Rendered]:
@@ -118,19 +125,23 @@ def _w(generator: nn.Module, seed: int) -> torch.Tensor:
     return generator.mapping(generator.sample_z(1, seed))
 
 
-def leak_maps(before: Rendered, after: Rendered, part: int, full_scale: float = 0.5) -> Figure:
-    """Face, edited face, where it changed, and the region that was meant to change; a column each face."""
+def leak_maps(before: Rendered, after: Rendered, part: int, name: str, full_scale: float = 0.5) -> Figure:
+    """Face, edited face, where it changed, and the region that was meant to change; a column each face.
+
+    Black in the map is a change of `full_scale` or more, in an image from -1 to 1. name: of the model, above it all.
+    """
     change = (after.image - before.image).abs().mean(1)
     region = (before.ids == part) | (after.ids == part)
     rows = [to_image(before.image), to_image(after.image), (change / full_scale).clamp(0, 1).numpy(),
             region.float().numpy() * 0.75]
-    return picture_rows(rows, labels=["before", "after", "change", "region"], height=0.7)
+    labels = ["before", "after", f"change\n(black: {full_scale:g})", "region"]
+    return picture_rows(rows, titles=[name], labels=labels, height=1.15)
 
 
 def agreement_rows(image: torch.Tensor, own: torch.Tensor, seen: torch.Tensor) -> Figure:
     """Images, the masks that came with them, what a parser sees, and in black where the two differ."""
     rows = [to_image(image), mask_to_rgb(own.long()), mask_to_rgb(seen.long()), (own != seen).float().numpy()]
-    return picture_rows(rows, labels=["image", "its mask", "parser", "differ"], height=0.7)
+    return picture_rows(rows, labels=["image", "its mask", "parser", "differ"], height=1.1)
 
 
 def dots(values: Mapping[str, Mapping[str, float]], label: str, log: bool = False) -> Figure:
@@ -165,19 +176,11 @@ def nearest(features: np.ndarray, references: np.ndarray, faces: np.ndarray, she
     return (faces[:count], shelf[squared.argmin(1)[:count]]), np.sqrt(squared.min(1))
 
 
-def numbers(table: Mapping[str, Mapping[str, str]], note: str = "") -> Figure:
-    """{row: {column: text}} as a table; a note in small print below it."""
-    columns = list(next(iter(table.values())))
-    figure = Figure(figsize=(1.9 + 1.15 * len(columns), 0.5 + 0.26 * len(table)))
-    axis = figure.add_axes([0, 0, 1, 1])
-    axis.set_xlim(0, 1.9 + 1.15 * len(columns)), axis.set_ylim(len(table) + 0.9, -0.9)
-    axis.axis("off")
-    for j, column in enumerate(columns):
-        axis.text(2.9 + 1.15 * j, -0.35, column, ha="right", va="center", fontsize=8.5, color=INK, weight="bold")
-    axis.axhline(0.15, color=INK, linewidth=0.8)
-    for i, (row, cells) in enumerate(table.items()):
-        axis.text(0.05, i + 0.6, row, va="center", fontsize=9, color=INK)
-        for j, column in enumerate(columns):
-            axis.text(2.9 + 1.15 * j, i + 0.6, cells[column], ha="right", va="center", fontsize=9, color=INK)
-    axis.text(0.05, len(table) + 0.5, note, va="center", fontsize=7.5, color=GRAY)
-    return figure
+def table(rows: Mapping[str, Mapping[str, str]]) -> None:
+    """Print {row: {column: text}}."""
+    columns = list(next(iter(rows.values())))
+    first = max(map(len, rows))
+    widths = {column: max(len(column), *(len(cells[column]) for cells in rows.values())) for column in columns}
+    print(" " * first, *(column.rjust(widths[column]) for column in columns), sep="  ")
+    for name, cells in rows.items():
+        print(name.ljust(first), *(cells[column].rjust(widths[column]) for column in columns), sep="  ")
