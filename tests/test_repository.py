@@ -207,10 +207,10 @@ def test_readme_names_what_is_there() -> None:
 
 # -------------------------------------------------------------------------------------------------- tracked files
 
-ALL = 55                                    # MB of all tracked files together, and at most so many in a folder
+ALL = 57                                    # MB of all tracked files together, and at most so many in a folder
 BUDGET = {
     "data/heads/": 13.5, "data/avatars/": 3.5, "data/weights/training/": 10, "data/weights/": 16, "data/measure/": 2,
-    "data/directions/": 1, "notebooks/": 5.5, "": 6}
+    "data/directions/": 2, "notebooks/": 6, "": 6}
 
 
 def test_size_of_repository(tracked: list[Path]) -> None:

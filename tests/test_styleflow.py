@@ -139,7 +139,9 @@ def test_flows_survive_their_file_and_belong_to_one_model(flow, tmp_path) -> Non
     again = load_flows(G, tmp_path / "x.safetensors")["whole"]
     codes, attributes = torch.randn(4, 6), torch.randn(4, 2) + 5
     assert again.names == flow.names
-    assert torch.allclose(again.to_noise(codes, attributes)[0], flow.to_noise(codes, attributes)[0], atol=0.05)
+    noise, _ = again.to_noise(codes, attributes)
+    assert torch.allclose(noise, flow.to_noise(codes, attributes)[0], atol=0.05)
+    assert (again.to_codes(noise, attributes) - codes).abs().max() < 1e-4, "half precision keeps the way back"
     with pytest.raises(UserError, match="x.safetensors.*make_networks --only flows"):
         load_flows(other, tmp_path / "x.safetensors")
 

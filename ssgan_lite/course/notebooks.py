@@ -44,7 +44,7 @@ NOTEBOOKS = (
     Notebook("11", "measuring", "measure"),
     Notebook("12", "editing", "edit"),
     Notebook("13", "inversion", "invert"),
-    Notebook("14", "directions", "directions", planned=True),
+    Notebook("14", "directions", "directions"),
     Notebook("15", "domains", "new domains", planned=True),
     Notebook("16", "many_parts", "how far", planned=True),
 )

@@ -32,8 +32,8 @@ from ssgan_lite.measure.attributes import AttributePredictor, load_predictor
 from ssgan_lite.storage import save_tensors
 from ssgan_lite.weights import load_state
 
-WIDTH = 256             # hidden units of the field
-STEPS = 8               # of the solver, over the whole way; in float32 more change nothing
+WIDTH = 192             # hidden units of the field
+STEPS = 16              # of the solver, over the whole way; in float32 more change nothing
 TRAINING_STEPS = 4      # enough for gradients
 FLOOR = 1e-3            # of the mean variance is added to every variance when codes are whitened
 HELD_OUT = 0.1          # of the samples tell when to stop
@@ -321,5 +321,7 @@ def load_flows(generator: nn.Module, path: str | os.PathLike | None = None) -> d
         own = {key.removeprefix(f"{name}."): value.float() for key, value in state.items()
                if key.startswith(f"{name}.")}
         load_state(flow, own, str(path or generator.name))
+        left, _, right = torch.linalg.svd(flow.basis)          # rounded to half precision, axes are not orthogonal
+        flow.basis.copy_(left @ right)
         flow.eval().requires_grad_(False)
     return flows

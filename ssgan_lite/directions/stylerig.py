@@ -42,7 +42,7 @@ MOVES: dict[str, Where] = dict(
     light_side=(HEAD, "texture"),
 )
 ENCODING = 32               # numbers that tell a decoder about the face, as in the paper
-HIDDEN = 48
+HIDDEN = 32
 FORMAT = "ssgan-lite rig 1"
 EDITING, CONSISTENCY, CYCLE, NEAR = 1.0, 0.3, 0.1, 0.003       # weights of the losses
 
@@ -65,12 +65,14 @@ class RigNet(nn.Module):
         self.register_buffer("mean", torch.zeros(style_dim))
         self.register_buffer("root", torch.eye(style_dim))
         self.register_buffer("inverse", torch.eye(style_dim))
+        self.register_buffer("spread", torch.ones(len(self.names)))        # of the parameters among the model's faces
 
-    def adapt(self, mean: Tensor, covariance: Tensor) -> None:
-        """Take the units of the codes from the mean [S] and the covariance [S, S] of W."""
+    def adapt(self, mean: Tensor, covariance: Tensor, spread: Tensor) -> None:
+        """Take units from the mean [S] and covariance [S, S] of W and the parameters' standard deviations [K]."""
         variances, axes = torch.linalg.eigh(covariance.double())
         sizes = (variances.clamp_min(0) + 1e-3 * variances.mean()).sqrt()[:, None]
         self.mean.copy_(mean)
+        self.spread.copy_(spread)
         self.root.copy_(sizes * axes.T)
         self.inverse.copy_(axes / sizes.T)
 
@@ -110,7 +112,7 @@ def new_rig(sample: Sample, names: Sequence[str] | None = None) -> RigNet:
         sample.index(name)
     addresses = [place(G, MOVES[name] if sample.mixed is not None else WHOLE).addresses for name in names]
     rig = RigNet(names, addresses, G.layout.n_latent, G.config.style_dim)
-    rig.adapt(sample.mean, sample.covariance)
+    rig.adapt(sample.mean, sample.covariance, sample.whole.scores[:, [sample.index(name) for name in names]].std(0))
     return rig
 
 
@@ -161,7 +163,7 @@ def train_rig(sample: Sample, predictor: AttributePredictor, steps: int = 400, b
 
 @dataclass(frozen=True)
 class RigDirection(Direction):
-    """A parameter of a rig: an amount of 1 is one standard deviation of it among the heads.
+    """A parameter of a rig: an amount of 1 is one standard deviation of it among the model's faces.
 
     The parameters that a face has are read from its picture, so the face is drawn before it is moved.
     """
@@ -174,7 +176,8 @@ class RigDirection(Direction):
     def move(self, codes: Tensor, amount: Tensor) -> Tensor:
         has = parameters(self.generator, self.predictor, self.rig, codes)
         wants = has.clone()
-        wants[:, self.rig.column(self.attribute)] += amount
+        column = self.rig.column(self.attribute)
+        wants[:, column] += amount * self.rig.spread[column]
         return self.rig(codes, has, wants)
 
 
