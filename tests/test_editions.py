@@ -64,8 +64,6 @@ def test_only_what_answers_a_prediction_is_taken_out():
              new_markdown_cell("So it is."), new_code_cell("d", outputs=told)]
     kept = editions.student_notebook(new_notebook(cells=cells))
     assert [cell.source for cell in code(kept) if cell.outputs] == ["a", "d"]
-    folded = [new_code_cell("a", outputs=told, metadata={"jupyter": {"outputs_hidden": True}})]
-    assert not editions.student_notebook(new_notebook(cells=folded)).cells[0].outputs
 
 
 def test_links_of_editions_lead_somewhere(student, teacher):

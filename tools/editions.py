@@ -25,10 +25,12 @@ from ssgan_lite.course.notebooks import NOTEBOOKS, Notebook
 from ssgan_lite.errors import UserError
 from ssgan_lite.storage import atomic_write, user_path
 from tools.answers import names_of_checks, solved
+from tools.notebooks import answers_to_predictions
 
 ROOT = Path(__file__).resolve().parent.parent
 RECORD = ".edition.json"
 IGNORED = {".ipynb_checkpoints", "__pycache__", ".DS_Store"}
+# Also what is not folded in `notebooks/`: a picture that grows before the reader's eyes.
 PREDICTION = re.compile(r"\*\*(Predict|Before you)\b|\bBefore you look\b")
 README = {
     "student": """\
@@ -53,23 +55,11 @@ tests of the exercises. Written by `make teacher`; whatever you change here is n
 
 
 def student_notebook(notebook: NotebookNode) -> NotebookNode:
-    """Take out what answers a prediction: the next output after the question, and those that follow it at once."""
-    for cell in answers_to_predictions(notebook.cells):
+    """Take out what answers a prediction, most of which is folded in `notebooks/`."""
+    for cell in [notebook.cells[number] for number in answers_to_predictions(notebook.cells, PREDICTION)]:
         cell.outputs, cell.execution_count = [], None
-        cell.metadata.pop("jupyter", None)                          # an output that is folded in `notebooks/`
+        cell.metadata.pop("jupyter", None)
     return notebook
-
-
-def answers_to_predictions(cells: list[NotebookNode]) -> list[NotebookNode]:
-    """The code cells whose output answers a question such as "**Predict:**", in order."""
-    found, waiting, answering = [], False, False
-    for cell in cells:
-        if cell.cell_type == "markdown":
-            waiting, answering = bool(PREDICTION.search(cell.source)) or (waiting and not answering), False
-        elif cell.outputs and (waiting or answering or cell.metadata.get("jupyter", {}).get("outputs_hidden")):
-            found.append(cell)
-            waiting, answering = False, True
-    return found
 
 
 def teacher_notebook(notebook: NotebookNode, exercises: dict[str, Exercise]) -> NotebookNode:

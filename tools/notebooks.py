@@ -78,14 +78,14 @@ def clean(notebook: nbformat.NotebookNode) -> nbformat.NotebookNode:
     return notebook
 
 
-def answers_to_predictions(cells: list) -> set[int]:
+def answers_to_predictions(cells: list, question: re.Pattern = PREDICTION) -> set[int]:
     """Numbers of the code cells whose output answers a question "**Predict": the first cell with an output after it,
     and the code cells that follow that one without a text between. JupyterLab shows such outputs when asked to."""
     found: set[int] = set()
     waiting = answering = False
     for number, cell in enumerate(cells):
         if cell.cell_type == "markdown":
-            waiting, answering = bool(PREDICTION.search(cell.source)) or (waiting and not answering), False
+            waiting, answering = bool(question.search(cell.source)) or (waiting and not answering), False
         elif (waiting or answering) and cell.outputs:
             found.add(number)
             waiting, answering = False, True
