@@ -142,7 +142,8 @@ def _time(seconds: float) -> str:
 
 def _data(record: dict) -> str:
     pack = f" (pack {record['data_sum']})" if record.get("data_sum") else ""
-    return f"{record['faces']:,} {record['data']}{pack}"
+    of = f"of `{record['data']}`" if ":" in record["data"] else record["data"]
+    return f"{record['faces']:,} {of}{pack}"
 
 
 def _measured(folder: Path) -> dict[str, tuple[dict, dict]]:
