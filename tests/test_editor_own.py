@@ -32,6 +32,7 @@ def G() -> sg.SemanticGenerator:
 @pytest.fixture(autouse=True)
 def few_steps(monkeypatch):
     monkeypatch.setattr(own, "STEPS", 6)
+    monkeypatch.setattr(own, "PIECE", 0.0)              # one step a piece, however fast the machine
 
 
 @pytest.fixture()

@@ -96,9 +96,9 @@ class OwnPicture:
     def busy(self) -> bool:
         return self.state in ("looking", "fitting")
 
-    def go_on(self, seconds: float = PIECE) -> None:
+    def go_on(self) -> None:
         """One piece of work; it also ends where something new is to be seen."""
-        end, before = time.monotonic() + seconds, self.state
+        end, before = time.monotonic() + PIECE, self.state
         while self.busy and self.state == before:
             next(self._work, None)
             if time.monotonic() >= end:

@@ -126,8 +126,9 @@ def test_dropped_wall_is_pointed_at_with_clicks_that_can_be_taken_back(open_edit
     assert page.page.locator(".fe-panel:visible h3").text_content() == "hair"
 
 
-def test_keys_alone_do_it(open_editor, no_face):
+def test_keys_alone_do_it(open_editor, no_face, monkeypatch):
     page = open_editor()
+    monkeypatch.setattr(own, "STEPS", 100_000)          # it does not end by itself before the key does
     choose(page, file(WALL))
     page.page.locator(".fe-pointing").wait_for()
     page.settle()
