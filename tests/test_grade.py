@@ -1,4 +1,4 @@
-"""Scores of what learners hand in: three synthetic learners, and notebooks that are none."""
+"""Scores of what learners hand in: three synthetic learners, and files that cannot be read."""
 
 from __future__ import annotations
 
