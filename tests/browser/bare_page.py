@@ -69,7 +69,7 @@ class BarePage:
         self.page, self.editor = browser.new_context(**context).new_page(), editor
         self.errors, self.answered, self.files, self._last = [], 0, [], {}
         editor.send = lambda content, buffers=None: self.files.append((content["download"], buffers[0]))
-        self.page.set_default_timeout(30_000)
+        self.page.set_default_timeout(120_000)
         self.page.on("pageerror", lambda error: self.errors.append(str(error)))
         self.page.on("console", lambda line: self.errors.append(line.text) if line.type == "error" else None)
         self.page.expose_function("kernel", self._answer)
