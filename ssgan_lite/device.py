@@ -94,6 +94,21 @@ def prepare_device(device: torch.device) -> None:
         torch.backends.cudnn.benchmark = True
 
 
+def cpu_computes_bf16() -> bool:
+    """Does oneDNN, which computes torch's convolutions, find instructions for it? True where torch is built without
+    oneDNN."""
+    return not torch.backends.mkldnn.is_available() or torch.ops.mkldnn._is_mkldnn_bf16_supported()
+
+
+def require_bf16(precision: str, device: torch.device) -> None:
+    """A CPU without bfloat16 instructions emulates them, up to 50 times slower than float32: a `UserError` before
+    hours are lost."""
+    if precision == "bf16" and device.type == "cpu" and not cpu_computes_bf16():
+        raise UserError("This CPU has no instructions for bfloat16 (AVX-512 or newer) and would emulate them, many "
+                        "times slower than float32. Leave out --precision; a run that is resumed takes --precision "
+                        "fp32.")
+
+
 def require_compiler() -> None:
     """torch.compile writes C++, also for what a GPU leaves to the CPU: without a compiler a `UserError`."""
     named = os.environ.get("CXX")

@@ -11,7 +11,8 @@ import pytest
 import torch
 from torch.utils._python_dispatch import TorchDispatchMode
 
-from ssgan_lite import preset
+from ssgan_lite import device, preset
+from ssgan_lite.cli import main
 from ssgan_lite.config import ModelConfig
 from ssgan_lite.data import open_dataset
 from ssgan_lite.data.dataset import Dataset
@@ -167,6 +168,14 @@ def test_state_loads_in_other_layout() -> None:
 def test_unknown_precision_is_refused() -> None:
     with pytest.raises(UserError, match='Did you mean "bf16"'):
         Speed("bf15")
+
+
+def test_emulated_bf16_is_refused_before_anything_is_written(monkeypatch, tmp_path) -> None:
+    monkeypatch.setattr(device, "cpu_computes_bf16", lambda: False)
+    assert main(["train", "--out", str(tmp_path / "run"), "--device", "cpu", "--precision", "bf16"]) == 2
+    assert not (tmp_path / "run").exists()
+    device.require_bf16("auto", torch.device("cpu"))
+    device.require_bf16("bf16", torch.device("cuda"))
 
 
 # -------------------------------------------------------------------------------------------------- compiled parts

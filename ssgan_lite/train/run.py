@@ -25,7 +25,7 @@ from contextlib import contextmanager, nullcontext, suppress
 
 from ssgan_lite.config import ModelConfig, TrainConfig
 from ssgan_lite.config import preset as model_preset
-from ssgan_lite.device import Speed, choose_device, require_compiler
+from ssgan_lite.device import Speed, choose_device, require_bf16, require_compiler
 from ssgan_lite.storage import remove_leftovers, tensor_path, user_path, write_text
 from ssgan_lite.train.checkpoint import keep_checkpoint, resume, save_checkpoint
 from ssgan_lite.train.distributed import join, restarted
@@ -64,6 +64,7 @@ def train(options: RunOptions, config: TrainConfig, on_log: Callable[[dict], Non
         device = choose_device(options.device, processes.local_rank, processes.local_count)
         if options.resume and options.precision == "auto" and (record := recorded_run(out)) is not None:
             options = dataclasses.replace(options, precision=record.options.get("precision", "auto"))
+        require_bf16(options.precision, device)
         if options.compile:
             require_compiler()
         if options.keep_state:
