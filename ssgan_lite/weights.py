@@ -1,7 +1,8 @@
 """Generators and their encoders on disk: the tensors as `name.safetensors`, and beside them `name.json`.
 
 The JSON file holds the model's configuration, the sum of the tensor file and, for weights that ship, the record of
-the training run. Nothing is ever unpickled but the published checkpoints, and those without running code.
+the training run. A fine-tuned child may be there as the difference to its parent (`differences.py`). Nothing is ever
+unpickled but the published checkpoints, and those without running code.
 """
 
 from __future__ import annotations
@@ -16,6 +17,8 @@ import torch
 
 from ssgan_lite import assets, official
 from ssgan_lite.config import ModelConfig
+from ssgan_lite.differences import FORMAT as DIFFERENCE
+from ssgan_lite.differences import apply_difference, is_difference, load_difference, save_difference
 from ssgan_lite.errors import UserError, suggest
 from ssgan_lite.model import SemanticGenerator, build_generator
 from ssgan_lite.model.encoder import Encoder
@@ -45,15 +48,42 @@ def load_pretrained(name_or_path: str | os.PathLike, device: str | torch.device 
         inside = path / "weights.safetensors"
         meant = f'. Did you mean "{inside}"?' if inside.is_file() else ", such as the weights.safetensors of a run."
         raise UserError(f'"{path}" holds no generator for use: that is a file ending in .safetensors{meant}')
+    generator, description = _child(path) if is_difference(path) else _whole(path)
+    generator.record = description.get("record", {})
+    generator.name = path.stem if is_name(name_or_path) else str(path)
+    return generator.to(device).eval()
+
+
+def _whole(path: Path) -> tuple[LatentGenerator, dict]:
     state, description = load_tensors(path, FORMAT, {"config": dict})
     try:
         generator = build_generator(ModelConfig.from_dict(description["config"]))
     except UserError as error:
         raise UserError(f'"{path.with_suffix(".json")}": {error}') from None
     load_state(generator, state, str(path))
-    generator.record = description.get("record", {})
-    generator.name = path.stem if is_name(name_or_path) else str(path)
-    return generator.to(device).eval()
+    return generator, description
+
+
+def _child(path: Path) -> tuple[LatentGenerator, dict]:
+    """A parent that ships, plus the difference in `path`."""
+    difference, description = load_difference(path)
+    parent = load_pretrained(description["parent"])
+    if fingerprint(parent) != description["version"]:
+        raise UserError(f'"{path}" is the difference to {description["parent"]} in version '
+                        f'{description["version"][:12]}, and here that is {weights_version(parent)}. Take both from '
+                        "the same release, or make the difference again (data/weights/README.md).")
+    return apply_difference(parent, difference).requires_grad_(True), description
+
+
+def save_child(child: LatentGenerator, parent: str, path: str | os.PathLike, record: dict | None = None) -> None:
+    """Write `path` (.safetensors) and the .json beside it as the difference to weights that ship, `parent`.
+
+    `load_pretrained` reads it like any other weights.
+    """
+    if not is_name(parent):
+        raise UserError(f'"{parent}" is a path. A difference is kept to weights that ship, by their name.')
+    generator = load_pretrained(parent)
+    save_difference(child, generator, path, fingerprint(generator), record)
 
 
 def is_name(name_or_path: str | os.PathLike) -> bool:
@@ -130,7 +160,8 @@ def encoder_of(name_or_path: str | os.PathLike, device: str | torch.device = "cp
     state, description = load_tensors(place, ENCODER_FORMAT, {"config": dict})
     config = ModelConfig.from_dict(description["config"])
     if generator is not None and generator.is_file():
-        theirs = ModelConfig.from_dict(read_description(generator, FORMAT, {"config": dict})["config"])
+        kind = DIFFERENCE if is_difference(generator) else FORMAT
+        theirs = ModelConfig.from_dict(read_description(generator, kind, {"config": dict})["config"])
         if theirs != config:
             raise UserError(f'"{place}" is the encoder of another model than "{generator}". Copy the one that was '
                             "trained with it.")

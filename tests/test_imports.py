@@ -18,7 +18,7 @@ LEVELS = [
     {"parts", "storage", "device"},
     {"config", "assets", "options"},
     {"model", "data"},
-    {"pictures", "official", "change"},
+    {"pictures", "official", "change", "differences"},
     {"features", "weights"},
     {"train", "measure"},
     {"directions"},

@@ -13,7 +13,8 @@ from safetensors.torch import load_file
 
 from ssgan_lite import SemanticGenerator, assets, load_pretrained, official, preset, save_weights
 from ssgan_lite.errors import UserError
-from ssgan_lite.weights import shipped
+from ssgan_lite.storage import save_tensors
+from ssgan_lite.weights import save_child, shipped
 
 
 @pytest.fixture(scope="module")
@@ -106,6 +107,74 @@ def test_a_changed_byte_in_shipped_weights(tree: Path) -> None:
     path.write_bytes(content)
     with pytest.raises(UserError, match="nano32.safetensors.*was changed"):
         load_pretrained("nano32")
+
+
+# ------------------------------------------------------------------------------------- as the difference to a parent
+
+@pytest.fixture
+def child(tree: Path) -> tuple[SemanticGenerator, Path]:
+    """A generator that moved away from "nano32", and the file that holds the difference."""
+    G = load_pretrained("nano32")
+    with torch.no_grad():
+        draw = torch.Generator().manual_seed(1)
+        for name, weight in G.named_parameters():
+            if not name.startswith("local."):
+                weight += 0.05 * torch.randn(weight.shape, generator=draw)
+    save_child(G, "nano32", tree / "weights" / "nano32-drawn", {"images": 9})
+    assets.write_manifest(tree)
+    return G, tree / "weights" / "nano32-drawn.safetensors"
+
+
+def test_child_is_loaded_by_name_and_from_its_file(child, tree: Path) -> None:
+    G, path = child
+    assert "nano32-drawn" in shipped()
+    assert path.stat().st_size < 0.3 * (tree / "weights" / "nano32.safetensors").stat().st_size
+    parent, tensors = load_pretrained("nano32").state_dict(), load_file(path)
+    assert not any(name.startswith("local.") for name in tensors), "what did not change is not there"
+    for again in (load_pretrained("nano32-drawn"), load_pretrained(path)):
+        assert again.config == G.config and again.record == {"images": 9} and not again.training
+        assert all(weight.requires_grad for weight in again.parameters())
+        for name, tensor in again.state_dict().items():
+            moved = (G.state_dict()[name] - parent[name]).abs().max()
+            assert (tensor - G.state_dict()[name]).abs().max() <= 0.0041 * moved, name
+    assert load_pretrained("nano32-drawn").name == "nano32-drawn"
+
+
+def test_child_of_another_version_is_refused(child, tree: Path) -> None:
+    with torch.no_grad():
+        other = load_pretrained("other")
+        other.local.weight[0, 0, 0, 0] += 1
+    save_weights(other, tree / "weights" / "nano32")
+    assets.write_manifest(tree)
+    with pytest.raises(UserError, match='nano32-drawn.safetensors" is the difference to nano32 in version.*README'):
+        load_pretrained("nano32-drawn")
+
+
+def test_child_without_its_parent_is_refused(child, tree: Path) -> None:
+    for suffix in (".safetensors", ".json"):
+        (tree / "weights" / f"nano32{suffix}").unlink()
+    assets.write_manifest(tree)
+    with pytest.raises(UserError, match='No weights called "nano32" are here'):
+        load_pretrained(child[1])
+
+
+def test_child_of_another_model_or_of_a_file_cannot_be_saved(child, tree: Path, tmp_path: Path) -> None:
+    other = SemanticGenerator(preset("nano32").replace(style_dim=16))
+    with pytest.raises(UserError, match="style_dim is 16 in the one and 64"):
+        save_child(other, "nano32", tmp_path / "no")
+    with pytest.raises(UserError, match="is a path"):
+        save_child(child[0], str(tree / "weights" / "nano32.safetensors"), tmp_path / "no")
+    assert not (tmp_path / "no.safetensors").exists()
+
+
+def test_difference_without_a_scale_is_refused(child) -> None:
+    G, path = child
+    tensors, about = load_file(path), json.loads(path.with_suffix(".json").read_text())
+    del tensors["embedding.weight/reach"]
+    kept = {name: value for name, value in about.items() if name not in ("format", "sha256")}
+    save_tensors(path.with_name("mine"), tensors, about["format"], kept)
+    with pytest.raises(UserError, match='mine.safetensors" has no scale for "embedding.weight"'):
+        load_pretrained(path.with_name("mine.safetensors"))
 
 
 @pytest.fixture

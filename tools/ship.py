@@ -5,8 +5,9 @@
 
 writes data/weights/NAME.safetensors, NAME.json (configuration and record: on what, how long, with which recipe, the
 curve of the losses) and NAME.png (sixteen faces, no truncation), and brings README.md and the manifest up to date.
-With --at IMAGES these are the weights of the snapshot next to so many images, instead of the last ones. Besides, from
-the snapshots of the run:
+With --at IMAGES these are the weights of the snapshot next to so many images, instead of the last ones. With
+--difference-to PARENT, weights that ship, NAME.safetensors holds the difference to those: of a fine-tuned child that
+is half. Besides, from the snapshots of the run:
 
     --state            training/NAME.safetensors, .json: generator and discriminators of the last checkpoint, to
                        train on from with `ssgan-lite train --start-from NAME`
@@ -49,7 +50,7 @@ from ssgan_lite.train.checkpoint import read_checkpoint
 from ssgan_lite.train.log import read_log
 from ssgan_lite.train.networks import BESIDE, load_networks, read_source, save_networks
 from ssgan_lite.train.snapshots import SAMPLE_SEEDS
-from ssgan_lite.weights import load_pretrained, save_encoder, save_weights
+from ssgan_lite.weights import load_pretrained, save_child, save_encoder, save_weights
 
 DATA = Path(__file__).parent.parent / "data"
 CURVE = ("images", "seconds", "d_loss", "g_loss", "mask_loss", "real_score", "fake_score", "r1_image", "r1_mask",
@@ -80,6 +81,7 @@ def main() -> int:
     parser.add_argument("name")
     parser.add_argument("--note", default="")
     parser.add_argument("--at", type=int, metavar="IMAGES")
+    parser.add_argument("--difference-to", default="", metavar="PARENT")
     parser.add_argument("--state", action="store_true")
     parser.add_argument("--early", type=int, metavar="IMAGES")
     parser.add_argument("--snapshots", type=numbers, default=(), metavar="IMAGES,...")
@@ -93,7 +95,7 @@ def main() -> int:
     run, name, folder = options.run, options.name, options.folder
     try:
         if str(run) != "-" or not options.measured:
-            print(ship(run, name, folder, options.note, options.at))
+            print(ship(run, name, folder, options.note, options.at, options.difference_to))
         if options.state:
             print(ship_state(run, name, folder))
         if options.early is not None:
@@ -127,9 +129,10 @@ def recipe_changes(described: dict, images: int) -> tuple[str, dict]:
     return kind, found[kind]
 
 
-def ship(run: Path, name: str, folder: Path, note: str = "", at: int | None = None) -> str:
+def ship(run: Path, name: str, folder: Path, note: str = "", at: int | None = None, parent: str = "") -> str:
     """Write NAME.safetensors, .json and .png from the last checkpoint of a run, which may be going on, or from the
-    snapshot next to `at` images; returns a line that says what was written."""
+    snapshot next to `at` images; parent: as the difference to these weights. Returns a line that says what was
+    written."""
     lines = read_log(run / "log.jsonl") if (run / "log.jsonl").exists() else []
     if at is None:
         state = read_checkpoint(run / "checkpoint.pt")
@@ -159,7 +162,10 @@ def ship(run: Path, name: str, folder: Path, note: str = "", at: int | None = No
     path = folder / f"{name}.safetensors"
     for end in ("-lapse.png", "-kid.png", ".measure.txt", ".measure.json"):      # of the weights that these replace
         (folder / f"{name}{end}").unlink(missing_ok=True)
-    save_weights(generator, path, record, torch.float16)
+    if parent:
+        save_child(generator, parent, path, record)
+    else:
+        save_weights(generator, path, record, torch.float16)
     for end in ("safetensors", "json"):            # of the weights that these replace
         (folder / "encoders" / f"{name}.{end}").unlink(missing_ok=True)
     if at is None and "encoder" in state["networks"]:

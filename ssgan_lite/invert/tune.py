@@ -21,6 +21,7 @@ import torch
 from torch import Tensor
 from tqdm.auto import tqdm
 
+from ssgan_lite.differences import apply_difference
 from ssgan_lite.edit import Session
 from ssgan_lite.edit.store import refuse_existing
 from ssgan_lite.errors import UserError
@@ -140,18 +141,6 @@ def neighbor(generator: SemanticGenerator, codes: Tensor, prior, reach: float, d
         if float(torch.rand((), generator=draw)) < 0.5:
             replaced[:, layout[part]] = torch.lerp(codes[:, layout[part]], other[:, layout[part]], reach)
     return replaced
-
-
-def apply_difference(generator: SemanticGenerator, difference: dict[str, Tensor]) -> SemanticGenerator:
-    """A new generator: the given one plus a difference."""
-    tuned = copy.deepcopy(generator).eval()
-    state = tuned.state_dict()
-    for name, values in difference.items():
-        if name not in state or state[name].shape != values.shape:
-            raise UserError(f'The difference does not fit this model: it has "{name}" {list(values.shape)}.')
-        state[name] = state[name] + values.to(state[name])
-    tuned.load_state_dict(state)
-    return tuned.requires_grad_(False)
 
 
 def save_difference(generator: SemanticGenerator, difference: dict[str, Tensor], path: str | os.PathLike,
