@@ -47,6 +47,8 @@ class ModelConfig:
     architecture: str = "semantic"               # "monolithic": one StyleGAN2 for the whole face (model/stylegan2.py)
     mask_branch: bool = True                     # does the discriminator see the mask?
     fusion: str = "soft"                         # "hard": the nearest part alone is seen (model/fusion.py)
+    shared: tuple[str, ...] = ()                 # per part, which generator draws it (model/shared.py); (): its own
+    class_dim: int = 16                          # K, length of a part's class code where generators are shared
 
     def __post_init__(self) -> None:
         def require(condition: bool, message: str) -> None:
@@ -80,6 +82,9 @@ class ModelConfig:
         require(len(set(self.parts)) == len(self.parts), "two parts have the same name")
         for name in self.transparent:
             require(name in self.parts, f'the transparent part "{name}" is not among its parts')
+        require(len(self.shared) in (0, len(self.parts)),
+                f"shared names {len(self.shared)} generators for {len(self.parts)} parts")
+        require(self.class_dim >= 1, f"class_dim is {self.class_dim}, below 1")
 
     @property
     def n_parts(self) -> int:
@@ -151,6 +156,8 @@ class TrainConfig:
     score_weight: float = 4.0           # reconstruction: of the squared error of the mask scores
     depth_weight: float = 1.0           # reconstruction: of the cross-entropy of the pseudo-depths
     coarse_weight: float = 20.0         # reconstruction: of the mask consistency
+    area_weight: float = 0.0            # reconstruction: of the parts' areas in a batch (mean masks); for many parts
+    balance: float = 0.5                # pixels of a part count area^-balance: 0 all alike, 1 parts alike
     kl_weight: float = 0.02             # reconstruction: of the divergence of z from N(0, 1)
     encoder_lr: float = 0.0003          # of the encoder
     # Phase 2, the game (train/game.py); in a larger model grown from a smaller one it is called "grow".
@@ -192,7 +199,8 @@ class TrainConfig:
                 raise UserError(f"{name} must be at least 1, not {getattr(self, name)}.")
         for name in ("r1_image", "r1_mask", "mask_weight", "path_weight", "ema_images", "ema_share", "augment_from",
                      "reconstruct_images", "reconstruct_every", "pixel_weight", "feature_weight", "score_weight",
-                     "depth_weight", "coarse_weight", "kl_weight", "dual_weight", "frozen_weight", "keep_weight"):
+                     "depth_weight", "coarse_weight", "area_weight", "balance", "kl_weight", "dual_weight",
+                     "frozen_weight", "keep_weight"):
             if not 0 <= getattr(self, name) < math.inf:
                 raise UserError(f"{name} must not be negative, but is {getattr(self, name)}.")
         for name in ("lr", "encoder_lr", "frozen_lr"):

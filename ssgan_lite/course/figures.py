@@ -22,7 +22,7 @@ from torch import nn
 
 from ssgan_lite.change import Change
 from ssgan_lite.errors import UserError
-from ssgan_lite.parts import PARTS
+from ssgan_lite.parts import PARTS, vocabulary
 from ssgan_lite.pictures import mask_to_rgb, to_image
 
 INK, BLUE, ORANGE, GRAY = "#333333", "#22577a", "#d1782f", "#8a8a8a"
@@ -132,9 +132,9 @@ def part_legend(names: Sequence[str] = PARTS.names, columns: int = 5) -> Figure:
     axis = figure.subplots()
     axis.set_xlim(0, columns), axis.set_ylim(rows, 0)
     axis.axis("off")
-    for i, name in enumerate(names):
+    colors = vocabulary(tuple(names)).palette / 255
+    for i, (name, color) in enumerate(zip(names, colors, strict=True)):
         x, y = i % columns, i // columns
-        color = np.array(PARTS[name].color) / 255
         axis.add_patch(matplotlib.patches.Rectangle((x + 0.03, y + 0.15), 0.2, 0.7, facecolor=color, edgecolor=INK,
                                                     linewidth=0.6))
         axis.text(x + 0.28, y + 0.52, name, fontsize=9, va="center", color=INK)

@@ -16,6 +16,7 @@ from ssgan_lite.model.latents import LatentLayout
 from ssgan_lite.model.local import LocalBank
 from ssgan_lite.model.mapping import MappingNetwork, truncate
 from ssgan_lite.model.render import RenderNet
+from ssgan_lite.model.shared import SharedBank
 
 
 @dataclass
@@ -83,7 +84,7 @@ class SemanticGenerator(LatentGenerator):
         self.layout = LatentLayout(config)
         self.mapping = MappingNetwork(config.style_dim, config.mapping_layers, config.mapping_lr)
         self.embedding = PositionEmbedding(config.coarse_size, config.fourier_bands, config.local_channels)
-        self.local = LocalBank(config)
+        self.local = SharedBank(config) if config.shared else LocalBank(config)
         self.render = RenderNet(config)
 
     def coordinates(self, moved: Mapping[str | int, Tensor]) -> Tensor:

@@ -32,6 +32,9 @@ def section(generator: LatentGenerator, name: str) -> dict[str, slice]:
         raise UserError("The monolithic baseline has no local generators, and so no sections to choose from.")
     if name not in (known := section_names(generator)):
         raise UserError(f'A generator has no section called "{name}". {suggest(name, known)}')
+    if name in ("shape", "texture") and generator.config.shared:
+        raise UserError(f'Parts of this model share generators, whose layers are not told apart as "{name}". Choose '
+                        '"local" or "render".')
     if name == "local":
         return dict.fromkeys((key for key in generator.state_dict() if key.startswith(("local.", "embedding."))), ALL)
     if name in ("shape", "texture"):

@@ -97,10 +97,11 @@ def kept_mask_loss(scores: Tensor, before: Tensor, weights: Tensor) -> Tensor:
     return (weight * (scores.float() - before.float()).square()).mean()
 
 
-def class_weights(areas: Tensor) -> Tensor:
-    """1 / sqrt(area) of every part, scaled so that a pixel weighs 1 on average. areas: shares of the picture, [P].
+def class_weights(areas: Tensor, balance: float = 0.5) -> Tensor:
+    """area^-balance of every part, scaled so that a pixel weighs 1 on average. areas: shares of the picture, [P].
 
-    Unweighted, an earring could vanish and hardly be missed; with 1 / area it would count as much as the background.
+    Unweighted (0), an earring could vanish and hardly be missed; with 1 / area (1) it would count as much as the
+    background.
     """
-    weights = areas.clamp_min(SMALLEST_AREA).rsqrt()
+    weights = areas.clamp_min(SMALLEST_AREA).pow(-balance)
     return weights / (weights * areas).sum()

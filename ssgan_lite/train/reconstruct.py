@@ -24,6 +24,8 @@ from ssgan_lite.train.feature_cache import COMPARED, unit_maps
 from ssgan_lite.train.state import TrainingState
 from ssgan_lite.train.streams import derive_seed
 
+SHARPNESS = 4.0      # scores are about -1 to 1: with 4, a part that is seen clearly has nearly all of the softmax
+
 # ------------------------------------------------------------------------------------------------- terms of the loss
 
 def pixel_loss(image: Tensor, real: Tensor) -> Tensor:
@@ -57,6 +59,19 @@ def depth_loss(depths: Tensor, mask: Tensor, weights: Tensor) -> Tensor:
     """
     share = F.adaptive_avg_pool2d((mask + 1) / 2, depths.shape[-1])                            # [N, P, Hc, Hc]
     return -(weights[:, None, None] * share * torch.log_softmax(depths.float(), dim=1)).sum(dim=1).mean()
+
+
+def area_loss(scores: Tensor, mask: Tensor) -> Tensor:
+    """How far the areas of the parts in a batch are from the real ones: mean over parts of log(area / real area)^2.
+
+    scores: [N, P, R, R] raw; mask: [N, P, R, R], +1 or -1. Areas are of soft masks, softmax(SHARPNESS * scores), over
+    all of the batch, so a part may be elsewhere than it was, but not nowhere: what a squared error prefers where it
+    is unsure. Parts of a quarter of a pixel or less count as that.
+    """
+    area = torch.softmax(SHARPNESS * scores.float(), dim=1).mean(dim=(0, 2, 3))                # [P]
+    real = (mask > 0).float().mean(dim=(0, 2, 3))
+    least = 0.25 / mask.shape[-1]**2
+    return ((area + least) / (real + least)).log().square().mean()
 
 
 def kl_divergence(posterior: Posterior) -> Tensor:
@@ -114,6 +129,8 @@ def reconstruct_step(trainer: TrainingState) -> dict[str, Tensor]:
                      score=score_loss(out.mask, batch.mask, trainer.class_weights), kl=kl_divergence(posterior))
         if maps:
             terms["feature"] = feature_loss(unit_maps(maps), batch.targets)
+        if config.area_weight:
+            terms["area"] = area_loss(out.mask, batch.mask)
         if out.depths is not None:                # the monolithic baseline has no depths and no coarse mask
             terms |= dict(depth=depth_loss(out.depths, batch.mask, trainer.class_weights),
                           coarse=losses.mask_consistency(out.coarse_mask, out.mask))

@@ -158,7 +158,7 @@ class TrainingState:
         self.encoder.offset.copy_(torch.cat([mean, masks.mean(dim=0)]))
         # What hardly ever varies, such as the background in a corner, must not become a huge number when it does.
         self.encoder.scale.copy_(torch.cat([deviation, masks.std(dim=0, correction=0)]).clamp_min(0.1))
-        self.class_weights = class_weights(part_areas(self.data, self.device))
+        self.class_weights = class_weights(part_areas(self.data, self.device), self.config.balance)
         # Apart from the game's, whose gradients are of another size.
         self.optimizers["reconstruct"] = lazy_adam(self.learned.weights, self.config, None)
         self.optimizers["encoder"] = torch.optim.Adam(self.encoder.parameters(), lr=self.config.encoder_lr,

@@ -15,7 +15,7 @@ from ssgan_lite.course.figures import (
     ORANGE,
     style_axis,
 )
-from ssgan_lite.parts import PARTS
+from ssgan_lite.parts import vocabulary
 
 
 def depths_and_weights(depths: Tensor, weights: Tensor, names: Sequence[str]) -> Figure:
@@ -24,8 +24,8 @@ def depths_and_weights(depths: Tensor, weights: Tensor, names: Sequence[str]) ->
     left, right = figure.subplots(1, 2, gridspec_kw=dict(wspace=0.3))
     n_pixels = depths.shape[1]
     bottom = np.zeros(n_pixels)
-    for i, name in enumerate(names):
-        color = np.array(PARTS[name].color) / 255
+    colors = vocabulary(tuple(names)).palette / 255
+    for i, (name, color) in enumerate(zip(names, colors, strict=True)):
         for pixel in range(n_pixels):
             spot = pixel + 0.2 * (i - (len(names) - 1) / 2)
             height = depths[i, pixel].item()
