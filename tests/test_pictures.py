@@ -79,7 +79,7 @@ def test_model_with_thirty_parts_is_drawn(thirty, tmp_path) -> None:
     assert contact_sheet(data, columns=2).size == (2 * 32 + 2, 2 * 64 + 2)
     face = Session(thirty, 3)
     assert edit.contact_sheet(face.variants(2), masks=True).size == (2 * 32 + 2, 64)
-    stored = Image.open(edit.save_picture(face, tmp_path / "face")[1])
+    stored = Image.open(edit.save_picture(face, tmp_path / "face", size=None)[1])
     mask = face.render().mask[0].argmax(0).numpy()
     assert (np.asarray(stored) == mask).all()
     assert (np.asarray(stored.convert("RGB")) == mask_to_rgb(mask, thirty.config.parts)).all()

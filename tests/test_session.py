@@ -30,6 +30,7 @@ from ssgan_lite.edit import (
 from ssgan_lite.edit.backdrop import background_share, soften, without_islands
 from ssgan_lite.edit.renderer import halo
 from ssgan_lite.edit.state import effective_codes, noise_planes
+from ssgan_lite.edit.upscale import shown, upscale_ids
 from ssgan_lite.errors import UserError
 from ssgan_lite.pictures import mask_to_rgb, to_image
 from ssgan_lite.weights import fingerprint
@@ -527,8 +528,8 @@ def test_an_image_as_backdrop_is_cut_to_a_square(trained, tmp_path):
     path = tmp_path / "beach.png"
     for source in (path, str(path), path.read_bytes(), picture, Image.fromarray(picture)):
         backdrop = Session(trained).set_backdrop(source).state.backdrop
-        assert backdrop.pixels.shape == (3, 32, 32)
-        assert torch.allclose(backdrop.pixels[:, 1:-1, 1:-1], torch.tensor(200 / 127.5 - 1), atol=0.02)
+        assert backdrop.pixels.shape == (3, 512, 512) and backdrop.sized(32).shape == (3, 32, 32)
+        assert torch.allclose(backdrop.pixels[:, 40:-40, 40:-40], torch.tensor(200 / 127.5 - 1), atol=0.02)
     assert Session(trained).set_backdrop(str(tmp_path / "beach.png")).state.backdrop.name == "beach.png"
 
 
@@ -620,14 +621,18 @@ def test_files_that_are_no_face_of_this_model_are_explained(G, tmp_path):
 def test_pictures_are_written_with_their_masks(trained, tmp_path):
     face = Session(trained, 3, psi=0.7)
     picture, mask = save_picture(face, tmp_path / "face")
-    out = face.render()
-    assert (np.asarray(Image.open(picture)) == to_image(out.image)[0]).all()
+    ids = upscale_ids(face.render().mask[0])
+    assert (np.asarray(Image.open(picture)) == shown(face)).all() and ids.shape == (512, 512)
     stored = Image.open(mask)
-    assert stored.mode == "P" and (np.asarray(stored) == out.mask[0].argmax(0).numpy()).all()
-    assert (np.asarray(stored.convert("RGB")) == mask_to_rgb(out.mask.argmax(1))[0]).all()
+    assert stored.mode == "P" and (np.asarray(stored) == ids.numpy()).all()
+    assert (np.asarray(stored.convert("RGB")) == mask_to_rgb(ids)).all()
     with pytest.raises(UserError, match="exists already"):
         save_picture(face, tmp_path / "face.png")
     assert save_picture(face, tmp_path / "alone.png", mask=False) == [tmp_path / "alone.png"]
+    small, mask = save_picture(face, tmp_path / "small.png", size=None)
+    out = face.render()
+    assert (np.asarray(Image.open(small)) == to_image(out.image)[0]).all(), "as the model makes it"
+    assert (np.asarray(Image.open(mask)) == out.mask[0].argmax(0).numpy()).all()
 
 
 def test_sheets_strips_and_films(trained, tmp_path):

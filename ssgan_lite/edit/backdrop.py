@@ -21,10 +21,12 @@ from ssgan_lite.data.decode import Source, as_rgb, open_picture
 from ssgan_lite.errors import UserError
 from ssgan_lite.storage import user_path
 
+SHOWN = 512             # pixels, width of a picture that people look at; larger ones stay as they are
+
 
 @dataclass(frozen=True, eq=False)
 class Backdrop:
-    """What is seen behind the face: [3, 1, 1] for a color, [3, R, R] for an image, both in [-1, 1]."""
+    """What is seen behind the face: [3, 1, 1] for a color, [3, S, S] for an image, both in [-1, 1]."""
 
     pixels: Tensor
     name: str = "a picture"        # for the reader: "#20507a", "beach.jpg"
@@ -32,7 +34,13 @@ class Backdrop:
     def behind(self, image: Tensor, scores: Tensor) -> Tensor:
         """The picture [N, 3, R, R] with the backdrop where its mask scores [N, P, R, R] say background."""
         share = background_share(scores)[:, None]                                              # [N, 1, R, R]
-        return torch.lerp(image, self.pixels.to(image).expand_as(image), share)
+        return torch.lerp(image, self.sized(image.shape[-1]).to(image).expand_as(image), share)
+
+    def sized(self, size: int) -> Tensor:
+        """[3, 1, 1] for a color, else [3, size, size]."""
+        if self.pixels.shape[-1] in (1, size):
+            return self.pixels
+        return F.interpolate(self.pixels[None], (size, size), mode="bicubic", antialias=True)[0].clamp(-1, 1)
 
 
 def background_share(scores: Tensor) -> Tensor:

@@ -2,32 +2,39 @@
 
 from __future__ import annotations
 
+import importlib.util
 import io
 import os
+import tempfile
 from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
 from PIL import Image
 
+from ssgan_lite.edit.backdrop import SHOWN
+from ssgan_lite.edit.interpolate import frames
 from ssgan_lite.edit.session import Session
 from ssgan_lite.edit.store import file_to_write, refuse_existing
+from ssgan_lite.edit.upscale import upscale_ids
 from ssgan_lite.errors import UserError
-from ssgan_lite.pictures import face_tiles, image_grid, palette_image, png_bytes, save_png, to_image
+from ssgan_lite.pictures import face_tiles, image_grid, palette_image, png_bytes, save_png
 from ssgan_lite.storage import atomic_write
 
 SMALLEST = 256          # films of small faces are enlarged by whole factors to at least this height
 
 
-def save_picture(face: Session, path: str | os.PathLike, mask: bool = True, overwrite: bool = False) -> list[Path]:
+def save_picture(face: Session, path: str | os.PathLike, mask: bool = True, overwrite: bool = False,
+                 size: int | None = SHOWN) -> list[Path]:
     """Write the face as PNG and, beside it as `name.mask.png`, its mask; returns the files.
 
     A pixel of the mask is the id of a part; a palette gives it the part's color, so any viewer shows it.
+    size: width in pixels, to which a smaller face is enlarged (`edit/upscale.py`); None: as the model makes it.
     """
     path = file_to_write(path, ".png")
-    contents = {path: picture_png(face)}
+    contents = {path: picture_png(face, size)}
     if mask:
-        contents[path.with_suffix(".mask.png")] = mask_png(face)
+        contents[path.with_suffix(".mask.png")] = mask_png(face, size)
     for target in contents:
         refuse_existing(target, overwrite)
     for target, content in contents.items():
@@ -35,14 +42,19 @@ def save_picture(face: Session, path: str | os.PathLike, mask: bool = True, over
     return list(contents)
 
 
-def picture_png(face: Session) -> bytes:
-    """The (first) face as PNG."""
-    return png_bytes(to_image(face.render().image)[0])
+def picture_png(face: Session, size: int | None = SHOWN) -> bytes:
+    """The (first) face as PNG; size: see `save_picture`."""
+    return png_bytes(frames(face, [face.state], size)[0])
 
 
-def mask_png(face: Session) -> bytes:
+def mask_png(face: Session, size: int | None = SHOWN) -> bytes:
     """Its mask as PNG with a palette: the value of a pixel is the id of a part."""
-    return png_bytes(palette_image(face.render().mask[0].argmax(0).cpu().numpy(), face.generator.config.parts))
+    return png_bytes(palette_image(mask_ids(face, size), face.generator.config.parts))
+
+
+def mask_ids(face: Session, size: int | None = SHOWN) -> np.ndarray:
+    """The part at every pixel of the (first) face: uint8 [S, S]."""
+    return upscale_ids(face.render().mask[0], size or face.generator.config.size).cpu().numpy()
 
 
 def strip(frames: Sequence[np.ndarray], scale: int = 1) -> Image.Image:
@@ -87,21 +99,40 @@ def save_mp4(frames: Sequence[np.ndarray], path: str | os.PathLike, fps: float =
     """Write frames as MP4 (H.264); needs the extra `movie`, which brings an encoder."""
     path = file_to_write(path, ".mp4")
     refuse_existing(path, overwrite)
-    try:
-        import imageio_ffmpeg
-    except ImportError:
+    if not has_encoder():
         raise UserError("No encoder for MP4 is installed: pip install \"ssgan-lite[movie]\" brings one. A GIF needs "
-                        "none.") from None
+                        "none.")
+    with atomic_write(path) as file:
+        _encode(frames, file, fps)
+    return path
+
+
+def mp4_bytes(frames: Sequence[np.ndarray], fps: float = 20) -> bytes | None:
+    """The content of an MP4 file; None where no encoder is installed."""
+    if not has_encoder():
+        return None
+    with tempfile.TemporaryDirectory() as folder:
+        file = Path(folder) / "film"
+        _encode(frames, file, fps)
+        return file.read_bytes()
+
+
+def has_encoder() -> bool:
+    """Is there one for MP4? The extra `movie` brings it."""
+    return importlib.util.find_spec("imageio_ffmpeg") is not None
+
+
+def _encode(frames: Sequence[np.ndarray], file: Path, fps: float) -> None:
+    import imageio_ffmpeg
+
     frames = _enlarged(frames)
     height, width = frames[0].shape[:2]
-    with atomic_write(path) as file:
-        writer = imageio_ffmpeg.write_frames(str(file), (width, height), fps=fps, macro_block_size=2,
-                                             output_params=["-f", "mp4"], ffmpeg_log_level="error")
-        writer.send(None)
-        for frame in frames:
-            writer.send(np.ascontiguousarray(frame))
-        writer.close()
-    return path
+    writer = imageio_ffmpeg.write_frames(str(file), (width, height), fps=fps, macro_block_size=2,
+                                         output_params=["-f", "mp4"], ffmpeg_log_level="error")
+    writer.send(None)
+    for frame in frames:
+        writer.send(np.ascontiguousarray(frame))
+    writer.close()
 
 
 def _enlarged(frames: Sequence[np.ndarray]) -> list[np.ndarray]:

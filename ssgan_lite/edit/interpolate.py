@@ -16,6 +16,7 @@ from torch import Tensor
 from ssgan_lite.edit.edits import PartNames
 from ssgan_lite.edit.session import Session
 from ssgan_lite.edit.state import FaceState
+from ssgan_lite.edit.upscale import shown
 from ssgan_lite.errors import UserError
 from ssgan_lite.pictures import to_image
 
@@ -28,7 +29,7 @@ def between(face: Session, other: Session, steps: int, part: PartNames = "all",
     if steps < 1:
         raise UserError(f"A way has at least one step, not {steps}.")
     there = face.pick(0).copy_from(other, part, kind).state
-    return [_blend(face.state, there, i / steps) for i in range(steps + 1)]
+    return [blend(face.state, there, i / steps) for i in range(steps + 1)]
 
 
 def through(states: Sequence[FaceState], steps: int, closed: bool = False) -> list[FaceState]:
@@ -45,7 +46,7 @@ def through(states: Sequence[FaceState], steps: int, closed: bool = False) -> li
         corners = [at(i + j).codes for j in (-1, 0, 1, 2)]
         for step in range(steps):
             share = step / steps
-            way.append(replace(_blend(at(i), at(i + 1), share), codes=catmull_rom(corners, share)))
+            way.append(replace(blend(at(i), at(i + 1), share), codes=catmull_rom(corners, share)))
     return way if closed else [*way, states[-1]]
 
 
@@ -66,12 +67,14 @@ def appearing(face: Session, order: Sequence[str] | None = None) -> list[FaceSta
     return [replace(face.state, hidden=frozenset(every - set(order[:i + 1]))) for i in range(len(order))]
 
 
-def frames(face: Session, states: Sequence[FaceState]) -> list[np.ndarray]:
-    """The first face of every state as uint8 [R, R, 3]."""
+def frames(face: Session, states: Sequence[FaceState], size: int | None = None) -> list[np.ndarray]:
+    """The first face of every state as uint8 [R, R, 3]; with a size, enlarged to it (`upscale`), [size, size, 3]."""
+    if size is not None:
+        return [shown(face, state, size) for state in states]
     return [to_image(face.render(state).image[:1])[0] for state in states]
 
 
-def _blend(a: FaceState, b: FaceState, share: float) -> FaceState:
+def blend(a: FaceState, b: FaceState, share: float) -> FaceState:
     """Linear between two states; what cannot be blended (hidden parts, backdrop, noise) changes half way."""
     near = a if share < 0.5 else b
     mix = lambda x, y: x + share * (y - x)      # noqa: E731

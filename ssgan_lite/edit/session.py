@@ -16,7 +16,7 @@ import torch
 from torch import Tensor
 
 from ssgan_lite.edit import values
-from ssgan_lite.edit.backdrop import Backdrop, color_backdrop, image_backdrop
+from ssgan_lite.edit.backdrop import SHOWN, Backdrop, color_backdrop, image_backdrop
 from ssgan_lite.edit.edits import CodeEdits, PartNames
 from ssgan_lite.edit.history import History
 from ssgan_lite.edit.renderer import Renderer
@@ -131,13 +131,12 @@ class Session(CodeEdits):
 
         None brings back the background that the model generates; `randomize("background")` gives another of those.
         """
-        size = self.generator.config.size
         if what is None or isinstance(what, Backdrop):
             backdrop = what
         elif isinstance(what, str) and not os.path.exists(what) and not os.path.splitext(what)[1]:
             backdrop = color_backdrop(what)
         else:
-            backdrop = image_backdrop(what, size)
+            backdrop = image_backdrop(what, max(SHOWN, self.generator.config.size))   # sharp where it is shown
         return self._change(backdrop=backdrop)
 
     def set_noise(self, seed: int | None) -> Session:

@@ -22,6 +22,7 @@ from ssgan_lite.edit.edits import CodeEdits
 from ssgan_lite.edit.state import FaceState
 from ssgan_lite.errors import UserError
 from ssgan_lite.model import SemanticGenerator
+from ssgan_lite.pictures import to_levels
 from ssgan_lite.storage import atomic_write, explain, user_path
 from ssgan_lite.weights import fingerprint, weights_version
 
@@ -45,7 +46,10 @@ def face_to_bytes(face: CodeEdits) -> bytes:
     for name, state in (("now", face.state), ("first", face.history.first)):
         tensors[f"{name}.codes"] = state.codes.detach().cpu().contiguous().clone()
         if state.backdrop is not None:
-            tensors[f"{name}.backdrop"] = state.backdrop.pixels.contiguous().clone()
+            # They come from pictures of 256 levels; a picture that both states have is there once.
+            first = face.history.first.backdrop
+            if name == "now" or first is not face.state.backdrop:
+                tensors[f"{name}.backdrop"] = to_levels(state.backdrop.pixels).contiguous()
         described[name] = dict(
             psi=state.psi, hidden=sorted(state.hidden), noise_seed=state.noise_seed,
             placement={str(p): list(how) for p, how in state.placement.items()},
@@ -122,7 +126,9 @@ def _state(generator: SemanticGenerator, key: str, tensors: dict, described: dic
     """One of the states of a file, through the same gate as every edit."""
     backdrop = None
     if described["backdrop"] is not None:
-        backdrop = Backdrop(tensors[f"{key}.backdrop"], str(described["backdrop"]))
+        pixels = tensors.get(f"{key}.backdrop", tensors.get("now.backdrop"))
+        # Files of earlier versions hold the values themselves.
+        backdrop = Backdrop(pixels / 127.5 - 1 if pixels.dtype == torch.uint8 else pixels, str(described["backdrop"]))
     placement, part_psi, lifts = ({int(part): value for part, value in described[name].items()}
                                   for name in ("placement", "part_psi", "lifts"))
     state = FaceState(tensors[f"{key}.codes"], described["psi"], frozenset(described["hidden"]), placement, part_psi,

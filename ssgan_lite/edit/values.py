@@ -15,6 +15,7 @@ import torch
 from torch import Tensor
 
 from ssgan_lite.config import ModelConfig
+from ssgan_lite.edit.backdrop import SHOWN
 from ssgan_lite.edit.state import BASE, FaceState
 from ssgan_lite.errors import UserError, suggest
 from ssgan_lite.model.latents import KINDS
@@ -132,10 +133,10 @@ def checked(config: ModelConfig, n_latent: int, state: FaceState) -> FaceState:
                 for part, psi in state.part_psi.items()}
     lifts = {part_id(config, part): lift_of(lift) for part, lift in state.lifts.items()}
     if backdrop is not None:
-        pixels = backdrop.pixels
-        fits = pixels.shape in ((3, 1, 1), (3, config.size, config.size)) and pixels.dtype == torch.float32
+        pixels, largest = backdrop.pixels, max(SHOWN, config.size)
+        fits = pixels.shape in ((3, s, s) for s in (1, config.size, largest)) and pixels.dtype == torch.float32
         if not fits or not bool((pixels.abs() <= 1).all()):
-            raise UserError(f"A backdrop of this model has pixels [3, 1, 1] or [3, {config.size}, {config.size}] "
+            raise UserError(f"A backdrop of this model has pixels [3, 1, 1] or [3, {largest}, {largest}] "
                             f"in [-1, 1]; this one has {list(pixels.shape)}.")
     return replace(state, psi=psi_of(state.psi), hidden=hidden, placement=placement, part_psi=part_psi, lifts=lifts,
                    noise_seed=None if state.noise_seed is None else seed(state.noise_seed))

@@ -8,18 +8,23 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 from pathlib import Path
 
+import numpy as np
 import torch
 
-from ssgan_lite.edit import Session, between, compare, frames, gif_bytes, save_gif, save_picture
-from ssgan_lite.edit.export import mask_png, picture_png
+from ssgan_lite.edit import Session, compare
+from ssgan_lite.edit.export import has_encoder
 from ssgan_lite.edit.history import History
 from ssgan_lite.edit.state import FaceState
-from ssgan_lite.edit.store import face_to_bytes
+from ssgan_lite.editor.drawing import Drawing, Drawings, jpeg
 from ssgan_lite.editor.gallery import Gallery, describe
 from ssgan_lite.editor.own import OwnPicture, OwnPictureActions, is_background
+from ssgan_lite.editor.rival import RivalActions
+from ssgan_lite.editor.sharing import SharingActions
 from ssgan_lite.editor.sliders import SliderActions
+from ssgan_lite.editor.steps import StepActions
 from ssgan_lite.errors import UserError
 from ssgan_lite.model import GeneratorOutput, SemanticGenerator
 from ssgan_lite.parts import vocabulary
@@ -29,10 +34,9 @@ THROWS = 8              # of the dice, until something can be seen
 KEPT = 0.4              # share of a part's pixels that it must keep when the dice give another version of it
 FIRST_SEED = 38         # of the face that an editor opens with: a pleasing one of lite64
 VISIBLE = 0.1           # change of a channel, of the range -1 to 1, that counts as seen: 13 of 255
-FILM_STEPS = 16         # frames of the film from the original to the face as it is now
 
 
-class Desk(OwnPictureActions, SliderActions):
+class Desk(OwnPictureActions, SliderActions, StepActions, RivalActions, SharingActions):
     """A face on the desk, and what lies beside it."""
 
     def __init__(self, generator: SemanticGenerator, seed: int = FIRST_SEED, psi: float = 0.7,
@@ -50,9 +54,13 @@ class Desk(OwnPictureActions, SliderActions):
         self.said = self.told = ""              # for the eye where it matters; for a screen reader after every action
         self.offered, self._stroke = None, None
         self.own: OwnPicture | None = None      # a picture of the user's, while its codes are looked for
-        self.photos: dict[int, tuple[FaceState, torch.Tensor]] = {}     # faces that are a photograph's, by id
+        self.photos: dict[int, tuple[FaceState, np.ndarray]] = {}       # faces that are a photograph's, by id
+        self._drawings = Drawings()
+        self._original: tuple[FaceState | None, bytes] = None, b""
         self._centers: dict[int, tuple[float, float]] = {}     # of moved parts, where they were before
         self._load_names(directions)
+        self._begin_steps()
+        self._meet_rival()
         self._set_mark()
 
     # --- what is seen ---------------------------------------------------------------------------------------------
@@ -68,8 +76,8 @@ class Desk(OwnPictureActions, SliderActions):
         change = compare(self.mark, out, self.part)
         backdrop = face.state.backdrop
         return dict(
-            parts=parts, part=self.part, psi=face.state.psi, named=self._named(), axes=self._axes(),
-            place=self._place(),
+            resolution=config.size, parts=parts, part=self.part, psi=face.state.psi, named=self._named(),
+            axes=self._axes(), place=self._place(),
             can_undo=face.can_undo, can_redo=face.can_redo, can_reset=face.state is not face.history.first,
             backdrop=None if backdrop is None else backdrop.name, said=self.said, told=self.told or self.said,
             own=self.own_view(),
@@ -77,7 +85,7 @@ class Desk(OwnPictureActions, SliderActions):
             # Images run from -1 to 1: half of the mean change is a share of the whole range. A part that is not in
             # the picture has no change inside (NaN), which JSON could not carry.
             meter={where: share / 2 if math.isfinite(share := getattr(change, where)) else 0.0
-                   for where in ("inside", "outside")}, folder=self.folder is not None,
+                   for where in ("inside", "outside")}, folder=self.folder is not None, movie=has_encoder(),
             gallery=dict(names=describe(self.gallery.shown(self.part), self.part, config.parts[self.part]),
                          wanted=self.fills_gallery and not self.gallery.is_filled(self.part)))
 
@@ -94,14 +102,24 @@ class Desk(OwnPictureActions, SliderActions):
         """The gallery for the chosen part: n crops of 64 x 64 x 3 bytes, one after the other."""
         return b"".join(wearer.crop(self.part).tobytes() for wearer in self.gallery.shown(self.part))
 
-    def original(self) -> torch.Tensor:
-        """The picture that the face began as: the user's own, or that of the first state. [N, 3, R, R]"""
+    def drawing(self) -> Drawing:
+        """What is on the page, at display size."""
+        return self._draw(self.trial or self.face.state)
+
+    def original(self) -> bytes:
+        """The picture that the face began as, as a JPEG file: the user's own, or that of the first state."""
         first = self.face.history.first
-        if id(first) in self.photos:
-            return self.photos[id(first)][1]
-        if getattr(self, "_original", (None,))[0] is not first:
-            self._original = first, self.face.render(first).image
+        if self._original[0] is not first:
+            photo = self.photo()
+            self._original = first, self._draw(first).picture if photo is None else jpeg(photo)
         return self._original[1]
+
+    def photo(self) -> np.ndarray | None:
+        """The photograph that the face was made from, at display size: uint8 [S, S, 3]; None if it was drawn."""
+        return self.photos.get(id(self.face.history.first), (None, None))[1]
+
+    def _draw(self, state: FaceState) -> Drawing:
+        return self._drawings(self.face.render(replace(state, backdrop=None)), state.backdrop)
 
     def _set_mark(self) -> None:
         """From here on the meter counts."""
@@ -117,7 +135,7 @@ class Desk(OwnPictureActions, SliderActions):
         self.offered = None
         for action in actions:
             options = dict(action)
-            self.trial = None
+            self.trial, self.did = None, ""
             method: Callable | None = getattr(self, f"do_{options.pop('do', '')}", None)
             stroke = options.pop("stroke", None)
             if stroke is None or stroke != self._stroke:
@@ -127,12 +145,14 @@ class Desk(OwnPictureActions, SliderActions):
             self._stroke = stroke
             if "buffer" in options:
                 options["content"] = bytes(buffers[options.pop("buffer")])
+            before = self.face.state
             try:
                 if method is None:
                     raise UserError("The page asks for something that this version does not know. Reload it.")
                 method(**options)
             except UserError as error:
                 self.said = str(error)
+            self._note(before)
             self._leave_own()
 
     def do_look(self) -> None:
@@ -150,6 +170,7 @@ class Desk(OwnPictureActions, SliderActions):
         dx, dy, zoom = float(dx), float(dy), float(zoom)
         if part is not None and part != self.part:
             self.do_select(part)
+        self.did = f"{self.name}: place and size"
         x, y = self._center()
         # `Session.move` enlarges about the middle of the picture: what is at x comes to lie at zoom * x + dx.
         self.face.move(self.part, dx + x * (1 - zoom), dy + y * (1 - zoom), zoom)
@@ -191,6 +212,7 @@ class Desk(OwnPictureActions, SliderActions):
 
     def do_psi(self, value: float) -> None:
         self.face.set_psi(value)
+        self.did = "Variety"
         self._set_mark()
 
     def do_lock(self) -> None:
@@ -263,26 +285,6 @@ class Desk(OwnPictureActions, SliderActions):
         self._set_mark()
         self.said = "The saved face is open."
 
-    def do_export(self, what: str, name: str = "face", to_folder: bool = False) -> None:
-        """A picture with its mask, a film, or the face itself; into the folder, or offered to the browser."""
-        name = str(name).strip() or "face"
-        if to_folder and self.folder is None:
-            raise UserError("Here files can only be downloaded.")
-        if what not in ("picture", "film", "face"):
-            raise UserError(f'There is nothing called "{what}" to export.')
-        if to_folder:
-            target = self.folder / name
-            write = {"picture": lambda: save_picture(self.face, target),
-                     "film": lambda: [save_gif(self._film(), target)],
-                     "face": lambda: [self.face.save(target)]}[what]
-            self.said = f"Saved: {', '.join(path.name for path in write())}."
-            return
-        stem = Path(name).name or "face"
-        self.offered = {"picture": lambda: [(f"{stem}.png", picture_png(self.face)),
-                                            (f"{stem}.mask.png", mask_png(self.face))],
-                        "film": lambda: [(f"{stem}.gif", gif_bytes(self._film()))],
-                        "face": lambda: [(f"{stem}.safetensors", face_to_bytes(self.face))]}[what]()
-
     # --- inside ---------------------------------------------------------------------------------------------------
 
     @property
@@ -317,15 +319,6 @@ class Desk(OwnPictureActions, SliderActions):
         dx, dy, zoom = self.face.state.placement[self.part]
         x, y = self._center()
         return dict(dx=round(dx - x * (1 - zoom), 4), dy=round(dy - y * (1 - zoom), 4), zoom=zoom)
-
-    def _film(self):
-        """From the original to the face as it is now, and back."""
-        first, now = Session(self.face.generator), self.face.pick(0)
-        first.history.now = self.face.history.first
-        way = between(first, now, FILM_STEPS)
-        last = frames(self.face, [self.face.state])
-        forth = frames(first, way[:-1]) + last
-        return [forth[0]] * 5 + forth[1:-1] + last * 5 + forth[-2:0:-1]
 
 
 def can_be_seen(before: GeneratorOutput, after: GeneratorOutput) -> bool:

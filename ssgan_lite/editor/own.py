@@ -14,12 +14,15 @@ import weakref
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
+import numpy as np
 import torch
 from PIL import Image, ImageOps
 from torch import Tensor
 
 from ssgan_lite.edit import Session
+from ssgan_lite.edit.backdrop import SHOWN
 from ssgan_lite.edit.state import FaceState
+from ssgan_lite.editor.drawing import jpeg
 from ssgan_lite.errors import UserError
 from ssgan_lite.features import FrozenFeatures
 from ssgan_lite.invert import (
@@ -32,11 +35,11 @@ from ssgan_lite.invert import (
     load_part_encoder,
 )
 from ssgan_lite.invert.align import read_photo
+from ssgan_lite.invert.frame import crop, frame_to_photo
 from ssgan_lite.invert.landmarks import search_face
 from ssgan_lite.measure.parser import Parser, load_parser
 from ssgan_lite.model import SemanticGenerator
 from ssgan_lite.model.encoder import Encoder
-from ssgan_lite.pictures import to_image
 from ssgan_lite.weights import encoder_of
 
 PIECE = 0.15            # seconds of work between two answers; a step of the descent is never cut in two
@@ -78,6 +81,7 @@ class OwnPicture:
     state   "looking" for a face; "points": none was found, the user has to say where it is; "fitting"; "done"
     codes   W+ [1, n_latent, S], the best so far; None before the guess
     image   [1, 3, R, R], the photograph in the model's frame; None before
+    large   uint8 [S, S, 3], the same at display size
     """
 
     def __init__(self, generator: SemanticGenerator, content: bytes, name: str = "your picture"):
@@ -88,6 +92,7 @@ class OwnPicture:
         self.state, self.step, self.refused = "looking", 0, 0
         self.codes: Tensor | None = None
         self.image: Tensor | None = None
+        self.large: np.ndarray | None = None
         self.shown: FaceState | None = None         # the state of the face on the desk that has these codes
         self.picture = self._photo_file()
         self._work = self._look_and_fit()
@@ -137,7 +142,9 @@ class OwnPicture:
         image, mask = aligned.image.to(generator.device), aligned.mask.to(generator.device)
         codes = first_guess(generator, image, mask, helpers.encoder, helpers.parts, helpers.features)
         self.image, self.codes, self.step, self.state = image, codes, 0, "fitting"
-        self.picture = _file(Image.fromarray(to_image(image)[0]), "PNG")
+        shown = max(SHOWN, generator.config.size)
+        self.large = np.asarray(crop(self.photo, frame_to_photo(aligned.landmarks), shown))
+        self.picture = jpeg(self.large)
         yield
         projector = Projector(generator, image, mask, "parts", ProjectOptions(steps=self.steps), codes,
                               helpers.features)
@@ -149,7 +156,7 @@ class OwnPicture:
         self.codes, self.state = projector.codes, "done"
 
     def _photo_file(self) -> bytes:
-        return _file(ImageOps.contain(self.photo, (SHOWN_SIDE, SHOWN_SIDE)), "JPEG")
+        return jpeg(ImageOps.contain(self.photo, (SHOWN_SIDE, SHOWN_SIDE)))
 
 
 class OwnPictureActions:
@@ -228,7 +235,7 @@ class OwnPictureActions:
             history.begin(state)
             self.face.locked = frozenset()
         own.shown = state
-        self.photos[id(state)] = state, own.image
+        self.photos[id(state)] = state, own.large
         self._set_mark()
 
     def _leave_own(self) -> None:
@@ -249,9 +256,3 @@ def _is_animated(content: bytes) -> bool:
             return getattr(image, "n_frames", 1) > 1
     except Exception:                   # `read_photo` has read it already; who cannot count its frames, does not
         return False
-
-
-def _file(picture: Image.Image, kind: str) -> bytes:
-    out = io.BytesIO()
-    picture.save(out, kind, **({"quality": 88} if kind == "JPEG" else {}))
-    return out.getvalue()

@@ -8,26 +8,24 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-import torch
-from torch import Tensor
-
+from ssgan_lite.edit.backdrop import SHOWN
 from ssgan_lite.editor.desk import Desk
-from ssgan_lite.model import GeneratorOutput
-from ssgan_lite.pictures import to_image
 
 
 class Page:
     """One editor's page: its desk, and the fields that the page shows.
 
-    fields: size (R, the picture's width), view (see `Desk.view`), pixels (R * R * 3 bytes), labels (see
-    `label_bytes`), original (as pixels, for "compare"), gallery (n * 64 * 64 * 3 bytes), photo (the user's own
-    picture as a JPEG or PNG file, while it is worked on), snapshot (the face as a file, should the kernel go away),
-    answered (the number of the request that these fields answer).
+    fields: size (S, the picture's width), view (see `Desk.view`), picture (a JPEG file), labels (the part at each of
+    its pixels, see `drawing.runs`), original (a picture, for "compare"), rival and rival_original (pictures of the
+    ordinary GAN's face, while it is shown), strip (a picture: small ones of the history, side by side), gallery (n *
+    64 * 64 * 3 bytes), photo (the user's own picture, while it is worked on), snapshot (the face as a file, should
+    the kernel go away), answered (the number of the request that these fields answer).
     """
 
     def __init__(self, desk: Desk):
         self.desk, self.last_error = desk, None
-        self.fields: dict = dict(size=desk.face.generator.config.size, gallery=b"", photo=b"", answered="")
+        size = max(SHOWN, desk.face.generator.config.size)
+        self.fields: dict = dict(size=size, gallery=b"", photo=b"", answered="")
         self._shown_gallery = None
         self.refresh()
 
@@ -35,9 +33,12 @@ class Page:
         """Bring all fields up to date; returns them."""
         from ssgan_lite.edit.store import face_to_bytes
 
-        desk, out, fields = self.desk, self.desk.output(), self.fields
-        fields.update(view=desk.view(), pixels=picture_bytes(out.image), labels=label_bytes(out),
-                      original=picture_bytes(desk.original()),
+        desk, fields, drawing = self.desk, self.fields, self.desk.drawing()
+        view = desk.view()
+        view["beside"], rival, rival_original = desk.rival_view(2 * view["meter"]["inside"])
+        view["steps"], strip = desk.steps_view()
+        fields.update(view=view, picture=drawing.picture, labels=drawing.labels, original=desk.original(),
+                      rival=rival, rival_original=rival_original, strip=strip,
                       photo=b"" if desk.own is None else desk.own.picture)
         if not desk.in_stroke:                      # not while a slider is dragged: once, when it rests
             fields["snapshot"] = face_to_bytes(desk.face)
@@ -66,20 +67,3 @@ class Page:
             self.fields.update(answered=number, view=dict(
                 self.fields["view"], said=f"The picture could not be drawn ({type(error).__name__}). Try undo."))
         return self.desk.offered or ()
-
-
-def picture_bytes(image: Tensor) -> bytes:
-    """A picture [N, 3, R, R], the first, as the page takes it: R * R * 3 bytes, row by row."""
-    return to_image(image[:1])[0].tobytes()
-
-
-def label_bytes(out: GeneratorOutput) -> bytes:
-    """The mask as runs, row by row: part id (1 byte), length (2 bytes, little-endian). A few hundred bytes."""
-    labels = out.mask[0].argmax(0).flatten().cpu()
-    values, lengths = torch.unique_consecutive(labels, return_counts=True)
-    content = bytearray()
-    for value, length in zip(values.tolist(), lengths.tolist(), strict=True):
-        while length > 0:
-            content += bytes((value,)) + min(length, 65535).to_bytes(2, "little")
-            length -= 65535
-    return bytes(content)

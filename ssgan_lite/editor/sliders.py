@@ -13,7 +13,7 @@ REACH = 3.0             # standard deviations to either side
 
 
 class SliderActions:
-    """What a `Desk` shows and does of sliders. Needs: face, part, name, said, _uncover."""
+    """What a `Desk` shows and does of sliders. Needs: face, part, name, said, did, _uncover."""
 
     def _load_names(self, directions: str | Path | None) -> None:
         """The named directions in a file, or those that ship with the model; without any, axes are all there is."""
@@ -60,8 +60,10 @@ class SliderActions:
             raise UserError(f"The {self.name.lower()} has no named direction {int(i) + 1}.")
         self._uncover()
         slider = here[int(i)]
+        self.did = f"{self.name}: {slider.label}"
         self.face.set_direction(slider.direction, max(slider.low, min(slider.high, float(value))))
 
     def do_slide(self, kind: str, axis: int, value: float) -> None:
         self._uncover()
+        self.did = f"{self.name}: {kind} {int(axis) + 1}"
         self.face.set_axis(self.part, kind, int(axis), max(-2 * REACH, min(2 * REACH, float(value))))

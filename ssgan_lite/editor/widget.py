@@ -7,23 +7,25 @@ does them, draws once, and answers. So nothing queues up on a slow machine, and 
 
 from __future__ import annotations
 
+import io
 import os
 from pathlib import Path
 
 import anywidget
 import traitlets
 from IPython.display import HTML, display
+from PIL import Image
 
 from ssgan_lite.editor.desk import FIRST_SEED, Desk
 from ssgan_lite.editor.page import Page
 from ssgan_lite.errors import UserError
 from ssgan_lite.model import SemanticGenerator
-from ssgan_lite.pictures import still_html, to_image
+from ssgan_lite.pictures import still_html
 from ssgan_lite.weights import load_pretrained, shipped
 
 FRONT = Path(__file__).parent / "front"
 # Joined in this order.
-SCRIPTS = ("link.js", "outline.js", "picture.js", "controls.js", "panel.js", "own.js", "editor.js")
+SCRIPTS = ("link.js", "outline.js", "picture.js", "around.js", "controls.js", "panel.js", "own.js", "editor.js")
 
 
 def front_script() -> str:
@@ -50,9 +52,12 @@ class FaceEditor(anywidget.AnyWidget):
     # The fields of `Page`, which explains them.
     size = traitlets.Int().tag(sync=True)
     view = traitlets.Dict().tag(sync=True)
-    pixels = traitlets.Bytes().tag(sync=True)
+    picture = traitlets.Bytes().tag(sync=True)
     labels = traitlets.Bytes().tag(sync=True)
     original = traitlets.Bytes().tag(sync=True)
+    rival = traitlets.Bytes().tag(sync=True)
+    rival_original = traitlets.Bytes().tag(sync=True)
+    strip = traitlets.Bytes().tag(sync=True)
     gallery = traitlets.Bytes().tag(sync=True)
     photo = traitlets.Bytes().tag(sync=True)
     snapshot = traitlets.Bytes().tag(sync=True)
@@ -79,11 +84,11 @@ class FaceEditor(anywidget.AnyWidget):
         return self.desk.face
 
     def __repr__(self) -> str:      # a stable line for stored notebooks; the widget itself is shown beside it
-        return f"FaceEditor({self.size} px, {len(self.face.generator.config.parts)} parts)"
+        return f"FaceEditor({self.face.generator.config.size} px, {len(self.face.generator.config.parts)} parts)"
 
     def _repr_mimebundle_(self, **options):
         """The widget, and before it a picture that is seen where the widget cannot be: without a kernel."""
-        picture = to_image(self.desk.output().image)[0]
+        picture = Image.open(io.BytesIO(self.desk.drawing().picture))
         display(HTML(still_html([picture], "The face editor", hidden_by="fe")))
         return super()._repr_mimebundle_(**options)
 

@@ -9,9 +9,7 @@ from __future__ import annotations
 import base64
 import json
 
-import numpy as np
-
-BINARY = ("pixels", "labels", "original", "gallery", "photo", "snapshot")
+BINARY = ("picture", "labels", "original", "rival", "rival_original", "strip", "gallery", "photo", "snapshot")
 NAMES = ("size", "view", "answered", *BINARY)
 
 PAGE = """<!doctype html><html lang="en"><meta charset="utf-8"><title>Face editor</title>
@@ -42,17 +40,14 @@ window.take = take;
 render({ model, el: document.getElementById("place") });
 </script></body></html>"""
 
-# Every value of the large canvas, and what it would be were the kernel's picture drawn there now.
-SHOWN_AND_WANTED = """([size, text]) => {
-  const face = document.querySelector('.fe-face'), rgb = atob(text);
-  const make = n => Object.assign(document.createElement('canvas'), { width: n, height: n });
-  const small = make(size), large = make(face.width), data = new ImageData(size, size);
-  for (let i = 0; i < size * size; i++) for (let c = 0; c < 4; c++)
-    data.data[4 * i + c] = c < 3 ? rgb.charCodeAt(3 * i + c) : 255;
-  small.getContext('2d').putImageData(data, 0, 0);
+# The largest difference between what the canvas shows and what it would show were this file drawn there now.
+SHOWN_AND_WANTED = """async text => {
+  const face = document.querySelector('.fe-face'), large = document.createElement('canvas');
+  large.width = large.height = face.width;
+  const bitmap = await createImageBitmap(new Blob([Uint8Array.from(atob(text), c => c.charCodeAt(0))]));
   const context = large.getContext('2d');
   context.imageSmoothingQuality = 'high';
-  context.drawImage(small, 0, 0, large.width, large.height);
+  context.drawImage(bitmap, 0, 0, large.width, large.height);
   const read = canvas => canvas.getContext('2d').getImageData(0, 0, canvas.width, canvas.height).data;
   const a = read(face), b = read(large);
   let most = 0;
@@ -107,9 +102,9 @@ class BarePage:
     def said(self) -> str:
         return self.page.locator(".fe-said").text_content()
 
-    def distance(self, picture: bytes | np.ndarray) -> int:
-        """The largest difference, of 255, between what is on the page and a picture [R, R, 3]."""
-        return self.page.evaluate(SHOWN_AND_WANTED, [self.editor.size, base64.b64encode(bytes(picture)).decode()])
+    def distance(self, picture: bytes) -> int:
+        """The largest difference, of 255, between what is on the page and a picture file."""
+        return self.page.evaluate(SHOWN_AND_WANTED, base64.b64encode(picture).decode())
 
     def close(self):
         self.page.close()

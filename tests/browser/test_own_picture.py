@@ -87,22 +87,22 @@ def click_points(page, points=(LEFT_EYE, RIGHT_EYE, MOUTH), touch=False) -> None
 
 def test_file_is_found_looked_on_and_edited(open_editor, head):
     page = open_editor()
-    before = page.editor.pixels
+    before = page.editor.picture
     choose(page, file(head))
     page.page.locator(".fe-own img").wait_for()
     page.button("Good enough").wait_for()
     assert "levels" in page.page.locator(".fe-levels").text_content()
     page.button("Good enough").click()
     page.page.wait_for_function(FINISHED)
-    assert "levels" in page.said() and page.distance(page.editor.pixels) <= 2
-    fitted = page.editor.pixels
+    assert "levels" in page.said() and page.distance(page.editor.picture) <= 2
+    fitted = page.editor.picture
     page.press("Surprise me")
-    assert page.editor.pixels != fitted
+    assert page.editor.picture != fitted
     for _ in range(2):
         page.press("Undo (Z)")
-    assert page.editor.pixels == before and page.distance(before) <= 2
+    assert page.editor.picture == before and page.distance(before) <= 2
     page.press("Redo (Y)")
-    assert page.editor.pixels == fitted
+    assert page.editor.picture == fitted
 
 
 def test_descent_ends_by_itself(open_editor, head, monkeypatch):
@@ -160,7 +160,7 @@ def test_keys_alone_do_it(open_editor, no_face):
     page.button("Good enough").wait_for()
     press("Escape")
     page.page.wait_for_function(FINISHED)
-    assert page.editor.pixels == page.editor.original and not page.editor.view["can_undo"]
+    assert page.editor.picture == page.editor.original and not page.editor.view["can_undo"]
     assert page.page.evaluate("() => document.querySelector('.fe').contains(document.activeElement)")
 
 
@@ -187,11 +187,11 @@ def test_page_is_not_blocked_while_it_comes_nearer(open_editor, no_face):
 def test_bad_file_gives_a_sentence_and_nothing_is_lost(open_editor, content, says):
     page = open_editor()
     page.press("Surprise me")
-    before = page.editor.pixels
+    before = page.editor.picture
     choose(page, content)
     page.page.wait_for_function("says => document.querySelector('.fe-said').textContent.includes(says)", arg=says)
     page.settle()
-    assert page.editor.pixels == before and not page.page.locator(".fe-own").is_visible()
+    assert page.editor.picture == before and not page.page.locator(".fe-own").is_visible()
 
 
 @pytest.mark.parametrize("context", [dict(viewport={"width": 1366, "height": 768}),

@@ -6,7 +6,8 @@ function render({ model, el }) {
   const ask = (action, buffer) => link.ask(action, buffer);
   const picture = makePicture({
     onPick: part => ask({ do: "select", part }), onKey: walk, placeOf: () => ({ ...model.get("view").place }),
-    onPlace: action => { picture.quiet(false); ask(action); }, onRest: () => ask({ do: "look" }) });
+    onPlace: action => { picture.quiet(false); ask(action); }, onRest: () => ask({ do: "look" }), onSwipe: share => rival.swipe(share) });
+  const rival = makeRival(), strip = makeStrip(ask);
   const panel = makePanel({ ask, onDrag: value => picture.quiet(value) });
   const own = makeOwn({ ask, speak: aloud => say(said.textContent, aloud), fail: sentence => say(sentence),
                         onOpen: content => ask({ do: "open" }, content) });
@@ -17,15 +18,6 @@ function render({ model, el }) {
     onmove: (value, stroke) => ask({ do: "psi", value, stroke }), onrest: () => ask({ do: "look" }) });
   const newFace = button("dice", "New face", "Another face; locked parts stay (N)", () => ask({ do: "new_face" }),
                          { class: "fe-main" });
-  const compare = button("compare", "Compare", "Hold to see the original (hold C)", () => {});
-  const rests = () => changes.getAttribute("aria-pressed") === "true" ? "changes" : "now";
-  const hold = on => { picture.show(on ? "original" : rests()); compare.classList.toggle("fe-held", on); };
-  compare.addEventListener("pointerdown", event => { compare.setPointerCapture(event.pointerId); hold(true); });
-  for (const kind of ["pointerup", "pointercancel", "lostpointercapture", "blur"]) {
-    compare.addEventListener(kind, () => hold(false));
-  }
-  compare.addEventListener("keydown", event => { if (event.key === " " || event.key === "Enter") hold(true); });
-  compare.addEventListener("keyup", () => hold(false));
   const undo = button("undo", "", "Undo (Z)", () => ask({ do: "undo" }));
   const redo = button("redo", "", "Redo (Y)", () => ask({ do: "redo" }));
   const reset = button("reset", "", "Back to the original face", () => ask({ do: "reset" }));
@@ -47,27 +39,40 @@ function render({ model, el }) {
   const fileName = h("input", { type: "text", value: "face", spellcheck: "false", "aria-label": "File name" });
   const toFolder = h("input", { type: "checkbox" });
   const folderRow = h("label", { class: "fe-check" }, toFolder, "into the notebook's folder");
-  const exporting = what => { ask({ do: "export", what, name: fileName.value, to_folder: toFolder.checked }); };
-  const exporter = menu("save", "Export", "Save pictures and faces",
-    h("label", { class: "fe-check" }, "name", fileName), folderRow,
+  const exporting = what => { ask({ do: "export", what, name: fileName.value, to_folder: toFolder.checked, small: ownSize.checked }); };
+  const ownSize = h("input", { type: "checkbox" });
+  const cardButton = button("share", "Card and film", "A picture of before and after with the mask, and a film of the way "
+    + "from one to the other", () => { exporting("share"); exporter.close(); }, { class: "fe-main" });
+  const cardNote = h("p", {}, "");
+  const exporter = menu("share", "Share", "Save what you made",
+    cardButton, cardNote,
     h("div", { class: "fe-row" },
-      button("", "Picture + mask", "PNG", () => exporting("picture")),
-      button("", "Film", "GIF: from the original to this face and back", () => exporting("film")),
-      button("", "Face", "A file that can be opened here again", () => exporting("face"))));
+      button("", "Picture + mask", "PNG, 512 pixels wide", () => exporting("picture")),
+      button("", "Face", "A file that can be opened here again", () => exporting("face"))),
+    h("label", { class: "fe-check" }, ownSize, "the picture as small as the model makes it"),
+    h("label", { class: "fe-check" }, "name", fileName), folderRow);
   const open = fileButton("open", "", "Open a saved face", ".safetensors", content => ask({ do: "open" }, content),
                           text => say(text));
 
   // --- below the picture
-  const inside = h("i", {}), outside = h("i", {}), insideText = h("span", { class: "fe-share" }), outsideText = h("span", { class: "fe-share" });
-  const insideName = h("span", {}, "inside");
-  const changes = button("changes", "where?", "Show where the picture has changed", () => {
-    changes.setAttribute("aria-pressed", String(rests() === "now"));
-    picture.show(rests());
-  }, { "aria-pressed": "false" });
-  const meter = h("div", {
-    class: "fe-meter", role: "group", "aria-label": "How much has changed since this part was chosen" },
-    insideName, h("div", { class: "fe-bar" }, inside), insideText,
-    h("span", {}, "elsewhere"), h("div", { class: "fe-bar fe-else" }, outside), outsideText, changes);
+  const meter = makeMeter("How much has changed since this part was chosen");
+  const isOn = toggle => toggle.getAttribute("aria-pressed") === "true";
+  const toggle = (symbol, label, title, onswitch) => {
+    const element = button(symbol, label, title, () => {
+      element.setAttribute("aria-pressed", String(!isOn(element)));
+      onswitch(isOn(element));
+    }, { "aria-pressed": "false" });
+    return element;
+  };
+  const rests = () => isOn(changes) ? "changes" : "now";
+  const hold = on => picture.show(on ? "original" : rests());
+  const compare = toggle("compare", "Compare", "A divider between before and after (V); hold C for all of it",
+                         on => picture.swipe(on));
+  const changes = toggle("changes", "Where?", "Show where the picture has changed", () => picture.show(rests()));
+  const beside = button("beside", "Ordinary GAN", "The same edit by a GAN without parts, beside this one",
+                        () => ask({ do: "beside" }), { "aria-pressed": "false" });
+  const views = h("div", { class: "fe-views", role: "group", "aria-label": "Ways to look at it" }, compare, changes, beside);
+  const pair = h("div", { class: "fe-pair" }, h("p", { class: "fe-caption", "aria-hidden": "true" }, "made of parts"), picture.root, rival.figure);
   const chips = h("div", { class: "fe-chips", role: "radiogroup", "aria-label": "Parts of the face" });
   // What the eye should read, and, in the only live region, what a screen reader says: also which part was chosen.
   const said = h("p", { class: "fe-said" }), live = h("p", { class: "fe-unseen", role: "status", "aria-live": "polite" });
@@ -85,10 +90,11 @@ function render({ model, el }) {
 
   const root = h("div", { class: "fe", tabindex: "-1", "data-busy": "no", "data-lm-suppress-shortcuts": "true" },
     h("div", { class: "fe-bar-top", role: "toolbar", "aria-label": "The whole face" },
-      newFace, own.opener, variety.root, backdrop.root, h("span", { class: "fe-space" }), compare,
+      newFace, own.opener, variety.root, backdrop.root, h("span", { class: "fe-space" }),
       h("span", { class: "fe-group" }, undo, redo, reset), open, exporter.root),
     h("div", { class: "fe-body" },
-      h("div", { class: "fe-left" }, picture.root, own.stage, rescue, meter, said, live, chips), panel.root, own.panel),
+      h("div", { class: "fe-left" }, pair, own.stage, rescue,
+        h("div", { class: "fe-meters" }, meter.root, rival.meter), rival.why, views, said, live, chips, strip.root), panel.root, own.panel),
     h("div", { class: "fe-drop", "aria-hidden": "true" }, "Drop your picture here"));
   own.watchDrops(root);
   el.append(root);
@@ -110,6 +116,7 @@ function render({ model, el }) {
     const key = event.key.toLowerCase();
     if (key === "z") { ask({ do: event.shiftKey ? "redo" : "undo" }); event.preventDefault(); return; }
     if (event.ctrlKey || event.metaKey) return;
+    if (key === "v" && !event.repeat) { compare.click(); event.preventDefault(); return; }
     if (key === "c") { if (!event.repeat) hold(true); return; }
     if (KEYS[key] && !event.repeat) { ask(KEYS[key]); event.preventDefault(); }
   });
@@ -144,27 +151,31 @@ function render({ model, el }) {
     });
   }
 
-  const percent = x => `${(100 * x).toFixed(x < 0.0995 ? 1 : 0)} %`;
-  const length = x => `${Math.min(100, 100 * Math.sqrt(x / 0.5))}%`;      // a square root: small leaks stay visible
   function update() {
     const view = model.get("view"), size = model.get("size");
     if (!view.parts) return;
-    picture.update({ size, parts: view.parts, chosen: view.part, newMark: view.mark !== mark,
-                     labels: readRuns(bytesOf(model, "labels"), size * size),
-                     now: bytesOf(model, "pixels"), original: bytesOf(model, "original") });
+    const name = view.parts[view.part].name;
+    drawing(picture.update({ size, resolution: view.resolution, parts: view.parts, chosen: view.part,
+                             newMark: view.mark !== mark, labels: readRuns(bytesOf(model, "labels"), size * size),
+                             now: pictureBytes(), original: originalBytes() }),
+            rival.update(view.beside, name, rivalBytes(), rivalOriginalBytes()), strip.update(view.steps, stripBytes()));
     mark = view.mark;
-    root.classList.toggle("fe-large", size >= 256);
+    beside.hidden = !view.beside;
+    beside.setAttribute("aria-pressed", String(Boolean(view.beside?.on)));
+    pair.parentElement.classList.toggle("fe-two", Boolean(view.beside?.on));
+    root.classList.toggle("fe-large", view.resolution >= 256);
     panel.update(view, galleryBytes());
     if (own.update(view.own, photoBytes())) picture.root.focus({ preventScroll: true });
-    picture.root.hidden = !own.stage.hidden;
+    pair.hidden = !own.stage.hidden;
     panel.root.hidden = own.active;
     root.classList.toggle("fe-with-own", own.active);
     drawChips(view);
     variety.set(view.psi);
     undo.disabled = !view.can_undo; redo.disabled = !view.can_redo; reset.disabled = !view.can_reset;
-    insideName.textContent = view.parts[view.part].name;
-    inside.style.width = length(view.meter.inside); outside.style.width = length(view.meter.outside);
-    insideText.textContent = percent(view.meter.inside); outsideText.textContent = percent(view.meter.outside);
+    meter.set(name, view.meter);
+    cardButton.disabled = !view.can_undo;
+    cardNote.textContent = !view.can_undo ? "Change something first: the card shows before and after."
+      : view.movie ? "PNG, GIF and MP4." : "PNG and GIF.";
     say(view.said, view.told);
     // A button that cannot be pressed any more loses the focus, and the next keys would go to the notebook.
     if (root.contains(document.activeElement) && document.activeElement.disabled) root.focus({ preventScroll: true });
@@ -181,22 +192,32 @@ function render({ model, el }) {
       return copy;
     };
   };
-  const galleryBytes = keptBytes("gallery"), photoBytes = keptBytes("photo");
+  const galleryBytes = keptBytes("gallery"), photoBytes = keptBytes("photo"), pictureBytes = keptBytes("picture");
+  const originalBytes = keptBytes("original"), rivalBytes = keptBytes("rival"), stripBytes = keptBytes("strip");
+  const rivalOriginalBytes = keptBytes("rival_original");
+
+  // Busy until the answer is there and its pictures are drawn.
+  let waiting = false, drawn = 0, due = false;
+  const showBusy = () => { root.dataset.busy = waiting || drawn || due ? "yes" : "no"; };
+  function drawing(...pictures) {
+    drawn++;
+    showBusy();
+    Promise.allSettled(pictures).then(() => { drawn--; showBusy(); });
+  }
 
   const link = makeLink(model, {
     patience: model.get("size") > 256 ? 4 : 1,
     onWait: on => root.classList.toggle("fe-waiting", on),
     onSilence: on => { rescue.hidden = !on; },
-    onBusy: on => { root.dataset.busy = on ? "yes" : "no"; },
+    onBusy: on => { waiting = on; queueMicrotask(showBusy); },
   });
   const offered = (message, buffers) => {
     if (message?.download) download(message.download, new Blob([buffers[0]]));
   };
   model.on("msg:custom", offered);
   // Once for all that came together; what the kernel shows of itself, `editor.refresh()`, comes without an answer.
-  let due = false;
-  const news = () => { if (!due) queueMicrotask(() => { due = false; update(); }); due = true; };
-  model.on("change:answered change:pixels change:view", news);
+  const news = () => { if (!due) queueMicrotask(() => { due = false; update(); showBusy(); }); due = true; };
+  model.on("change:answered change:picture change:view", news);
   update();
 
   return () => {
@@ -204,7 +225,7 @@ function render({ model, el }) {
     document.removeEventListener("pointerdown", elsewhere, true);
     document.removeEventListener("keyup", letGo, true);
     window.removeEventListener("blur", letGo);
-    model.off("change:answered change:pixels change:view", news);
+    model.off("change:answered change:picture change:view", news);
     model.off("msg:custom", offered);
   };
 }

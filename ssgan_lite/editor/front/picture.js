@@ -4,11 +4,12 @@
 const NEAR = 3;             // pixels of the model's picture within which a small part is meant
 const SMALL = 0.015;        // share of the picture up to which a part is small: eyes, eyebrows, mouth, earrings
 const DRAG = 4;             // pixels of the screen that the pointer must move before a press becomes a drag
+const NOISE = 12;           // sum over three channels of 255: what compression alone makes two pictures differ
 const REST = 1600;          // milliseconds without the pointer until the outline fades
 const HELP = "Arrow keys choose a part of the face. D: another version of it. H: hide or show it. L: lock it. "
-  + "N: another face. Z: undo. Y: redo. Hold C to see the original. The sliders that follow change the chosen part.";
+  + "N: another face. Z: undo. Y: redo. Hold C to see the original. V: a divider between before and after. The sliders that follow change the chosen part.";
 
-function makePicture({ onPick, onKey, onPlace, onRest, placeOf }) {
+function makePicture({ onPick, onKey, onPlace, onRest, onSwipe, placeOf }) {
   // Screen readers meet one element, the stage: a region that takes keys itself ("application"). What is drawn inside
   // is an image with a text of its own.
   const face = h("canvas", { class: "fe-face", role: "img" });
@@ -17,38 +18,32 @@ function makePicture({ onPick, onKey, onPlace, onRest, placeOf }) {
   const help = h("p", { class: "fe-unseen", id: `fe-help-${Math.random().toString(36).slice(2)}` }, HELP);
   const root = h("div", { class: "fe-stage", tabindex: "0", role: "application", "aria-label": "Face",
                           "aria-describedby": help.id }, face, over, name, help);
-  const small = document.createElement("canvas");
-  let size = 1, labels = null, parts = [], chosen = 0, lastChosen = -1, hovered = -1, quiet = false;
-  let now = null, mark = null, original = null, mode = "now", paths = new Map();
-
-  function image(rgb) {
-    const data = new ImageData(size, size);
-    for (let i = 0, j = 0; i < rgb.length; i += 3, j += 4) {
-      data.data[j] = rgb[i]; data.data[j + 1] = rgb[i + 1]; data.data[j + 2] = rgb[i + 2]; data.data[j + 3] = 255;
-    }
-    return data;
-  }
+  const now = makeSheet(), mark = makeSheet(), original = makeSheet(), changed = makeSheet();
+  let size = 1, scale = 1, labels = null, parts = [], chosen = 0, lastChosen = -1, hovered = -1, quiet = false;
+  let mode = "now", paths = new Map(), turn = 0, markDue = false, changesKnown = false;
+  const divider = makeDivider(share => { paint(); onSwipe(share); });
+  root.append(divider.root);
 
   function changes() {
     // Where the picture differs from the mark: the rest fades to grey, what changed keeps its colours.
-    const mixed = new Uint8Array(now.length);
-    for (let i = 0; i < now.length; i += 3) {
-      const d = Math.abs(now[i] - mark[i]) + Math.abs(now[i + 1] - mark[i + 1]) + Math.abs(now[i + 2] - mark[i + 2]);
-      const keep = Math.min(1, d / 60), grey = 0.5 * 235 + 0.5 * (0.3 * now[i] + 0.6 * now[i + 1] + 0.1 * now[i + 2]);
-      for (let c = 0; c < 3; c++) mixed[i + c] = keep * now[i + c] + (1 - keep) * grey;
+    if (changesKnown) return changed;
+    const a = now.pixels(), b = mark.pixels().data, d = a.data;
+    for (let i = 0; i < d.length; i += 4) {
+      const differs = Math.abs(d[i] - b[i]) + Math.abs(d[i + 1] - b[i + 1]) + Math.abs(d[i + 2] - b[i + 2]);
+      const keep = Math.max(0, Math.min(1, (differs - NOISE) / 60));
+      const grey = 0.5 * 235 + 0.5 * (0.3 * d[i] + 0.6 * d[i + 1] + 0.1 * d[i + 2]);
+      for (let c = 0; c < 3; c++) d[i + c] = keep * d[i + c] + (1 - keep) * grey;
     }
-    return mixed;
+    changed.copy(now);
+    changed.canvas.getContext("2d").putImageData(a, 0, 0);
+    changesKnown = true;
+    return changed;
   }
 
   function paint() {
-    if (!now || now.length !== 3 * size * size) return;
-    const shown = mode === "original" && original ? original : mode === "changes" && mark ? changes() : now;
-    small.width = small.height = size;
-    small.getContext("2d").putImageData(image(shown), 0, 0);
-    const context = face.getContext("2d");
-    context.imageSmoothingEnabled = true;
-    context.imageSmoothingQuality = "high";
-    context.drawImage(small, 0, 0, face.width, face.height);
+    if (!now.filled) return;
+    const shown = mode === "original" ? original : mode === "changes" && mark.filled ? changes() : now;
+    drawSplit(face, shown, original, mode === "original" ? 0 : divider.share);
     outlines();
   }
 
@@ -60,7 +55,7 @@ function makePicture({ onPick, onKey, onPlace, onRest, placeOf }) {
   function outlines() {
     const context = over.getContext("2d"), unit = over.width / Math.max(1, over.clientWidth || over.width);
     context.clearRect(0, 0, over.width, over.height);
-    if (!labels || mode === "original") return;
+    if (!labels || mode === "original" || !divider.root.hidden) return;
     const line = (part, width, style, dash = []) => {
       context.lineWidth = width * unit;
       context.strokeStyle = style;
@@ -81,14 +76,14 @@ function makePicture({ onPick, onKey, onPlace, onRest, placeOf }) {
     const x = Math.floor((event.clientX - box.left) / box.width * size);
     const y = Math.floor((event.clientY - box.top) / box.height * size);
     if (!labels || x < 0 || y < 0 || x >= size || y >= size) return -1;
-    const isSmall = part => part !== undefined && parts[part]?.pixels <= SMALL * size * size;
+    const isSmall = part => part !== undefined && parts[part]?.pixels <= SMALL * (size / scale) ** 2;
     let best = labels[y * size + x];
     if (isSmall(best)) return best;
     // Eyes of a few pixels are hard to hit: the nearest small part next to the pointer is meant.
-    const reach = Math.max(1, Math.min(NEAR, size / 20));
+    const reach = scale * Math.max(1, Math.min(NEAR, size / scale / 20));
     let nearest = reach * reach + 0.01;
-    for (let v = Math.max(0, Math.ceil(y - reach)); v <= Math.min(size - 1, y + reach); v++) {
-      for (let u = Math.max(0, Math.ceil(x - reach)); u <= Math.min(size - 1, x + reach); u++) {
+    for (let v = Math.max(0, Math.ceil(y - reach)); v <= Math.min(size - 1, y + reach); v += 2) {
+      for (let u = Math.max(0, Math.ceil(x - reach)); u <= Math.min(size - 1, x + reach); u += 2) {
         const other = labels[v * size + u], distance = (u - x) ** 2 + (v - y) ** 2;
         if (isSmall(other) && distance < nearest) { best = other; nearest = distance; }
       }
@@ -184,11 +179,12 @@ function makePicture({ onPick, onKey, onPlace, onRest, placeOf }) {
     if (partAt(event) !== chosen || chosen === 0 || parts[chosen]?.locked) return;
     if (!pinch && document.activeElement !== root) return;
     event.preventDefault();
+    if (wheel?.rests) wheel = { stroke: newStroke(), from: wheel.from };       // the answer may still be on its way
     wheel ??= { stroke: newStroke(), from: placeOf() };
     wheel.from = { ...wheel.from, zoom: within(wheel.from.zoom * Math.exp(-event.deltaY * (pinch ? 0.01 : 0.001)), 0.3, 3) };
     place(chosen, wheel.from, wheel.stroke);
     clearTimeout(wheel.timer);
-    wheel.timer = setTimeout(() => { wheel = null; onRest(); }, 400);
+    wheel.timer = setTimeout(() => { wheel.rests = true; onRest(); }, 400);
     wake();
   }, { passive: false });
   root.addEventListener("keydown", event => { wake(); onKey(event); });
@@ -204,11 +200,19 @@ function makePicture({ onPick, onKey, onPlace, onRest, placeOf }) {
 
   return {
     root,
-    get moving() { return held?.moved || wheel !== null; },
+    get moving() { return held?.moved || wheel !== null && !wheel.rests; },
     get hovered() { return hovered; },
-    update(state) {
-      ({ size, labels, parts, chosen, now, original } = { ...state });
-      if (state.newMark) mark = now.slice();
+    // Pictures are files that are decoded first; of several that come quickly only the last is drawn.
+    async update(state) {
+      const mine = ++turn;
+      if (wheel?.rests) wheel = null;
+      markDue ||= state.newMark;
+      await Promise.all([now.set(state.now), original.set(state.original)]);
+      if (mine !== turn) return;
+      ({ size, labels, parts, chosen } = state);
+      scale = size / state.resolution;
+      changesKnown = false;
+      if (markDue) { mark.copy(now); markDue = false; }
       face.setAttribute("aria-label", `A face: ${parts.filter(part => part.pixels).map(part => part.name).join(", ")}`);
       root.setAttribute("aria-label", `Face. Chosen part: ${parts[chosen]?.name}`);
       if (chosen !== lastChosen) { lastChosen = chosen; wake(); }
@@ -218,7 +222,8 @@ function makePicture({ onPick, onKey, onPlace, onRest, placeOf }) {
     },
     show(what) { if (mode !== what) { mode = what; paint(); } },
     quiet(value) { if (quiet !== value) { quiet = value; outlines(); } },
-    save(file) { small.toBlob(blob => download(file, blob)); },
+    swipe(on) { divider.show(on); paint(); },
+    save(file) { now.canvas.toBlob(blob => download(file, blob)); },
     stop() { watch.disconnect(); clearTimeout(fading); },
   };
 }
