@@ -44,7 +44,7 @@ VARIANTS: dict[str, tuple[int, str, dict]] = {
     "5": (5, "", {}),
     "30, one generator": (30, "one", {}),
     "30, one per group": (30, "groups", {}),
-    "30, areas": (30, "", dict(area_weight=0.02)),
+    "30, areas": (30, "", dict(area_weight=0.1)),
     "30, not balanced": (30, "", dict(balance=0.0)),
     "13, one generator": (13, "one", {}),
 }
@@ -68,11 +68,13 @@ def scenes(n_parts: int, work: Path) -> str:
 def run(name: str, images: int, work: Path) -> dict:
     """Train one variant, or go on with it, and measure it."""
     n_parts, sharing, changes = VARIANTS[name]
-    config = recipe("nano32").replace(images=images, reconstruct_images=images, **changes)
+    config = recipe("nano32").replace(images=images, reconstruct_images=10**9, **changes)
     out, data = work / name.replace(", ", "-").replace(" ", "-"), scenes(n_parts, work)
     options = RunOptions(out=out, data=data, device="cpu", quiet=True, snapshots="none", checkpoint_every=1_000,
                          keep_checkpoints=0, sample_every=images, resume=(out / "checkpoint.pt").is_file())
     trainer = train(options, config, model=model_of(n_parts, sharing))
+    if trainer.images_seen < images:
+        raise SystemExit(f"{name} was stopped after {trainer.images_seen:,} images; the same command goes on.")
     return dict(n_parts=n_parts, sharing=sharing, images=images, changes=changes,
                 parameters=sum(p.numel() for p in trainer.G.parameters()),
                 local=sum(p.numel() for p in trainer.G.local.parameters()),
@@ -84,7 +86,7 @@ def step_time(trainer: Trainer, config: TrainConfig, times: int = 5) -> float:
 
     It trains on, so it comes after everything else that looks at the networks.
     """
-    trainer.config = config.replace(images=10**9, reconstruct_images=10**9)
+    trainer.config = config.replace(images=10**9)
     found = []
     for _ in range(times):
         began = time.process_time()

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shutil
 from pathlib import Path
 
 import numpy as np
@@ -101,8 +102,37 @@ def test_masks_beyond_the_vocabulary_are_named(tmp_path: Path, capsys) -> None:
              "--out", str(tmp_path / "out")]
     assert main([*words, "--masks", str(tmp_path / "masks")]) == 2
     said = capsys.readouterr().err
-    assert '"a.png"' in said and "class 2" in said and "road" in said
+    assert '"a.png"' in said and "class 2" in said and "road" in said and "--parts" in said and "hair" not in said
+    assert not (tmp_path / "out" / "dataset.json").exists()
     assert main(words) == 2 and "--masks" in capsys.readouterr().err
+    (tmp_path / "parts.json").write_text('["sky", "road", "grak"]')               # mended: the same command goes on
+    assert main([*words, "--masks", str(tmp_path / "masks")]) == 0
+    assert open_dataset(f"folder:{tmp_path / 'out'}", 16, "all").parts == ("sky", "road", "grak")
+
+
+def test_colors_of_another_vocabulary_are_named(tmp_path: Path, capsys) -> None:
+    (tmp_path / "parts.json").write_text('["sky", {"name": "road", "color": "#010203"}]')
+    for place in ("images", "masks"):
+        (tmp_path / place).mkdir()
+        Image.new("RGB", (32, 32), (9, 8, 7)).save(tmp_path / place / "a.png")
+    assert main(["prepare", "folder", str(tmp_path / "images"), "--masks", str(tmp_path / "masks"), "--parts",
+                 str(tmp_path / "parts.json"), "--size", "16", "--out", str(tmp_path / "out")]) == 2
+    said = capsys.readouterr().err
+    assert '"a.png"' in said and "(9, 8, 7)" in said and "--parts" in said
+    assert not (tmp_path / "out" / "dataset.json").exists()
+
+
+@pytest.mark.parametrize("vocabulary, words", [
+    ([], "2 to 256"), (None, "list"), ([{"name": "a"}, {"name": "a"}], 'two parts called "a"'),
+    (["void of Zorb", "quibble"], "the vocabulary has void of Zorb, quibble")])
+def test_damaged_vocabulary_of_a_data_set_is_a_sentence(vocabulary: object, words: str, prepared: Path,
+                                                        tmp_path: Path) -> None:
+    shutil.copytree(prepared, tmp_path / "copy")
+    about = json.loads((tmp_path / "copy" / "dataset.json").read_text(encoding="utf-8"))
+    (tmp_path / "copy" / "dataset.json").write_text(json.dumps({**about, "vocabulary": vocabulary}))
+    with pytest.raises(UserError, match=words) as error:
+        open_dataset(f"folder:{tmp_path / 'copy'}", 16, "all")
+    assert "copy" in str(error.value)
 
 
 # ------------------------------------------------------------------------------------- everything that works with it
@@ -144,6 +174,17 @@ def test_figures_of_invented_parts(trained: Path, prepared: Path) -> None:
     ids = torch.arange(5).view(1, 5)
     assert len(np.unique(mask_to_rgb(ids, generator.config.parts).reshape(-1, 3), axis=0)) == 5
     assert palette_image(ids.numpy(), generator.config.parts).mode == "P"
+
+
+def test_figures_of_the_course_take_invented_parts() -> None:
+    from ssgan_lite.course.figures import part_legend, to_picture
+    from ssgan_lite.course.fusion.figures import depths_and_weights
+    from ssgan_lite.course.many_parts.figures import iou_against_area
+    names = parts_of(INVENTED).names
+    weights = torch.softmax(torch.arange(10.0).view(5, 2), 0)
+    for figure in (part_legend(names), depths_and_weights(weights.log(), weights, names),
+                   iou_against_area({"run": (weights[:, 0], weights[:, 1].numpy())}, names, ["grak-7"])):
+        assert len(np.unique(np.asarray(to_picture(figure).convert("L")))) > 4
 
 
 def test_edits_of_invented_parts(trained: Path, tmp_path: Path) -> None:

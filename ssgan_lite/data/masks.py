@@ -23,6 +23,8 @@ from ssgan_lite.storage import user_path
 ColorTable = dict[tuple[int, int, int], int]        # RGB -> part id
 OTHER_CLASSES = ("Label maps with other classes, such as the 19 of CelebAMask-HQ, are read with --mask-colors TABLE, "
                  'a JSON file like {"hair": [13, 13, 13], ...} that says which class is which part.')
+OTHER_VOCABULARY = ("The vocabulary (--parts) does not match the masks: add what it lacks, or say with --mask-colors "
+                    "which color is which of its parts.")
 
 
 def signed_one_hot(mask: Tensor, n_parts: int) -> Tensor:
@@ -82,16 +84,17 @@ def mask_ids(image: Image.Image, name: str, colors: dict[tuple[int, int, int], i
     if image.mode.startswith("I"):                           # 16 or 32 bits: a label map
         ids = np.asarray(image).astype(np.int64)
         if colors is not None and (not ids.size or 0 <= ids.min() <= ids.max() <= 255):
-            return _by_color(np.stack([ids] * 3, -1).astype(np.uint8), name, colors)
+            return _by_color(np.stack([ids] * 3, -1).astype(np.uint8), name, colors, parts)
     elif colors is None and image.mode in ("P", "L", "1"):
         _check_palette(image, name, parts)
         ids = np.asarray(image).astype(np.uint8)
     else:
-        return _by_color(np.asarray(image.convert("RGB")), name, colors or {part.color: part.id for part in parts})
+        return _by_color(np.asarray(image.convert("RGB")), name, colors or {part.color: part.id for part in parts},
+                         parts)
     if ids.size and (ids.min() < 0 or ids.max() >= len(parts)):
         row, column = np.argwhere((ids < 0) | (ids >= len(parts)))[0]
         raise UserError(f'The mask "{name}" has class {ids[row, column]} (at column {column}, row {row}); the '
-                        f"vocabulary ends at {len(parts) - 1} ({parts[-1].name}). {OTHER_CLASSES}")
+                        f"vocabulary ends at {len(parts) - 1} ({parts[-1].name}). {_advice(parts)}")
     return ids.astype(np.uint8)
 
 
@@ -119,7 +122,11 @@ def _check_palette(image: Image.Image, name: str, parts: Parts) -> None:
                         f"{part.id}: an editor has renumbered it. Add --mask-colors parts to read colors instead.")
 
 
-def _by_color(pixels: np.ndarray, name: str, colors: dict[tuple[int, int, int], int]) -> np.ndarray:
+def _advice(parts: Parts) -> str:
+    return OTHER_CLASSES if parts == PARTS else OTHER_VOCABULARY
+
+
+def _by_color(pixels: np.ndarray, name: str, colors: dict[tuple[int, int, int], int], parts: Parts) -> np.ndarray:
     """RGB [H, W, 3] as ids [H, W] by an exact table."""
     codes = pixels.astype(np.int32) @ np.array([65_536, 256, 1], np.int32)                             # [H, W]
     known = {red * 65_536 + green * 256 + blue: id_ for (red, green, blue), id_ in colors.items()}
@@ -129,7 +136,7 @@ def _by_color(pixels: np.ndarray, name: str, colors: dict[tuple[int, int, int], 
         row, column = np.argwhere(codes == unknown[0])[0]
         raise UserError(f'The mask "{name}" has the color {tuple(pixels[row, column].tolist())} at column {column}, '
                         f"row {row}, which is not in the table of colors. Add it to the table, or save masks without "
-                        f"smoothing and not as JPEG. {OTHER_CLASSES}")
+                        f"smoothing and not as JPEG. {_advice(parts)}")
     return np.array([known[value] for value in values.tolist()], np.uint8)[positions.reshape(codes.shape)]
 
 

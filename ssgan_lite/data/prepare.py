@@ -147,7 +147,9 @@ def _begin(plan: Plan, out: Path, skip_bad: bool) -> dict[str, dict]:
     except (ValueError, KeyError, TypeError):
         raise UserError(f'"{out / JOURNAL}" is damaged. Delete "{out}" and start again.') from None
     # JSON knows no tuples: compare what would be read back.
-    if before != json.loads(json.dumps(head)):
+    if before != json.loads(json.dumps(head)) and not decided:          # it failed at its first face: begin anew
+        write_text(out / JOURNAL, json.dumps(head) + "\n")
+    elif before != json.loads(json.dumps(head)):
         changed = sorted(key for key in before.keys() | head.keys() if before.get(key) != head.get(key))
         raise UserError(f'"{out}" holds an unfinished preparation with another {" and ".join(changed)}. Give the '
                         f"same command as then, choose another --out, or delete the folder.")

@@ -86,7 +86,10 @@ def describe(path: Path) -> dict:
         if about["format"] != FORMAT:
             raise UserError(f'"{path}" is of format {about["format"]}; this ssgan-lite reads {FORMAT}. Prepare it '
                             f"again.")
-        if about["parts"] != list(parts_in(about).names):
+        if about["parts"] != list(parts_in(about, path).names):
+            if "vocabulary" in about:
+                raise UserError(f'In "{path / DESCRIPTION}" the parts are {", ".join(map(str, about["parts"]))}, and '
+                                f"the vocabulary has {', '.join(parts_in(about).names)}. Prepare the folder again.")
             raise UserError(f'"{path}" has other parts than this ssgan-lite. Prepare it again.')
         complete = {"source", "size", "masks", "files"} <= about.keys()
         if not complete or not 0 <= int(about["train"]) <= len(about["names"]):
@@ -100,9 +103,9 @@ def describe(path: Path) -> dict:
     return about
 
 
-def parts_in(about: dict) -> Parts:
+def parts_in(about: dict, path: Path | str = "a prepared data set") -> Parts:
     """The vocabulary of a prepared data set: its own, if it has one, else `PARTS`."""
-    return parts_of(about["vocabulary"]) if "vocabulary" in about else PARTS
+    return parts_of(about["vocabulary"], f'The vocabulary of "{path}"') if "vocabulary" in about else PARTS
 
 
 def verify(path: Path) -> dict:

@@ -1,0 +1,1 @@
+"""Exercises and figures of the notebook "how far"."""
