@@ -12,6 +12,7 @@
 #   make manifest     list the data packs and weights in data/manifest.json with their SHA-256 sums
 #   make student      the notebooks to hand out, in a folder: make student OUT=folder
 #   make teacher      the notebooks with answers in all exercises: make teacher OUT=folder
+#   make site         all pages with their stored outputs, for a web server or a memory stick, in build/site
 #   make grade        scores of notebooks that learners handed in: make grade SUBMITTED=folder OUT=results
 #   make clean        remove .venv
 #
@@ -28,6 +29,7 @@ WORKERS ?= 2
 PY := "$(VENV)/bin/python"
 EMPTY :=
 STAMP := $(subst $(EMPTY) ,\ ,$(VENV))/.installed
+SITE_STAMP := $(STAMP)-site
 
 # A notebook or a module of tests stays in one process. Each process computes on one thread: see conftest.py.
 PYTEST := $(PY) -m pytest -q -n $(WORKERS) --dist loadscope
@@ -37,10 +39,10 @@ NOTEBOOKS := --nbval --nbval-current-env --nbval-sanitize-with=tests/nbval_sanit
 export OMP_WAIT_POLICY := PASSIVE
 export PIP_DISABLE_PIP_VERSION_CHECK := 1
 
-.PHONY: help install lab demo quick test test-all lint oldest notebooks bench manifest student teacher grade clean
+.PHONY: help install lab demo quick test test-all lint oldest notebooks bench manifest student teacher site grade clean
 
 help:
-	@sed -n '3,16s/^# *//p' Makefile
+	@sed -n '3,17s/^# *//p' Makefile
 
 install: $(STAMP)
 
@@ -71,10 +73,10 @@ lint: $(STAMP)
 quick: lint
 	$(PYTEST) -m "not slow and not long" tests
 
-test: lint
+test: lint $(SITE_STAMP)
 	$(PYTEST) -m "not long" tests $(NOTEBOOKS)
 
-test-all: lint oldest
+test-all: lint oldest $(SITE_STAMP)
 	$(PYTEST) tests $(NOTEBOOKS)
 
 oldest: $(STAMP)
@@ -91,6 +93,14 @@ manifest: $(STAMP)
 
 student teacher: $(STAMP)
 	@$(PY) -m tools.editions $@ $(if $(OUT),"$(OUT)")
+
+# Readers of the course need none of this.
+$(SITE_STAMP): $(STAMP)
+	@$(PY) -m pip install --quiet -c constraints.txt -e ".[site]"
+	@touch "$@"
+
+site: $(SITE_STAMP)
+	$(PY) -m tools.website $(if $(OUT),--out "$(OUT)")
 
 grade: $(STAMP)
 	@$(PY) -m tools.grade $(if $(SUBMITTED),"$(SUBMITTED)") $(if $(OUT),"$(OUT)")
