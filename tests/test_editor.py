@@ -466,3 +466,102 @@ def test_notebook_keeps_a_picture_for_readers_without_a_kernel(editor):
     assert "application/vnd.jupyter.widget-view+json" in data
     still = captured.outputs[0].data["text/html"] if captured.outputs else ""
     assert "run this cell" in still and 'alt="The face editor' in still and len(still) < 40_000
+
+
+def test_steps_are_kept_with_what_was_done(editor):
+    assert editor.view["steps"] == dict(at=0, first=0, labels=[]) and editor.strip == b""
+    ask(editor, {"do": "dice"})
+    ask(editor, {"do": "slide", "kind": "texture", "axis": 1, "value": 2, "stroke": "a"})
+    ask(editor, {"do": "place", "dx": 0.1, "dy": 0, "zoom": 1, "stroke": "b"})
+    assert editor.view["steps"]["at"] == 3 and len(editor.view["steps"]["labels"]) == 2, "drawn when it rests"
+    ask(editor, {"do": "look"})
+    labels = ["The face at first", "New version of the hair", "Hair: texture 2", "Hair: place and size"]
+    assert editor.view["steps"] == dict(at=3, first=0, labels=labels)
+    assert Image.open(io.BytesIO(editor.strip)).size == (4 * 56, 56)
+    moved = editor.picture
+    ask(editor, {"do": "step", "to": 1})
+    assert editor.view["steps"] == dict(at=1, first=0, labels=labels) and "step 2" in editor.view["told"]
+    ask(editor, {"do": "step", "to": 99})
+    assert editor.picture == moved and editor.view["steps"]["at"] == 3
+    for action in ({"do": "undo"}, {"do": "redo"}, {"do": "step", "to": 0}, {"do": "step", "to": 3}):
+        ask(editor, action)
+    assert editor.view["steps"]["labels"] == labels, "going back and forth names nothing anew"
+
+
+def test_strip_has_an_end_and_undo_goes_farther(editor):
+    from ssgan_lite.editor.steps import SHOWN_STEPS
+
+    for i in range(SHOWN_STEPS + 6):
+        editor.face.randomize("hair", seed=i)
+    editor.refresh()
+    steps = editor.view["steps"]
+    assert len(steps["labels"]) == SHOWN_STEPS and steps["first"] + steps["at"] == SHOWN_STEPS + 6
+    ask(editor, {"do": "step", "to": 0})
+    assert editor.picture == editor.original and editor.view["steps"]["first"] == 0
+
+
+def test_ordinary_gan_is_asked_for_the_same_edit(editor, G):
+    from ssgan_lite.editor.rival import rival_of
+
+    assert editor.view["beside"] == dict(on=False) and editor.rival == b""
+    ask(editor, {"do": "beside"})
+    assert editor.rival == editor.rival_original and editor.view["beside"]["meter"] == dict(inside=0, outside=0)
+    ask(editor, {"do": "dice"})
+    view, ours = editor.view["beside"], editor.view["meter"]
+    assert view["name"] == "nano32-monolithic" and view["size"] == 32 and editor.rival != editor.rival_original
+    assert view["meter"]["inside"] == pytest.approx(ours["inside"], rel=0.35)
+    # What is on the page is what the measure means: along one axis of W, for all layers alike.
+    rival = rival_of("nano32-monolithic")
+    axes, most = rival.directions
+    out, change = rival.edit("hair", 2 * ours["inside"])
+    step = out.codes - rival.codes
+    axis = axes[most[HAIR]]
+    along = (step * axis).sum() / axis.square().sum()
+    assert torch.allclose(step, along * axis[None], atol=1e-4)
+    assert float(change.inside) / 2 == pytest.approx(view["meter"]["inside"])
+    ask(editor, {"do": "undo"})
+    assert editor.rival == editor.rival_original
+    ask(editor, {"do": "beside"})
+    assert editor.view["beside"] == dict(on=False) and editor.rival == b""
+
+
+def test_step_of_the_ordinary_gan_is_as_long_as_it_takes():
+    from ssgan_lite.editor.rival import STEPS, reach
+
+    curve = [0.1 * step for step in STEPS]                                 # a change in proportion to the step
+    for target in (0.001, 0.05, 0.1, 0.23, 0.7):
+        assert reach(curve, target) == pytest.approx(10 * target)
+    assert reach(curve, 5.0) == STEPS[-1], "no farther than 8 standard deviations"
+    assert reach([0.0] * len(STEPS), 0.1) is None, "what its face does not have"
+    assert reach([0.0] * 3 + [0.4] * 4, 0.2) == pytest.approx(STEPS[3] / 2)
+
+
+def test_part_that_the_ordinary_gan_does_not_know():
+    from ssgan_lite.editor import FaceEditor
+
+    torch.manual_seed(0)
+    more = sg.preset("nano32").replace(parts=(*sg.PARTS.names, "beard"))
+    editor = FaceEditor(sg.SemanticGenerator(more), folder=None)
+    ask(editor, {"do": "select", "part": 13}, {"do": "beside"}, {"do": "dice", "kind": "texture"})
+    assert not editor.view["beside"]["knows"] and editor.rival == editor.rival_original
+
+
+def test_baseline_is_the_models_own_where_it_ships(monkeypatch):
+    from ssgan_lite.editor import rival
+
+    names = ["lite64", "lite64-monolithic", "nano32", "nano32-monolithic"]
+    monkeypatch.setattr(rival, "shipped", lambda: names)
+    assert rival.baseline_of("nano32") == "nano32-monolithic" and rival.baseline_of("lite64") == "lite64-monolithic"
+    assert rival.baseline_of("") == "lite64-monolithic"
+    monkeypatch.setattr(rival, "shipped", lambda: ["lite64"])
+    assert rival.baseline_of("lite64") is None
+
+
+def test_card_and_film_come_together(editor, monkeypatch):
+    from ssgan_lite.edit import cards
+
+    monkeypatch.setattr(cards, "STEPS", 2)
+    assert "Change the face first" in ask(editor, {"do": "export", "what": "share"}) and not editor.files
+    ask(editor, {"do": "dice"}, {"do": "export", "what": "share", "name": "me"})
+    assert {"me.png", "me.gif"} <= set(editor.files)
+    assert Image.open(io.BytesIO(editor.files["me.png"])).size == (1128, 812)

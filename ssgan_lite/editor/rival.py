@@ -96,7 +96,7 @@ def reach(curve: list[float], target: float) -> float | None:
 
 
 def baseline_of(model: str) -> str | None:
-    """The name of the baseline for a model: of the same budget if it ships, else the best of the others."""
+    """The name of the baseline for a model: of the same budget if it ships, else another one."""
     names = [name for name in shipped() if name.endswith(BASELINE)]
     if model + BASELINE in names:
         return model + BASELINE

@@ -52,6 +52,17 @@ def test_axe_finds_nothing_serious(page):
     assert findings(page.page) == [], "with a part that is not there, and locked"
 
 
+def test_axe_finds_nothing_serious_in_what_stands_around_the_face(page):
+    page.press("Surprise me")
+    page.button("Compare").click()
+    page.press("Ordinary GAN")
+    assert page.page.locator(".fe-strip, .fe-rival-face, .fe-divider").evaluate_all(
+        "all => all.every(e => e.offsetParent)"), "all of it is on the page"
+    assert findings(page.page) == []
+    page.button("Share").click()
+    assert findings(page.page) == [], "with the menu open"
+
+
 def test_face_is_a_region_with_instructions(page):
     stage = page.page.locator(".fe-stage:not(.fe-pointing)")
     assert stage.get_attribute("role") == "application"
@@ -62,7 +73,7 @@ def test_face_is_a_region_with_instructions(page):
 
 
 def test_focus_can_be_seen_on_the_face(page):
-    page.button("Export").focus()
+    page.button("Share").focus()
     page.page.keyboard.press("Tab")
     assert page.page.evaluate("() => document.activeElement.matches('.fe-stage')")
     style = page.page.locator(".fe-stage:not(.fe-pointing)").evaluate(

@@ -221,8 +221,8 @@ def test_demo_on_a_desk_and_on_a_phone(demo, browser, keep_screenshot, name, con
     if name == "phone":     # the boxes that Jupyter puts around the editor must not take the face out of sight
         page.root.get_by_label("hair: texture 3", exact=True).evaluate("e => e.scrollIntoView({ block: 'end' })")
         assert page.page.locator(".fe-stage:not(.fe-pointing)").bounding_box()["y"] >= 0
-        page.button("Export").scroll_into_view_if_needed()
-    page.button("Export").click()
+        page.button("Share").scroll_into_view_if_needed()
+    page.button("Share").click()
     assert page.root.get_by_label("into the notebook's folder").is_hidden(), "visitors write no files here"
     keep_screenshot(page.page, f"demo_{name}_export")
     page.close()

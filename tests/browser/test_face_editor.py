@@ -13,7 +13,8 @@ import pytest
 from PIL import Image
 
 import ssgan_lite as sg
-from ssgan_lite.edit import Session
+from ssgan_lite.edit import Session, shown
+from ssgan_lite.edit.export import has_encoder
 
 PATIENCE = 240_000      # milliseconds; the machines that run this are busy
 CLICKING = float(os.environ.get("SSGAN_CLICKS", 10))       # seconds of random clicking; a minute for a thorough look
@@ -182,8 +183,8 @@ def test_click_on_the_hair_drag_a_slider_and_undo(fresh, keep_screenshot):
     fresh.page.mouse.move(*fresh.point(SIZE // 2, SIZE // 2))
     keep_screenshot(fresh.page, "editor_hair_chosen")
     fresh.drag("hair: shape 1", 0.1)
-    shown = float(fresh.root.get_by_label("hair: shape 1", exact=True).input_value())
-    assert shown == pytest.approx(-2.4, abs=0.3), "the handle is where it was dragged"
+    value = float(fresh.root.get_by_label("hair: shape 1", exact=True).input_value())
+    assert value == pytest.approx(-2.4, abs=0.3), "the handle is where it was dragged"
     after = fresh.pixels()
     region = (names == "hair") | (fresh.names() == "hair")
     change = np.abs(after - before).mean(2)
@@ -193,9 +194,9 @@ def test_click_on_the_hair_drag_a_slider_and_undo(fresh, keep_screenshot):
     # The meter says the same: a share of the whole range of 255.
     assert fresh.meter() == pytest.approx([100 * inside / 255, 100 * outside / 255], rel=0.3, abs=0.7)
 
-    fresh.button("where?").click()
+    fresh.button("Where?").click()
     keep_screenshot(fresh.page, "editor_where")
-    fresh.button("where?").click()
+    fresh.button("Where?").click()
     fresh.press("Undo (Z)")         # one drag is one step
     assert (fresh.pixels() == before).all() and not fresh.button("Undo (Z)").is_enabled()
     fresh.press("Redo (Y)")
@@ -209,10 +210,9 @@ def test_texture_moves_nothing_and_the_kernel_agrees(fresh):
     value = float(fresh.root.get_by_label("hair: texture 1", exact=True).input_value())
     assert (fresh.names() == names).mean() > 0.97, "a texture slider leaves the outlines where they are"
     face = Session(sg.load_pretrained("lite64"), SEED, psi=0.7).set_axis("hair", "texture", 0, value)
-    picture = Image.fromarray((face.render().image[0].clamp(-1, 1).add(1).mul(127.5).round()).byte()
-                              .permute(1, 2, 0).numpy())
-    shown = fresh.pixels()
-    assert np.abs(shown - np.asarray(picture, float)).mean() < 3, "the page shows what the library makes of it"
+    picture = Image.fromarray(shown(face)).resize((SIZE, SIZE), Image.Resampling.BOX)
+    error = np.abs(fresh.pixels() - np.asarray(picture, float)).mean()
+    assert error < 3, "the page shows what the library makes of it"
 
 
 def test_dice_lock_gallery_and_whole_face(fresh):
@@ -241,11 +241,16 @@ def test_compare_shows_the_original_while_it_is_held(fresh):
     original = fresh.pixels()
     fresh.press("New face")
     edited = fresh.pixels()
-    box = fresh.button("Compare").bounding_box()
-    fresh.page.mouse.move(box["x"] + 20, box["y"] + 15)
-    fresh.page.mouse.down()
+    fresh.page.locator(".fe-stage:not(.fe-pointing)").focus()
+    fresh.page.keyboard.down("c")
     assert (fresh.pixels() == original).all()
-    fresh.page.mouse.up()
+    fresh.page.keyboard.up("c")
+    assert (fresh.pixels() == edited).all()
+    fresh.button("Compare").click()
+    half = SIZE // 2
+    assert (fresh.pixels()[:, :half - 2] == original[:, :half - 2]).all(), "left of the divider is the face before"
+    assert (fresh.pixels()[:, half + 2:] == edited[:, half + 2:]).all()
+    fresh.button("Compare").click()
     assert (fresh.pixels() == edited).all()
 
 
@@ -275,7 +280,7 @@ def downloads(page, n: int, what: str) -> dict[str, bytes]:
     keep = lambda file: got.append(file)        # noqa: E731, playwright wants a function of Python's
     page.page.on("download", keep)
     if not page.root.get_by_label("File name").is_visible():
-        page.button("Export").click()
+        page.button("Share").click()
     page.button(what).click()
     page.settle()
     end = time.monotonic() + 60
@@ -288,15 +293,17 @@ def downloads(page, n: int, what: str) -> dict[str, bytes]:
 def test_export_and_open_again(fresh, lab, keep_screenshot):
     fresh.press("New face")
     edited = fresh.pixels()
-    fresh.button("Export").click()
+    fresh.button("Share").click()
     keep_screenshot(fresh.page, "editor_export_menu")
     files = downloads(fresh, 2, "Picture + mask")
     assert set(files) == {"face.png", "face.mask.png"}
     picture = np.asarray(Image.open(io.BytesIO(files["face.png"])), float)
-    assert picture.shape == (SIZE, SIZE, 3) and np.abs(picture - edited).mean() < 3
+    small = Image.fromarray(picture.astype(np.uint8)).resize((SIZE, SIZE), Image.Resampling.BOX)
+    assert picture.shape == (512, 512, 3) and np.abs(np.asarray(small, float) - edited).mean() < 3
     assert Image.open(io.BytesIO(files["face.mask.png"])).mode == "P"
-    film = Image.open(io.BytesIO(downloads(fresh, 1, "Film")["face.gif"]))
-    assert film.n_frames > 20
+    shared = downloads(fresh, 2 + has_encoder(), "Card and film")
+    assert Image.open(io.BytesIO(shared["face.png"])).size == (1128, 812)
+    assert Image.open(io.BytesIO(shared["face.gif"])).n_frames > 20
     saved = downloads(fresh, 1, "Face")["face.safetensors"]
 
     folder = fresh.root.get_by_label("into the notebook's folder")
