@@ -184,6 +184,14 @@ def test_freezing_needs_something_to_begin_with(tmp_path: Path, capsys) -> None:
     assert list(tmp_path.iterdir()) == []
 
 
+@pytest.mark.parametrize(("change", "told"), [(dict(size=16, coarse_size=8), "makes 32-pixel images"),
+                                              (dict(architecture="monolithic"), "--architecture semantic")])
+def test_source_of_another_kind_is_named(change: dict, told: str, source: Path, tmp_path: Path) -> None:
+    with pytest.raises(UserError, match=told):
+        run(tmp_path / "run", 16, CONFIG, TINY.replace(**change), start_from=str(source))
+    assert list(tmp_path.iterdir()) == []
+
+
 def in_processes(source: str, freeze: str, out: str) -> None:
     from ssgan_lite.train.distributed import join
     with join(5.0) as processes:
@@ -320,6 +328,7 @@ def test_watched_run_draws_stops_and_resumes(source: Path, tmp_path: Path, monke
     assert (tmp_path / "early" / "weights.safetensors").is_file()
     with pytest.raises(UserError, match="--stop-agreement"):
         run(tmp_path / "wrong", 24, config, **ours | dict(stop_agreement=2.0))
+    assert not (tmp_path / "wrong").exists(), "nothing half-written"
 
 
 # --------------------------------------------------------------------------------------------------------- blended

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import importlib.util
 import json
+import shutil
 import sys
 from pathlib import Path
 
@@ -230,7 +231,7 @@ def test_ship_writes_weights_and_extras(ship, run: Path, tmp_path: Path, monkeyp
                      *(f"weights/tiny{end}" for end in (".safetensors", ".json", ".png", "-lapse.png")),
                      *(f"weights/training/tiny-early{end}" for end in (".safetensors", ".json")),
                      *(f"weights/snapshots/{name}/{images:09d}{end}"
-                       for name, images in (("tiny", 0), ("tiny", 12), ("tiny", 24), ("tiny-last-step", 24))
+                       for name, images in (("tiny", 0), ("tiny", 12), ("tiny-last-step", 24))
                        for end in (".safetensors", ".json"))}
     monkeypatch.setenv("SSGAN_DATA", str(root))
     assert assets.check() == []
@@ -277,7 +278,7 @@ def test_shipped_state_and_encoder_train_on(ship, tmp_path: Path, monkeypatch) -
     assert "--batch 4" in record["command"] and "--reconstruct-images 8" in record["command"]
     assert load_encoder(folder / "tiny.safetensors").record["images"] == 24
     held = load_file(folder / "training" / "tiny.safetensors")
-    assert {key.split("/")[0] for key in held} == {"G", "D", "frozen_D"}
+    assert {key.split("/")[0] for key in held} == {"G-G_ema", "D", "frozen_D"}
     networks = load_networks(folder / "training" / "tiny.safetensors")
     for name, network in done.networks.items():
         for key, value in network.state_dict().items():
@@ -285,6 +286,12 @@ def test_shipped_state_and_encoder_train_on(ship, tmp_path: Path, monkeypatch) -
     on = train(RunOptions(tmp_path / "on", quiet=True, device="cpu", snapshots="none",
                           start_from=str(folder / "training" / "tiny.safetensors")), config.replace(images=28))
     assert on.steps == 7 and on.phase == "game"
+    alone = folder.parent / "alone" / "training"
+    alone.mkdir(parents=True)
+    for end in ("safetensors", "json"):
+        shutil.copyfile(folder / "training" / f"tiny.{end}", alone / f"tiny.{end}")
+    with pytest.raises(UserError, match="a difference to the average, which should lie at .*tiny.safetensors"):
+        load_networks(alone / "tiny.safetensors")
     for path in (folder / "encoders").iterdir():
         path.unlink()
     with pytest.raises(UserError, match="no encoder"):

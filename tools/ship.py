@@ -45,10 +45,10 @@ from ssgan_lite.model import build_generator
 from ssgan_lite.model.encoder import Encoder
 from ssgan_lite.pictures import sample_sheet
 from ssgan_lite.storage import atomic_write
-from ssgan_lite.train import find_snapshots, timelapse
+from ssgan_lite.train import RunOptions, find_snapshots, timelapse
 from ssgan_lite.train.checkpoint import read_checkpoint
 from ssgan_lite.train.log import read_log
-from ssgan_lite.train.networks import BESIDE, load_networks, read_source, save_networks
+from ssgan_lite.train.networks import load_networks, read_source, save_networks
 from ssgan_lite.train.snapshots import SAMPLE_SEEDS
 from ssgan_lite.weights import load_pretrained, save_child, save_encoder, save_weights
 
@@ -156,9 +156,14 @@ def ship(run: Path, name: str, folder: Path, note: str = "", at: int | None = No
     flags += f" --data {described['data']}" if described["data"] != "heads" else ""
     flags += f" --precision {described['precision']}" if described.get("precision", "fp32") != "fp32" else ""
     flags += f" --start-from {described['start_from']}" if described.get("start_from") else ""
+    for field in ("stop_agreement", "stop_patience"):                  # of fine-tuning: a repetition would end early
+        value = described.get("options", {}).get(field, usual := getattr(RunOptions, field))
+        flags += f" --{field.replace('_', '-')} {value:g}" if value != usual else ""
+    looks = read_log(run / "watch.jsonl") if (run / "watch.jsonl").exists() else []          # of fine-tuning
     record = {**described, "images": images, "seconds": round(seconds), "note": note,
               "command": f"ssgan-lite train --preset {described['preset']} --out runs/{name} {flags}",
-              "curve": thinned([line for line in lines if line["images"] <= images])}
+              "curve": thinned([line for line in lines if line["images"] <= images])} | ({"watch": looks} if looks
+                                                                                         else {})
     path = folder / f"{name}.safetensors"
     for end in ("-lapse.png", "-kid.png", ".measure.txt", ".measure.json"):      # of the weights that these replace
         (folder / f"{name}{end}").unlink(missing_ok=True)
@@ -184,7 +189,7 @@ def ship_state(run: Path, name: str, folder: Path) -> str:
     networks, described = read_source(str(run)), json.loads((run / "run.json").read_text())
     record = {key: described[key] for key in ("preset", "data", "faces", "device", "torch", "start_from")}
     target = folder / "training" / f"{name}.safetensors"
-    save_networks(networks, target, record, without=BESIDE)
+    save_networks(networks, target, record, beside=True)
     if (size := target.stat().st_size) > STATE_BYTES:
         raise UserError(f'"{target}" has {size / 1e6:.1f} MB; the repository takes {STATE_BYTES / 1e6:.0f}.')
     return f"training/{target.name}: {size / 1e6:.1f} MB, after {networks.images:,} images"
@@ -220,9 +225,14 @@ def ship_last(run: Path, name: str, folder: Path) -> str:
 
 
 def ship_snapshots(run: Path, name: str, folder: Path, wanted: tuple[int, ...]) -> str:
-    """Write snapshots/NAME/IMAGES.safetensors and .json, those next to the wanted numbers of images."""
+    """Write snapshots/NAME/IMAGES.safetensors and .json, those next to the wanted numbers of images.
+
+    What ships as NAME is the last snapshot already (`find_snapshots`) and is not written again.
+    """
     target, found = folder / "snapshots" / name, find_snapshots(run)
-    chosen = sorted({nearest(found, images) for images in wanted})
+    last = folder / f"{name}.json"
+    shipped = json.loads(last.read_text())["record"].get("images", 0) if last.exists() else 0
+    chosen = sorted({nearest(found, images) for images in wanted} - {shipped})
     shutil.rmtree(target, ignore_errors=True)              # those of another run would be mixed with these
     for images in chosen:
         save_weights(load_pretrained(found[images]), target / f"{images:09d}", {"images": images}, torch.float16)

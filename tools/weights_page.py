@@ -24,6 +24,18 @@ are kernel distances times 1000; behind them those between two halves of the hea
 extractor and number. Agreement is that of the masks with the parser's, in mIoU over large and over small parts; leak
 the change outside an edited part over the change inside it, in the median over the parts, for texture and for shape.
 """
+CHILDREN = """## Differences
+
+{names}: the file holds the difference to the parent, `load_pretrained` adds the two. It fits one
+version of the parent only, and says so when it meets another. After the parent was trained again, repeat the run (the
+command stands above; drop `--stop-agreement 0` and it ends by itself, too early for avatars), look at its
+`samples/`, `snapshots/` and `watch.png`, choose by eye the images after which eyes and glasses are still there and
+everything is drawn, and ship that snapshot:
+
+    python tools/ship.py runs/lite64-avatars lite64-avatars --at IMAGES --difference-to lite64 --note "..."
+
+The note is the credit that the license of the data asks for; it stands in the record. Then run notebook 15 again.
+"""
 TAIL = """## Making them again
 
     python tools/train_all.py --out runs/shipped --minutes 600 --parallel 2             # everything, on two cores
@@ -65,6 +77,8 @@ def page(folder: Path) -> str:
     if series:
         parts += ["## Along the way\n", "`snapshots/` holds averaged generators of one run (and of `-last-step` "
                   "the one that was trained),\nfor `ssgan_lite.train.open_snapshots`.\n", _snapshots(series)]
+    if children := [f"`{name}`, to `{about['parent']}`" for name, about in generators.items() if "parent" in about]:
+        parts.append(CHILDREN.format(names="; ".join(children)))
     return "\n".join([*parts, TAIL])
 
 
@@ -128,6 +142,8 @@ def _recipe(record: dict) -> str:
     found = [f"{first:,} images of reconstruct"] if first else []
     if record.get("start_from"):
         found.append(f"from `{Path(record['start_from']).stem}`")
+    if used.get("keep_weight"):
+        return ", ".join(["fine-tune", *found, *(["with reconstruction"] if used.get("reconstruct_every") else [])])
     if not (first or used.get("frozen_weight") or used.get("reconstruct_every")):
         return ", ".join([*found, "the paper's"])
     found += [text for field, text in (("reconstruct_every", "no reconstruction in the game"),

@@ -34,6 +34,12 @@ def plan_beginning(source: Networks, model: ModelConfig, config: TrainConfig) ->
     begin with, and the phases are those of a run from noise.
     """
     name, grows = f'"{source.source}"', source.model.size < model.size
+    if source.model.size > model.size:
+        raise UserError(f"{name} makes {source.model.size}-pixel images and the run's model {model.size}-pixel ones. "
+                        "A model goes on as itself or as a larger one of its family: name its own preset.")
+    if source.model.architecture != model.architecture:
+        raise UserError(f"{name} is a {source.model.architecture} model and the run's is {model.architecture}. "
+                        f"Add --architecture {source.model.architecture}, or begin with another one.")
     if not source.whole:
         missing = config.reconstruct_every and not config.reconstruct_images and "encoder" not in source.states
         if missing:

@@ -6,7 +6,8 @@
     name.json            model, recipe, images seen, and the sum of the tensor file
 
 Networks that ship leave out G_ema and the encoder, which lie beside them anyway: weights/training/lite64.safetensors
-is completed by weights/lite64.safetensors and weights/encoders/lite64.safetensors.
+is completed by weights/lite64.safetensors and weights/encoders/lite64.safetensors. G is then kept as its difference
+to G_ema (`differences.py`), which is half as large.
 
 A checkpoint holds the optimizers too, in full precision, and is many times as large: it goes on bit for bit. From
 networks one goes on nearly as well, because Adam without momentum finds its step sizes within a hundred steps.
@@ -25,6 +26,7 @@ from torch import Tensor
 
 from ssgan_lite import assets, official
 from ssgan_lite.config import ModelConfig, TrainConfig
+from ssgan_lite.differences import pack, unpack
 from ssgan_lite.errors import UserError, suggest
 from ssgan_lite.model import SemanticGenerator
 from ssgan_lite.storage import load_tensors, read_description, save_tensors, user_path
@@ -36,6 +38,7 @@ FORMAT = "ssgan-lite networks 1"
 NEEDS = {"model": dict, "recipe": dict, "images": int}
 FOLDER = "weights/training"          # of the data tree: where networks that ship lie
 BESIDE = ("G_ema", "encoder")        # networks that ship as weights of their own
+DIFFERENCE = "G-G_ema"               # of tensors: what is to be added to G_ema for G
 MANY = 1e15                          # images; JSON has no infinity
 
 
@@ -77,12 +80,22 @@ def networks_of(trainer: TrainingState) -> Networks:
 
 
 def save_networks(networks: Networks | TrainingState, path: str | os.PathLike, record: dict | None = None,
-                  dtype: torch.dtype = torch.float16, without: Sequence[str] = ()) -> None:
-    """Write `path` (.safetensors) and the .json beside it; without: networks to leave out (`BESIDE`)."""
+                  dtype: torch.dtype = torch.float16, without: Sequence[str] = (), beside: bool = False) -> None:
+    """Write `path` (.safetensors) and the .json beside it; without: networks to leave out.
+
+    beside: for a folder `training/` below one that holds G_ema, in half precision, and the encoder under the same
+    name; these are left out, and of G the difference to G_ema is kept.
+    """
     if isinstance(networks, TrainingState):
         networks = networks_of(networks)
-    state = {f"{name}/{key}": tensor.to(dtype) for name, tensors in networks.states.items() if name not in without
-             for key, tensor in tensors.items()}
+    states, without = networks.states, (*without, *(BESIDE if beside else ()))
+    state = {f"{name}/{key}": tensor.to(dtype) for name, tensors in states.items()
+             if name not in without and not (beside and name == "G") for key, tensor in tensors.items()}
+    if beside:
+        average = states["G_ema"]
+        moved = {key: tensor.float() - average[key].to(torch.float16).to(tensor.device).float()
+                 for key, tensor in states["G"].items() if key != "mean_w"}              # G has no use for the mean
+        state |= {f"{DIFFERENCE}/{key}": tensor for key, tensor in pack(moved).items()}
     save_tensors(path, state, FORMAT, dict(model=networks.model.to_dict(), recipe=dataclasses.asdict(networks.config),
                                            images=networks.images,
                                            averaged_before=min(networks.averaged_before, MANY), record=record or {}))
@@ -100,22 +113,30 @@ def load_networks(name_or_path: str | os.PathLike) -> Networks:
     states: dict[str, dict[str, Tensor]] = {}
     for key, tensor in state.items():
         network, _, name = key.partition("/")
-        if network not in (*ALWAYS, *OPTIONAL):
+        if network not in (*ALWAYS, *OPTIONAL, DIFFERENCE):
             raise UserError(f'"{path}" holds "{key}", which belongs to none of {", ".join((*ALWAYS, *OPTIONAL))}.')
-        states.setdefault(network, {})[name] = tensor.float()
+        states.setdefault(network, {})[name] = tensor if network == DIFFERENCE else tensor.float()
+    difference = unpack(states[DIFFERENCE], str(path)) if DIFFERENCE in states else None
     # A file gives its tensors in any order.
     states = {name: states[name] for name in (*ALWAYS, *OPTIONAL) if name in states}
     found = Networks(ModelConfig.from_dict(description["model"]), TrainConfig(**description["recipe"]),
                      int(description["images"]), states, description.get("record", {}), str(name_or_path),
                      float(description.get("averaged_before", 0.0)))
+    _complete(states, found.model, path)
+    if difference is not None:
+        if "G_ema" not in states:
+            raise UserError(f'"{path}" holds a difference to the average, which should lie at '
+                            f'"{path.parent.parent / path.name}". Copy both.')
+        states["G"] = {key: tensor + difference.get(key, 0) for key, tensor in states["G_ema"].items()}
+        states["G"]["mean_w"] = torch.full_like(states["G"]["mean_w"], float("nan"))
     if missing := [name for name in ("G", "D") if name not in states and not (name == "D" and found.whole)]:
         raise UserError(f'"{path}" holds no {missing[0]}.')
-    _complete(states, found.model, path)
+    states.setdefault("G_ema", states["G"])
     return found
 
 
 def _complete(states: dict[str, dict[str, Tensor]], model: ModelConfig, path: Path) -> None:
-    """Add the average and the encoder that were left out; without a file of them the average begins as G is."""
+    """Add the average and the encoder that were left out, where there is a file of them."""
     weights = path.parent.parent / path.name
     if "G_ema" not in states and path.parent.name == "training" and weights.is_file():
         generator, encoder = load_pretrained(weights), encoder_of(weights)
@@ -124,7 +145,6 @@ def _complete(states: dict[str, dict[str, Tensor]], model: ModelConfig, path: Pa
         states["G_ema"] = generator.state_dict()
         if encoder is not None:
             states.setdefault("encoder", encoder.state_dict())
-    states.setdefault("G_ema", states["G"])
 
 
 def read_source(source: str) -> Networks:

@@ -44,7 +44,7 @@ from ssgan_lite.train.networks import read_source, save_networks
 from ssgan_lite.train.shared_data import open_shared
 from ssgan_lite.train.snapshots import Schedule, save_sheet, save_snapshot
 from ssgan_lite.train.trainer import Trainer
-from ssgan_lite.train.watch import open_watch
+from ssgan_lite.train.watch import check_watch, open_watch
 from ssgan_lite.weights import save_encoder, save_weights
 
 
@@ -70,6 +70,7 @@ def train(options: RunOptions, config: TrainConfig, on_log: Callable[[dict], Non
         if options.keep_state:
             tensor_path(options.keep_state)                # a name that cannot be is refused now, not hours later
         schedule = Schedule.parse(options.snapshots, options.snapshot_every)
+        check_watch(options.watch_every, options.stop_agreement, options.stop_patience)
         if processes.first:
             check_folder(out, options)
             if options.tensorboard:

@@ -89,7 +89,7 @@ def save_sheet(trainer: TrainingState, path: Path) -> None:
 def find_snapshots(where: str | Path) -> dict[int, Path]:
     """Images seen -> file, in order: in a run's folder, a folder of snapshots, or of a name that ships ("nano32").
 
-    The final weights of a run count as its last snapshot.
+    The final weights of a run, or those that ship under the same name, count as its last snapshot.
     """
     folder, last = user_path(where), None
     if folder.is_dir():
@@ -98,6 +98,7 @@ def find_snapshots(where: str | Path) -> dict[int, Path]:
         last = folder / "weights.safetensors"
     else:
         paths = _listed(str(where))
+        last = next((path.parents[2] / f"{where}.safetensors" for path in paths), None)
     found = {int(path.stem): path for path in sorted(paths) if path.stem.isdigit()}
     if found and last is not None and last.is_file():
         images = load_pretrained(last).record.get("images", 0)

@@ -149,12 +149,17 @@ class NoWatch:
     def after_step(self) -> None: ...
 
 
-def open_watch(trainer: TrainingState, folder: Path, every: int, least_agreement: float,
-               patience: int) -> Watch | NoWatch:
-    """The watch of a run: of fine-tuning that keeps masks (`TrainConfig.keep_weight`); every=0: none."""
+def check_watch(every: int, least_agreement: float, patience: int) -> None:
+    """What cannot be is a `UserError`, before anything of a run is written."""
     if every < 0 or patience < 0 or not 0 <= least_agreement <= 1:
         raise UserError("--watch-every and --stop-patience must not be negative, and --stop-agreement is a share "
                         f"from 0 to 1, not {every}, {patience} and {least_agreement:g}.")
+
+
+def open_watch(trainer: TrainingState, folder: Path, every: int, least_agreement: float,
+               patience: int) -> Watch | NoWatch:
+    """The watch of a run: of fine-tuning that keeps masks (`TrainConfig.keep_weight`); every=0: none."""
+    check_watch(every, least_agreement, patience)
     if not every or trainer.original is None or not trainer.processes.first:
         return NoWatch()
     return Watch(trainer, folder, every, least_agreement, patience)
