@@ -27,6 +27,9 @@ from ssgan_lite.storage import load_tensors, read_description, save_tensors, use
 
 FORMAT = "ssgan-lite generator 1"
 ENCODER_FORMAT = "ssgan-lite encoder 1"
+# Fields of a configuration that came after models had been told apart by fingerprints: at these values they leave a
+# model what it was, and its fingerprint, by which saved faces and directions know it, must stay.
+LATER = {"shared": [], "class_dim": 16}
 
 _fingerprints: weakref.WeakKeyDictionary = weakref.WeakKeyDictionary()
 
@@ -183,7 +186,9 @@ def fingerprint(generator: LatentGenerator) -> str:
     stamp = tuple((id(x), x._version) for x in generator.parameters())
     known = _fingerprints.get(generator)
     if known is None or known[0] != stamp:
-        digest = hashlib.sha256(json.dumps(generator.config.to_dict(), sort_keys=True).encode())
+        config = {name: value for name, value in generator.config.to_dict().items()
+                  if name not in LATER or value != LATER[name]}
+        digest = hashlib.sha256(json.dumps(config, sort_keys=True).encode())
         for name, tensor in sorted(generator.state_dict().items()):
             if name != "mean_w":
                 digest.update(name.encode())
