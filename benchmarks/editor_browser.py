@@ -5,10 +5,14 @@
 
 The page of `make demo` is opened in headless Chromium, and one slider after another is moved, as a drag moves it.
 Measured within the page: from the slider's event to the moment at which the answer has been painted, so the server,
-the socket and drawing are all in it. Models without shipped weights are new ones of the same shape; the time is the
-same.
+the upscaler, the socket and drawing are all in it; once with our face alone, once with the ordinary GAN beside it.
+Models without shipped weights are new ones of the same shape; the time is the same.
 
-Also told: how long the page takes to load, the server's memory, and what each further visitor adds to it.
+On a busy machine milliseconds mean little. So full passes of the same generator are timed between the moves, and the
+ratio is told: 120 ms on two quiet cores, the most that a slider should take, are about 10 passes of lite64.
+
+Also told: how long the page takes to load, the server's memory (before and after the ordinary GAN was asked for), and
+what each further visitor adds to it.
 """
 
 from __future__ import annotations
@@ -26,7 +30,12 @@ import time
 import urllib.request
 from pathlib import Path
 
+os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")         # threads that spin while they wait slow the others down
+import torch
 from playwright.sync_api import sync_playwright
+
+import ssgan_lite as sg
+from ssgan_lite.weights import shipped
 
 ROOT = Path(__file__).resolve().parent.parent
 SERVER = """
@@ -41,6 +50,7 @@ demo = Demo(G)
 demo.new_page()
 asyncio.run(serve(demo, '127.0.0.1', {port}))
 """
+READY = "() => document.querySelector('.fe').dataset.busy === 'no'"
 VISITORS = 5            # further ones, for the memory of one
 MOVE = """([label, value]) => new Promise(done => {
   const root = document.querySelector('.fe'), input = root.querySelector(`input[aria-label="${label}"]`);
@@ -58,7 +68,7 @@ MOVE = """([label, value]) => new Promise(done => {
 
 
 def measure(name: str, moves: int, threads: int, chromium: str) -> dict:
-    """Milliseconds of every move, seconds to load, megabytes of the server and of a further visitor."""
+    """Milliseconds of every move and full pass, seconds to load, megabytes of the server and a further visitor."""
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
         port = probe.getsockname()[1]
@@ -66,10 +76,26 @@ def measure(name: str, moves: int, threads: int, chromium: str) -> dict:
     server = subprocess.Popen([sys.executable, "-c", SERVER.format(name=name, threads=threads, port=port)],
                               env=environment)
     try:
-        return _drive(f"http://127.0.0.1:{port}", moves, chromium, server.pid)
+        return _drive(f"http://127.0.0.1:{port}", moves, chromium, server.pid, full_pass(name, threads))
     finally:
         server.terminate()
         server.wait(20)
+
+
+def full_pass(name: str, threads: int):
+    """A function that times one pass of the generator, in milliseconds."""
+    torch.set_num_threads(threads)
+    G = sg.load_pretrained(name) if name in shipped() else sg.SemanticGenerator(sg.preset(name)).eval()
+    w = G.layout.to_w_plus(G.mapping(G.sample_z(1, 0)))
+
+    @torch.no_grad()
+    def run() -> float:
+        began = time.perf_counter()
+        G(w)
+        return 1000 * (time.perf_counter() - began)
+
+    run()
+    return run
 
 
 def memory(pid: int) -> float:
@@ -77,7 +103,7 @@ def memory(pid: int) -> float:
     return int(re.search(r"VmRSS:\s+(\d+)", Path(f"/proc/{pid}/status").read_text())[1]) / 1024
 
 
-def _drive(url: str, moves: int, chromium: str, pid: int) -> dict:
+def _drive(url: str, moves: int, chromium: str, pid: int, one_pass) -> dict:
     end = time.monotonic() + 120
     while time.monotonic() < end:
         try:
@@ -94,22 +120,37 @@ def _drive(url: str, moves: int, chromium: str, pid: int) -> dict:
         page.goto(url)
         page.locator(".fe .fe-chip").first.wait_for()
         loaded = time.monotonic() - began
-        ready = "() => document.querySelector('.fe').dataset.busy === 'no'"
-        page.wait_for_function(ready)
+        page.wait_for_function(READY)
         page.wait_for_timeout(1500)
-        page.wait_for_function(ready)
-        times = []
-        for i in range(moves + 4):
-            label = ("hair: shape 1", "hair: texture 1", "hair: shape 2", "hair: texture 2")[i % 4]
-            times.append(page.evaluate(MOVE, [label, str(round(-2.5 + 5 * ((7 * i) % 20) / 20, 2))]))
-        alone = memory(pid)
+        page.wait_for_function(READY)
+        times, passes = _moves(page, moves, one_pass)
+        alone, beside = memory(pid), []
+        switch = page.get_by_role("button", name="Ordinary GAN")
+        if switch.is_visible():
+            switch.click()
+            page.wait_for_function(READY)
+            beside, _ = _moves(page, moves, one_pass)
+            switch.click()
+            page.wait_for_function(READY)
+        with_rival = memory(pid)
         for _ in range(VISITORS):
             visitor = browser.new_page()
             visitor.goto(url)
             visitor.locator(".fe .fe-thumb").first.wait_for(state="attached")
-        more = (memory(pid) - alone) / VISITORS
+        more = (memory(pid) - with_rival) / VISITORS
         browser.close()
-    return dict(times=times[4:], loaded=loaded, memory=alone, visitor=more)
+    return dict(times=times, beside=beside, passes=passes, loaded=loaded, memory=alone, with_rival=with_rival,
+                visitor=more)
+
+
+def _moves(page, moves: int, one_pass) -> tuple[list[float], list[float]]:
+    """Milliseconds of moves, and of full passes in between."""
+    times, passes = [], []
+    for i in range(moves + 4):
+        label = ("hair: shape 1", "hair: texture 1", "hair: shape 2", "hair: texture 2")[i % 4]
+        times.append(page.evaluate(MOVE, [label, str(round(-2.5 + 5 * ((7 * i) % 20) / 20, 2))]))
+        passes.append(one_pass())
+    return times[4:], passes[4:]
 
 
 def main() -> int:
@@ -125,11 +166,15 @@ def main() -> int:
         return 2
     for name in options.models:
         result = measure(name, options.moves, options.threads, chromium)
-        times = sorted(result["times"])
-        print(f"{name:9s} slider to picture: median {statistics.median(times):.0f} ms, 9 of 10 below "
-              f"{times[int(0.9 * len(times))]:.0f} ms ({len(times)} moves, {options.threads} threads); page there "
-              f"after {result['loaded']:.1f} s; server "
-              f"{result['memory']:.0f} MB, a further visitor {result['visitor']:.0f} MB", flush=True)
+        unit = statistics.median(result["passes"])
+        for what, times in (("slider to picture", result["times"]), ("... beside a GAN", result["beside"])):
+            if times:
+                times = sorted(times)
+                print(f"{name:9s} {what:17s}: median {statistics.median(times):.0f} ms = "
+                      f"{statistics.median(times) / unit:.1f} full passes of {unit:.1f} ms, 9 of 10 below "
+                      f"{times[int(0.9 * len(times))]:.0f} ms ({len(times)} moves, {options.threads} threads)")
+        print(f"{name:9s} page there after {result['loaded']:.1f} s; server {result['memory']:.0f} MB, with the "
+              f"ordinary GAN {result['with_rival']:.0f} MB, a further visitor {result['visitor']:.0f} MB", flush=True)
         if options.json:
             print(json.dumps({name: result}))
     return 0
