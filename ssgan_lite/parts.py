@@ -100,13 +100,28 @@ PARTS = Parts([
 ])
 
 
-@functools.lru_cache
+_given: dict[tuple[str, ...], Parts] = {}       # by their names: vocabularies that were read in this process
+
+
+def remember(parts: Parts) -> Parts:
+    """From now on `vocabulary(parts.names)` is this one, with its colors and sizes; returns it."""
+    _given[parts.names] = parts
+    return parts
+
+
 def vocabulary(names: tuple[str, ...] | int) -> Parts:
     """The vocabulary of a model with these parts (`config.parts`), or of one with so many.
 
-    What `PARTS` knows about a name holds here too; ids are counted anew, and a part that is not in `PARTS` gets a
-    generated color. A number n means the first n of `PARTS`, and after those part_13, part_14, ...
+    A model knows names alone. If a file or a data set with these parts was read in this process, its vocabulary is
+    meant. Otherwise what `PARTS` knows about a name holds here too; ids are counted anew, and a part that is not in
+    `PARTS` gets a generated color. A number n means the first n of `PARTS`, and after those part_13, part_14, ...
     """
+    return _given[names] if names in _given else plain_vocabulary(names)
+
+
+@functools.lru_cache
+def plain_vocabulary(names: tuple[str, ...] | int) -> Parts:
+    """`vocabulary(names)` whatever was read before: from `PARTS`, with generated colors."""
     if isinstance(names, int):
         names = (*PARTS.names[:names], *(f"part_{i}" for i in range(len(PARTS), names)))
     new = iter(further_colors(sum(name not in PARTS.names for name in names)))

@@ -146,6 +146,20 @@ def test_data_set_knows_its_parts(prepared: Path) -> None:
     assert "grak-7" in (prepared / "report.txt").read_text(encoding="utf-8")
 
 
+def test_colors_and_sizes_of_a_data_set_reach_figures_and_measures(prepared: Path, monkeypatch) -> None:
+    from ssgan_lite import parts as module
+    from ssgan_lite.measure.masks import Agreement
+    from ssgan_lite.pictures import mask_to_rgb
+    monkeypatch.setattr(module, "_given", {})
+    names, ids = parts_of(INVENTED).names, torch.tensor([[2, 3]])
+    assert mask_to_rgb(ids, names)[0, 0].tolist() != [16, 32, 48]
+    open_dataset(f"folder:{prepared}", 16, "all")
+    assert mask_to_rgb(ids, names)[0, 0].tolist() == [16, 32, 48]
+    agreement = Agreement(names)
+    agreement.add(ids[None], ids[None])
+    assert agreement.result()["small"] == 1.0 and agreement.result()["large"] is None
+
+
 def test_thin_parts_of_the_vocabulary_survive() -> None:
     mask = np.array([[[2, 1], [2, 1]]], np.uint8)
     assert reduce_masks(mask, 2, parts_of(INVENTED))[0, 0, 0] == 2

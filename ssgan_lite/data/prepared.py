@@ -24,7 +24,7 @@ from ssgan_lite.data.masks import reduce_masks
 from ssgan_lite.data.memory import check_fits
 from ssgan_lite.data.vocabulary import parts_of
 from ssgan_lite.errors import UserError
-from ssgan_lite.parts import PARTS, Parts
+from ssgan_lite.parts import PARTS, Parts, remember
 from ssgan_lite.storage import sha256, user_path
 
 FORMAT = 2
@@ -66,7 +66,7 @@ def load(kind: str, folder: str, size: int, split: str) -> Dataset:
     if "attributes.npz" in about["files"]:
         with np.load(_sound(path, about, "attributes.npz"), allow_pickle=False) as file:
             attributes = {name: file[name][rows] for name in file.files}
-    parts = parts_in(about)
+    parts = remember(parts_in(about))
     return Dataset(torch.from_numpy(images), None if masks is None else torch.from_numpy(masks), attributes,
                    np.array(about["names"][rows], np.str_), source, parts.names, parts.transparent, checked=mapped)
 

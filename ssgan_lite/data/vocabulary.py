@@ -17,7 +17,7 @@ import re
 from collections.abc import Sequence
 
 from ssgan_lite.errors import UserError, suggest
-from ssgan_lite.parts import PARTS, Part, Parts, vocabulary
+from ssgan_lite.parts import PARTS, Part, Parts, plain_vocabulary, remember
 from ssgan_lite.storage import user_path
 
 MOST = 256                                   # parts: a mask has eight bits
@@ -34,7 +34,8 @@ def read_vocabulary(path: str | os.PathLike) -> Parts:
         raise UserError(f'The vocabulary "{path}" cannot be read: {error.strerror}.') from None
     except ValueError as error:
         raise UserError(f'The vocabulary "{path}" is not JSON ({error}).') from None
-    return parts_of(content.get("parts") if isinstance(content, dict) else content, f'The vocabulary "{path}"')
+    entries = content.get("parts") if isinstance(content, dict) else content
+    return remember(parts_of(entries, f'The vocabulary "{path}"'))
 
 
 def parts_of(entries: object, what: str = "The vocabulary") -> Parts:
@@ -54,7 +55,7 @@ def parts_of(entries: object, what: str = "The vocabulary") -> Parts:
     names = [entry["name"] for entry in entries]
     if doubled := next((name for name in names if names.count(name) > 1), None):
         raise UserError(f'{what} has two parts called "{doubled}".')
-    known = vocabulary(tuple(names))
+    known = plain_vocabulary(tuple(names))
     parts = Parts([_part(known[i], entry, what) for i, entry in enumerate(entries)])
     colors = [part.color for part in parts]
     if doubled := next((part for part in parts if colors.index(part.color) < part.id), None):
