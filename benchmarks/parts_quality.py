@@ -16,14 +16,13 @@ from __future__ import annotations
 
 import argparse
 import json
-import time
 from pathlib import Path
 
 import numpy as np
 import torch
 from torch import Tensor
 
-from ssgan_lite.config import ModelConfig, TrainConfig, preset, recipe
+from ssgan_lite.config import ModelConfig, preset, recipe
 from ssgan_lite.data import open_dataset
 from ssgan_lite.data.dataset import Dataset
 from ssgan_lite.data.prepare import prepare
@@ -39,9 +38,9 @@ SCENES, SIZE, SAMPLES = 2000, 32, 256
 GROUPS = {"sky": "sky", **{c.name: c.group for c in CLASSES}}              # the 8 of Cityscapes, for drawn classes
 # name -> number of parts, which parts share a generator, changes of the recipe
 VARIANTS: dict[str, tuple[int, str, dict]] = {
-    "30": (30, "", {}),
-    "13": (13, "", {}),
     "5": (5, "", {}),
+    "13": (13, "", {}),
+    "30": (30, "", {}),
     "30, one generator": (30, "one", {}),
     "30, one per group": (30, "groups", {}),
     "30, areas": (30, "", dict(area_weight=0.1)),
@@ -78,21 +77,7 @@ def run(name: str, images: int, work: Path) -> dict:
     return dict(n_parts=n_parts, sharing=sharing, images=images, changes=changes,
                 parameters=sum(p.numel() for p in trainer.G.parameters()),
                 local=sum(p.numel() for p in trainer.G.local.parameters()),
-                **measure(trainer, open_dataset(data, SIZE, "val")), step_ms=round(step_time(trainer, config), 1))
-
-
-def step_time(trainer: Trainer, config: TrainConfig, times: int = 5) -> float:
-    """CPU milliseconds of a reconstruction step, the least of some: what else runs here hardly matters.
-
-    It trains on, so it comes after everything else that looks at the networks.
-    """
-    trainer.config = config.replace(images=10**9)
-    found = []
-    for _ in range(times):
-        began = time.process_time()
-        trainer.step()
-        found.append(1000 * (time.process_time() - began))
-    return min(found)
+                **measure(trainer, open_dataset(data, SIZE, "val")))
 
 
 @torch.no_grad()
@@ -150,12 +135,12 @@ def intersection_over_union(confusion: np.ndarray) -> np.ndarray:
 
 def table(found: dict[str, dict]) -> str:
     """The runs as text."""
-    lines = [f"{'run':<20}{'generator':>10}{'local':>9}{'step ms':>9}{'levels':>8}{'IoU of 30':>11}{'of 13':>7}"
+    lines = [f"{'run':<20}{'generator':>10}{'local':>9}{'levels':>8}{'IoU of 30':>11}{'of 13':>7}"
              f"{'of 5':>7}{'pixels of 5':>13}{'dead':>6}{'winner':>8}{'kinds':>7}"]
     for name, row in found.items():
         iou = "".join(f"{row['iou'].get(str(m), float('nan')):>{width}.3f}".replace("nan", "  -")
                       for m, width in ((30, 11), (13, 7), (5, 7)))
-        lines.append(f"{name:<20}{row['parameters']:>10,}{row['local']:>9,}{row['step_ms']:>9.0f}{row['levels']:>8.1f}"
+        lines.append(f"{name:<20}{row['parameters']:>10,}{row['local']:>9,}{row['levels']:>8.1f}"
                      f"{iou}{row['pixels']['5']:>13.3f}{sum(p['dead'] for p in row['parts'].values()):>6}"
                      f"{row['winner']:>8.2f}{row['kinds']:>7.2f}")
     return "\n".join(lines)
