@@ -46,7 +46,7 @@ NOTEBOOKS = (
     Notebook("13", "inversion", "invert"),
     Notebook("14", "directions", "directions"),
     Notebook("15", "domains", "new domains", planned=True),
-    Notebook("16", "many_parts", "how far", planned=True),
+    Notebook("16", "many_parts", "how far"),
 )
 BY_SUBJECT = {notebook.subject: notebook for notebook in NOTEBOOKS}
 BY_NUMBER = {notebook.number: notebook for notebook in NOTEBOOKS}

@@ -68,7 +68,7 @@ def measured_quality(found: Mapping[str, dict]) -> Figure:
                      label=f"{name} parts")
     rare.set_xscale("log")
     rare.legend(fontsize=8, frameon=False)
-    style_axis(rare, "share of all pixels", "IoU", "Rare parts starve")
+    style_axis(rare, "share of all pixels", "IoU", "Small parts starve")
     y = np.arange(len(found))
     for (color, _, marker), merged_to in zip(LINES, ("5", "13", "30"), strict=False):
         values = [row["iou"].get(merged_to, np.nan) for row in found.values()]
