@@ -80,13 +80,15 @@ def share_files(face: Session, before: np.ndarray | None = None) -> dict[str, by
 def share(face: Session, path: str | os.PathLike, overwrite: bool = False) -> list[Path]:
     """Write card (PNG) and film (GIF, and MP4 where an encoder is installed) beside each other; returns the files."""
     stem = file_to_write(path, ".png").with_suffix("")
-    files = {stem.with_name(stem.name + ending): content for ending, content in share_files(face).items()}
-    for target in files:
-        refuse_existing(target, overwrite)
-    for target, content in files.items():
-        with atomic_write(target) as file:
+    targets = {ending: stem.with_name(stem.name + ending) for ending in (".png", ".gif", ".mp4")}
+    for ending, target in targets.items():               # before seconds are spent on drawing
+        if ending != ".mp4" or has_encoder():
+            refuse_existing(target, overwrite)
+    files = share_files(face)
+    for ending, content in files.items():
+        with atomic_write(targets[ending]) as file:
             file.write_bytes(content)
-    return list(files)
+    return [targets[ending] for ending in files]
 
 
 def changed_parts(face: Session, first: FaceState, now: FaceState) -> list[int]:
