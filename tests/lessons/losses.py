@@ -158,6 +158,54 @@ def steps_wrongly(**options):
     return lambda f, codes, y: measure_steps(f, codes, y, **options)
 
 
+def fair_step(G, D, opt_g, opt_d, real, z, gamma):
+    """A right answer to the open task, written with a helper that takes any loss."""
+    def learn(optimizer, loss):
+        optimizer.zero_grad()
+        loss.backward()
+        optimizer.step()
+
+    fake, real = G(z).detach(), real.detach()
+    samples = torch.cat([real, fake]).requires_grad_(True)
+    scores = D(samples)
+    gradient, = torch.autograd.grad(scores.sum(), samples, create_graph=True)
+    penalty = 2 * gradient.square().flatten(1).sum(1).mean()
+    real_score, fake_score = scores.chunk(2)
+    learn(opt_d, F.softplus(fake_score - real_score).mean() + gamma / 2 * penalty)
+    learn(opt_g, F.softplus(D(real).detach() - D(G(z))).mean())
+
+
+def unfair_step(d_loss=lambda real, fake: F.softplus(fake - real), g_loss=lambda real, fake: F.softplus(real - fake),
+                penalties=(0.5, 0.5), order="dg", zero=True, rest=True):
+    """The same with knobs, each of them a mistake."""
+    def answer(G, D, opt_g, opt_d, real, z, gamma):
+        def learn(optimizer, loss):
+            if zero:
+                optimizer.zero_grad()
+            loss.backward()
+            optimizer.step()
+
+        for turn in order:
+            if turn == "d":
+                real, fake = real.detach().requires_grad_(True), G(z).detach().requires_grad_(True)
+                loss = d_loss(D(real), D(fake)).mean()
+                for share, x in zip(penalties, (real, fake)):
+                    gradient, = torch.autograd.grad(D(x).sum(), x, create_graph=True)
+                    loss = loss + share * gamma * gradient.square().flatten(1).sum(1).mean()
+                learn(opt_d, loss)
+            elif rest or len(real) > 2:
+                learn(opt_g, g_loss(D(real), D(G(z))).mean())
+    return answer
+
+
+def answer_before(G, D, opt_g, opt_d, real, z, gamma):
+    """The generator's loss is computed with the discriminator as it was, and used after it has moved."""
+    opt_g.zero_grad()
+    F.softplus(D(real) - D(G(z))).mean().backward()
+    unfair_step(order="d")(G, D, opt_g, opt_d, real, z, gamma)
+    opt_g.step()
+
+
 ANSWERS = {
     "undecided": dict(
         stub=..., right=[2 * math.log(2), 1.386, 1.39],
@@ -253,6 +301,24 @@ ANSWERS = {
         wrong=[("abe", "mean and the variance"), ("bce", "local generators"), ("d", "frozen means"),
                ("b", "something is missing"),
                ("f", "not among them")]),
+    "relativistic_step": dict(
+        stub=..., right=[fair_step, unfair_step()],
+        wrong=[(unfair_step(order="g"), "the discriminator did not move"),
+               (unfair_step(order="d"), "the generator did not move"),
+               (unfair_step(lambda real, fake: F.softplus(fake) + F.softplus(-real)), "each sample by itself"),
+               (unfair_step(lambda real, fake: F.softplus(real - fake)), "wants D(real) above"),
+               (unfair_step(penalties=(0, 0)), "neither penalty"), (unfair_step(penalties=(0.5, 0)), "R2 is missing"),
+               (unfair_step(penalties=(0, 0.5)), "real samples, is missing"),
+               (unfair_step(penalties=(1, 1)), "twice too strong"),
+               (unfair_step(lambda real, fake: F.relu(1 + fake - real)), "and nothing else"),
+               (unfair_step(order="gd"), "moved before"),
+               (answer_before, "as it was before its step"),
+               (unfair_step(g_loss=lambda real, fake: F.softplus(-fake)), "does not look at the real"),
+               (unfair_step(g_loss=lambda real, fake: -F.softplus(fake - real)), "saturates"),
+               (unfair_step(g_loss=lambda real, fake: F.softplus(fake - real)), "helps the discriminator"),
+               (unfair_step(g_loss=lambda real, fake: real - fake), "the generator does not move as"),
+               (unfair_step(zero=False), "the second is not"),
+               (unfair_step(rest=False), "ends at")]),
 }
 
 

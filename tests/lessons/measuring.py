@@ -83,6 +83,38 @@ def leak(before, after, region, change=None, sums=False, whole=False):
     return torch.stack(found)
 
 
+def distances_to(generated, others):
+    return np.sqrt(((generated[:, None] - others[None]) ** 2).sum(-1))
+
+
+def two_nearest(generated, train, unseen):
+    """Another right answer: a copy is much nearer to its original than to the training face that comes second."""
+    first, second = np.sort(distances_to(generated, train), axis=1)[:, :2].T
+    return float(np.mean(first < 0.5 * second))
+
+
+def against_unseen(generated, train, unseen, share=0.5):
+    near, far = distances_to(generated, train).min(1), distances_to(generated, unseen).min(1)
+    return float(np.mean(near < share * far))
+
+
+def below(threshold):
+    """A face is a copy if a training face is nearer than a threshold, computed from the three clouds."""
+    def answer(generated, train, unseen):
+        near = distances_to(generated, train).min(1)
+        return float(np.mean(near < threshold(generated, train, unseen)))
+    return answer
+
+
+def verdict(generated, train, unseen):
+    near, usual = distances_to(generated, train).min(1), distances_to(unseen, train).min(1)
+    return float(np.median(near) < 0.5 * np.median(usual))
+
+
+def between_real(reduce, share):
+    return below(lambda generated, train, unseen: share * reduce(distances_to(unseen, train).min(1)))
+
+
 ANSWERS = {
     "two_bells": dict(
         stub=bells_stub, right=[bells],
@@ -139,6 +171,19 @@ ANSWERS = {
                (lambda b, a, r: leak(b, a, r, lambda b, a: (a - b).mean(0).abs()), "before the mean over the colors"),
                (lambda b, a, r: leak(b, a, ~r.roll(1, 2)), "mean over the pixels outside"),
                (lambda b, a, r: leak(b, a, r)[:, None], "has the shape")]),
+    "copied_share": dict(
+        stub=..., right=[against_unseen, two_nearest],
+        wrong=[(lambda g, t, u: distances_to(g, t).min(1) < 1, "one number"),
+               (lambda g, t, u: 100 * against_unseen(g, t, u), "between 0 and 1"),
+               (lambda g, t, u: 1 - against_unseen(g, t, u), "hands out training faces"),
+               (lambda g, t, u: against_unseen(g, t, u, 1), "one is always the nearer"),
+               (below(lambda g, t, u: 1e-6), "copies all the same"), (verdict, "not all of them by one median"),
+               (below(lambda g, t, u: 1.0), "a fixed distance"),
+               (below(lambda g, t, u: 0.5 * distances_to(g, u).min(1).mean()), "must not decide"),
+               (between_real(lambda x: np.quantile(x, 0.05), 1), "average faces"),
+               (lambda g, t, u: against_unseen(g, t, u, 0.75), "ten times as many"),
+               (between_real(np.median, 0.5), "only the different ones"),
+               (between_real(np.mean, 0.5), "fresh faces get")]),
 }
 
 

@@ -20,6 +20,8 @@ from ssgan_lite.course.exercises import (
     expect_shape,
     expect_tensor,
 )
+from ssgan_lite.course.losses import relativistic
+from ssgan_lite.course.losses.toys import Maker, SmallDiscriminator, r1, score_gradient
 from ssgan_lite.model.encoder import Posterior
 from ssgan_lite.train.frozen_discriminator import SHARPNESS, harden
 from ssgan_lite.train.frozen_discriminator import hinge_discriminator_loss as hinge
@@ -46,31 +48,11 @@ def undecided(loss):
     expect(_near(loss, 2 * math.log(2)), "put 0 into softplus, once for the reals and once for the fakes")
 
 
-class _SmallDiscriminator(nn.Module):
-    """A small smooth discriminator: its R1 depends on its weights and on where the images are."""
-
-    def __init__(self, size: int = 4):
-        super().__init__()
-        self.first, self.second = nn.Linear(3 * size * size, 5), nn.Linear(5, 1)
-
-    def forward(self, image: Tensor) -> Tensor:
-        return self.second(torch.tanh(self.first(image.flatten(1))))
-
-
-def _gradient(discriminator: nn.Module, image: Tensor) -> Tensor:
-    image = image.detach().requires_grad_(True)
-    return torch.autograd.grad(discriminator(image).sum(), image, create_graph=True)[0]
-
-
-def _r1(discriminator: nn.Module, image: Tensor) -> Tensor:
-    return _gradient(discriminator, image).square().flatten(1).sum(1).mean()
-
-
 @exercise(2, title="R1 for one input", minutes=12, level=2, solution="ssgan_lite.train.losses:r1_penalty")
 def r1_of_images(answer):
     """Mean over the batch of the squared gradient of the score, summed over channels and pixels."""
-    discriminator, image = _SmallDiscriminator(), torch.randn(6, 3, 4, 4)
-    out, gradient = answer(discriminator, image), _gradient(discriminator, image)
+    discriminator, image = SmallDiscriminator(), torch.randn(6, 3, 4, 4)
+    out, gradient = answer(discriminator, image), score_gradient(discriminator, image)
     wanted = gradient.square().flatten(1).sum(1).mean()
     expect_tensor(out)
     expect(not close(out, gradient.square().mean(), 1e-9), "you take the mean over the pixels as well; they are "
@@ -97,7 +79,7 @@ def r1_of_images(answer):
            "be differentiable itself (create_graph=True)")
     parameters = list(discriminator.parameters())
     theirs, ours = (torch.autograd.grad(loss, parameters, allow_unused=True)
-                    for loss in (out, _r1(discriminator, image)))
+                    for loss in (out, r1(discriminator, image)))
     same = all(close(0 * p if a is None else a, 0 * p if b is None else b)
                for p, a, b in zip(parameters, theirs, ours, strict=True))
     expect(same, "the value is right, but its gradient with respect to the discriminator's weights is not: the "
@@ -105,11 +87,11 @@ def r1_of_images(answer):
     expect(not image.requires_grad, "you switched requires_grad on for the very tensor that you were given; make a "
            "copy first with image.detach()")
     image = torch.randn(3, 3, 2, 2)
-    discriminator = _SmallDiscriminator(2)
-    expect_close(answer(discriminator, image), _r1(discriminator, image), "with another size and batch the value is "
+    discriminator = SmallDiscriminator(2)
+    expect_close(answer(discriminator, image), r1(discriminator, image), "with another size and batch the value is "
                  "wrong")
     made = (2 * torch.randn(2, 3, 2, 2, requires_grad=True))
-    expect_close(answer(discriminator, made), _r1(discriminator, made), "with images that were themselves computed "
+    expect_close(answer(discriminator, made), r1(discriminator, made), "with images that were themselves computed "
                  "the value is wrong: detach them first")
 
 
@@ -129,17 +111,6 @@ def weight_for_size(weight):
     expect(_near(weight, 62.5), "multiply 1000 by the share of pixels that 128 x 128 is of 512 x 512")
 
 
-class _Maker(nn.Module):
-    """Codes [N, K, S] -> a smooth picture [N, 3, 2, 2]."""
-
-    def __init__(self, k: int, s: int):
-        super().__init__()
-        self.linear = nn.Linear(k * s, 12)
-
-    def forward(self, codes: Tensor) -> Tensor:
-        return torch.sin(self.linear(codes.flatten(1))).view(-1, 3, 2, 2)
-
-
 def _code_gradients(f: nn.Module, codes: Tensor, y: Tensor) -> Tensor:
     codes = codes.detach().requires_grad_(True)
     return torch.autograd.grad((f(codes) * y).sum(), codes, create_graph=True)[0]
@@ -149,7 +120,7 @@ def _code_gradients(f: nn.Module, codes: Tensor, y: Tensor) -> Tensor:
 def measure_steps(answer):
     """Path lengths [N] of f at codes [N, K, S] in the random direction y."""
     k, s = 6, 3                                            # 6 codes, so that nothing is mixed up with the 4 pixels
-    f, y = _Maker(k, s), torch.randn(5, 3, 2, 2)
+    f, y = Maker(k, s), torch.randn(5, 3, 2, 2)
     base = torch.randn(5, k, s, requires_grad=True)
     codes = 1.5 * base                                     # made by something that must get no gradient
     out, gradient = answer(f, codes, y), _code_gradients(f, codes, y)
@@ -181,7 +152,7 @@ def measure_steps(answer):
     ours = torch.autograd.grad(wanted.sum(), list(f.parameters()), allow_unused=True)
     same = all(a is not None and close(a, b, 1e-4) for a, b in zip(gradients, ours, strict=False))
     expect(same, "the lengths are right, but their gradient with respect to the parameters of f is not")
-    f, codes, y = _Maker(1, 6), torch.randn(2, 1, 6), torch.randn(2, 3, 2, 2)
+    f, codes, y = Maker(1, 6), torch.randn(2, 1, 6), torch.randn(2, 3, 2, 2)
     expect_close(answer(f, codes, y), _code_gradients(f, codes, y).norm(dim=(1, 2)), "with a single code of six "
                  "numbers the lengths are wrong")
 
@@ -345,3 +316,10 @@ def who_is_moved(statements):
         "a": "a: the KL term reads the mean and the variance of the code; has the generator a part in either?",
         "c": "c: the depths are made by the local generators; does the render net come before or after them?",
         "d": "d: frozen means that its weights have no gradient; it only passes the gradient on to the picture"})
+
+
+@exercise(11, title="Build it yourself: which of the two is real?", minutes=45, level=3, in_place=True,
+          solution_text=relativistic.SOLUTION)
+def relativistic_step(answer):
+    """One turn of both players with a relativistic loss, R1 and R2."""
+    relativistic.examine(answer)

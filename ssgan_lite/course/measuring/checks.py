@@ -8,7 +8,7 @@ import numpy as np
 import torch
 
 from ssgan_lite.course.exercises import answer_of, close, describe, exercise, expect, expect_close, expect_number
-from ssgan_lite.course.measuring import by_hand
+from ssgan_lite.course.measuring import by_hand, copies
 from ssgan_lite.data import open_dataset
 from ssgan_lite.parts import PARTS
 from ssgan_lite.weights import load_pretrained
@@ -188,3 +188,9 @@ def leak(answer):
            "taken later")
     expect_close(out, wanted, "for each face: the absolute change, its mean over the colors; of that the mean over "
                  "the pixels outside of the region, divided by the mean over those inside", atol=1e-4)
+
+
+@exercise(7, title="Build it yourself: catch the copies", minutes=40, level=3, solution_text=copies.SOLUTION)
+def copied_share(answer):
+    """The share of the generated faces that are copies of training faces, from features of three kinds of faces."""
+    copies.examine(answer)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import random
 
 from ssgan_lite.course.exercises import close, describe, exercise, expect, expect_choice, expect_number
+from ssgan_lite.course.training import paper_game
 
 
 @exercise(1, title="Where is run number 1000?", minutes=5, level=1, solution_text=(
@@ -107,3 +108,10 @@ def decay_of_a_step(answer):
     at_first = answer(16, 0, 10_000, 0.05)
     expect(at_first is not None and float(at_first) == 0.0, "before anything was seen the average should simply take "
                                                             "the weights: a decay of 0, without dividing by zero")
+
+
+@exercise(5, title="Build it yourself: the paper's game", minutes=45, level=3, in_place=True,
+          solution_text=paper_game.SOLUTION)
+def papers_game(answer):
+    """So many steps of the published game: logistic loss, lazy R1, mask loss, lazy path length, average."""
+    paper_game.examine(answer)
