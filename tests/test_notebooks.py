@@ -99,7 +99,7 @@ def test_something_is_compared(name):
 def test_it_opens_with_what_one_must_know(name):
     """Title with its number, a map or a sentence, what is needed, minutes, measured seconds, and memory."""
     header = READ[name].cells[0]
-    assert header.cell_type == "markdown" and header.source.startswith(f"# {name[:2]} · ")
+    assert header.cell_type == "markdown" and header.source.startswith(f"# {name.partition('_')[0]} · ")
     assert "**You need:**" in header.source
     takes = header.source.split("**Takes:**")[1]
     minutes, seconds = re.search(r"(\d+) minutes to read", takes), re.search(r"(\d+) seconds on two CPU cores", takes)

@@ -50,7 +50,8 @@ def test_names_are_spelled_the_american_way() -> None:
     assert not found, "\n".join(sorted(found))
 
 
-@pytest.mark.parametrize("path", sorted((ROOT / "notebooks").glob("*.ipynb")), ids=lambda path: path.stem[:2])
+@pytest.mark.parametrize("path", sorted((ROOT / "notebooks").glob("*.ipynb")),
+                         ids=lambda path: path.stem.partition("_")[0])
 def test_notebooks_use_plain_american_words(path: Path) -> None:
     text = "\n".join("".join(cell["source"]) for cell in json.loads(path.read_text(encoding="utf-8"))["cells"])
     found = [match.group() for pattern in WORDS for match in re.finditer(pattern.replace(" ", r"\s+"), text, re.I)]

@@ -29,10 +29,10 @@ class Notebook:
 
 NOTEBOOKS = (
     Notebook("00", "start", "start here"),
-    Notebook("00b", "gan", "what a GAN is", planned=True),
+    Notebook("00b", "gan", "what a GAN is"),
     Notebook("01", "faces", "faces and masks"),
-    Notebook("02", "codes", "latents and modulation"),
-    Notebook("02b", "modulation", "modulation", planned=True),      # takes the second half of 02
+    Notebook("02", "codes", "latents"),
+    Notebook("02b", "modulation", "modulation"),
     Notebook("03", "fourier", "Fourier features"),
     Notebook("04", "local", "local generators"),
     Notebook("05", "fusion", "depth fusion"),

@@ -108,11 +108,11 @@ def paper_play(r1=lambda t: t.steps % t.config.r1_every == 0, factor=1.0, mask_l
 play = paper_play()
 
 
-def only_one_step(t, steps):
-    """The mean of the path lengths begins anew with every call."""
-    for _ in range(steps):
-        t.path_mean = torch.zeros(())
-        play(t, 1)
+def the_same_heads(t, steps):
+    """The real batch is drawn once, before the loop."""
+    real = t.draw_real()
+    t.draw_real = lambda: real
+    play(t, steps)
 
 
 ANSWERS = {
@@ -154,7 +154,7 @@ ANSWERS = {
                (paper_play(factor=1 / 16), "R1 of image and of mask"),
                (paper_play(path=False), "path-length step is missing"), (paper_play(keep=False), "was not stored"),
                (paper_play(path_factor=1 / 4), "path length on half a batch"),
-               (only_one_step, "after four steps")]),
+               (the_same_heads, "after six steps")]),
 }
 
 DEFINITIONS = []

@@ -1,1 +1,1 @@
-"""Exercises, figures and widgets of the notebook "latents and modulation"."""
+"""Exercises, figures and widgets of the notebook "latents"."""

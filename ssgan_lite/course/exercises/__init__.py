@@ -11,9 +11,10 @@ from ssgan_lite.course.exercises.expectations import (
                                                       expect_same_gradients,
                                                       expect_shape,
                                                       expect_tensor,
+                                                      two_sizes,
 )
 from ssgan_lite.course.exercises.registry import Exercise, Result, exercise
 
 __all__ = ["Exercise", "NotStarted", "Result", "Watch", "WrongAnswer", "answer_of", "close", "describe", "exercise",
            "expect", "expect_choice", "expect_close", "expect_number", "expect_same_gradients", "expect_shape",
-           "expect_tensor"]
+           "expect_tensor", "two_sizes"]

@@ -115,6 +115,12 @@ def expect_same_gradients(answer: Callable, wanted: Callable, inputs: Sequence[T
         expect(close(ours, theirs, atol, rtol), hint)
 
 
+def two_sizes(low: int, high: int) -> tuple[int, int]:
+    """Two different sizes from low to high - 1, drawn anew, so that axes cannot be confused unnoticed."""
+    first, second = torch.randperm(high - low)[:2].tolist()
+    return low + first, low + second
+
+
 def describe(value: object) -> str:
     """A value in words: 'a tensor of shape [2, 3]', 'a list of 4', 'None'."""
     if value is None or value is Ellipsis:

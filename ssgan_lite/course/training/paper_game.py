@@ -48,7 +48,7 @@ def trainer_at(step: int, **changes) -> Trainer:
     """A tiny model and the paper's recipe, at a step of the game; changes: of the recipe."""
     model = preset("nano32").replace(size=16, coarse_size=8, min_feat_size=4, style_dim=8, local_channels=8,
                                      feature_channels=8, render_channels=(8, 8), discriminator_channels=(8, 8, 8))
-    config = recipe("nano32", "paper").replace(**{"path_weight": 0.5, "ema_images": 400} | changes)
+    config = recipe("nano32", "paper").replace(**{"path_weight": 20.0, "ema_images": 400} | changes)
     trainer = Trainer(model, config, _noise())
     trainer.steps = step
     trainer.step = _refuse
@@ -85,13 +85,13 @@ def examine(answer: Callable) -> None:
     expect(mine.path_mean.item() != 0, "the running mean of the path lengths, `t.path_mean`, was not stored")
     _expect_same(mine, whole, "G", f"after step {FULL}: path length on half a batch of expanded codes, times "
                                    "`path_every * path_weight`, as a step of its own after the generator's turn")
-    mine = trainer_at(FULL - 2)
-    answer(mine, 4)
-    expect(mine.steps == FULL + 2, f"four steps from {FULL - 2} on end at `t.steps` {mine.steps}")
-    four = _library(FULL - 2, steps=4)
+    mine = trainer_at(FULL - 5)
+    answer(mine, 6)
+    expect(mine.steps == FULL + 1, f"six steps from {FULL - 5} on end at `t.steps` {mine.steps}")
+    six = _library(FULL - 5, steps=6)
     for name in NAMES:
-        _expect_same(mine, four, name, "after four steps in a row, though single steps were right: what is kept from "
-                                       "step to step (gradients, `t.path_mean`, the counter)?")
+        _expect_same(mine, six, name, "after six steps in a row, though single steps were right: what is kept from "
+                                       "step to step (gradients, a batch, `t.path_mean`, the counter)?")
 
 
 def _refuse() -> None:
