@@ -41,10 +41,11 @@ def test_empty_history_is_refused():
 
 
 def test_looking_does_not_touch_the_random_numbers_of_the_game():
+    players = nn.Linear(2, 2), nn.Linear(2, 1)
     torch.manual_seed(3)
     wanted = torch.randn(2)
     torch.manual_seed(3)
-    look(0, nn.Linear(2, 2), nn.Linear(2, 1))
+    look(0, *players)
     assert torch.equal(torch.randn(2), wanted)
 
 

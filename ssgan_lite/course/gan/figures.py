@@ -18,10 +18,10 @@ SIDE = 2.0              # inches
 
 def board(axis: Axes, moment: Moment, real: Tensor) -> None:
     """One moment: the darker the ground, the more the discriminator takes a point there for real."""
-    axis.imshow(moment.belief, extent=(-EDGE, EDGE, -EDGE, EDGE), origin="lower", cmap="gray_r", vmin=0, vmax=1.6,
-                interpolation="bilinear")
-    axis.scatter(*real.T, s=7, marker="o", facecolors="none", edgecolors=BLUE, linewidths=0.7)
-    axis.scatter(*moment.points.T, s=9, marker="x", color=ORANGE, linewidths=0.8)
+    axis.imshow(moment.belief.numpy(), extent=(-EDGE, EDGE, -EDGE, EDGE), origin="lower", cmap="gray_r", vmin=0,
+                vmax=1.6, interpolation="bilinear")
+    axis.scatter(*real.T.numpy(), s=7, marker="o", facecolors="none", edgecolors=BLUE, linewidths=0.7)
+    axis.scatter(*moment.points.T.numpy(), s=9, marker="x", color=ORANGE, linewidths=0.8)
     axis.set_xlim(-EDGE, EDGE), axis.set_ylim(-EDGE, EDGE)
     axis.set_xticks([]), axis.set_yticks([])
 
