@@ -162,3 +162,18 @@ def test_where_no_baseline_is_there_is_no_switch(browser, G, monkeypatch):
     page = BarePage(browser, FaceEditor(G, seed=5, folder=None))
     assert page.page.get_by_role("button", name="Ordinary GAN").is_hidden()
     page.close()
+
+
+def test_answers_that_overtake_decoding_leave_no_old_picture(page):
+    """Two answers with the same picture, the second before the first was decoded: it is drawn all the same."""
+    page.page.evaluate("""() => {
+      const real = window.createImageBitmap.bind(window);
+      const wait = () => new Promise(done => setTimeout(done, 300));
+      window.createImageBitmap = async file => { await wait(); return real(file); };
+    }""")
+    page.button("New face").click()
+    page.page.wait_for_timeout(100)
+    page.page.locator('.fe-chip[data-part="hair"]').click()
+    page.page.wait_for_timeout(1500)
+    page.settle()
+    assert page.distance(page.editor.picture) <= 2

@@ -137,7 +137,8 @@ class Page:
         return self.page.locator(".fe-said").first.text_content()
 
     def meter(self) -> list[float]:
-        return [float(text.split()[0]) for text in self.page.locator(".fe-meter .fe-share").all_text_contents()]
+        meter = self.page.locator(".fe-meter").first
+        return [float(text.split()[0]) for text in meter.locator(".fe-share").all_text_contents()]
 
     def close(self):
         self.page.close()
@@ -242,16 +243,16 @@ def test_compare_shows_the_original_while_it_is_held(fresh):
     fresh.press("New face")
     edited = fresh.pixels()
     fresh.page.locator(".fe-stage:not(.fe-pointing)").focus()
+    far = lambda a, b: np.abs(a - b).max()          # noqa: E731, a level or two of 255 are lost in drawing
     fresh.page.keyboard.down("c")
-    assert (fresh.pixels() == original).all()
+    held = fresh.pixels()
     fresh.page.keyboard.up("c")
-    assert (fresh.pixels() == edited).all()
+    assert far(held, original) <= 2 and far(fresh.pixels(), edited) <= 2
     fresh.button("Compare").click()
-    half = SIZE // 2
-    assert (fresh.pixels()[:, :half - 2] == original[:, :half - 2]).all(), "left of the divider is the face before"
-    assert (fresh.pixels()[:, half + 2:] == edited[:, half + 2:]).all()
+    split, half = fresh.pixels(), SIZE // 2
     fresh.button("Compare").click()
-    assert (fresh.pixels() == edited).all()
+    assert far(split[:, :half - 2], original[:, :half - 2]) <= 2, "left of the divider is the face before"
+    assert far(split[:, half + 2:], edited[:, half + 2:]) <= 2 and far(fresh.pixels(), edited) <= 2
 
 
 def test_backgrounds(fresh, tmp_path, keep_screenshot):

@@ -3,21 +3,24 @@
 // A canvas that holds a picture file. The newest file wins, in whatever order decoding ends.
 function makeSheet() {
   const canvas = document.createElement("canvas");
-  let file = null;
+  let file = null, reading = null;
   canvas.width = canvas.height = 0;
+  async function read(bytes) {
+    if (!bytes?.length) { canvas.width = canvas.height = 0; return; }
+    const bitmap = await createImageBitmap(new Blob([bytes]));
+    if (file === bytes) {
+      canvas.width = bitmap.width; canvas.height = bitmap.height;
+      canvas.getContext("2d").drawImage(bitmap, 0, 0);
+    }
+    bitmap.close();
+  }
   return {
     canvas,
     get filled() { return canvas.width > 0; },
-    async set(bytes) {
-      if (bytes === file) return;
-      file = bytes;
-      if (!bytes?.length) { canvas.width = canvas.height = 0; return; }
-      const bitmap = await createImageBitmap(new Blob([bytes]));
-      if (file === bytes) {
-        canvas.width = bitmap.width; canvas.height = bitmap.height;
-        canvas.getContext("2d").drawImage(bitmap, 0, 0);
-      }
-      bitmap.close();
+    // Resolves when the file is on the canvas, also for who asks a second time while it is being decoded.
+    set(bytes) {
+      if (bytes !== file) { file = bytes; reading = read(bytes); }
+      return reading;
     },
     copy(other) {
       canvas.width = other.canvas.width; canvas.height = other.canvas.height;
@@ -74,7 +77,8 @@ function makeDivider(onMove) {
 
 // The ordinary GAN's face beside ours, with its own meter and one sentence about what it does.
 function makeRival() {
-  const canvas = h("canvas", { class: "fe-rival-face", role: "img", width: 512, height: 512 });
+  const canvas = h("canvas", { class: "fe-rival-face", role: "img", width: 512, height: 512,
+                               "aria-label": "The ordinary GAN's face" });
   const figure = h("figure", { class: "fe-rival", hidden: true }, h("figcaption", {}, "ordinary GAN"), canvas);
   const meter = makeMeter("How much the ordinary GAN has changed");
   const why = h("p", { class: "fe-why", hidden: true });
