@@ -209,8 +209,8 @@ def test_readme_names_what_is_there() -> None:
 
 ALL = 56                                    # MB of all tracked files together, and at most so many in a folder
 BUDGET = {
-    "data/heads/": 13.5, "data/avatars/": 3.5, "data/weights/training/": 9, "data/weights/": 15.2,
-    "data/measure/": 2, "data/directions/": 2, "notebooks/": 7, "": 6}
+    "data/heads/": 13.5, "data/avatars/": 3.5, "data/weights/training/": 9, "data/weights/": 15,
+    "data/measure/": 2, "data/directions/": 2, "notebooks/": 7, "": 6.3}
 
 
 def test_size_of_repository(tracked: list[Path]) -> None:

@@ -56,6 +56,7 @@ DATA = Path(__file__).parent.parent / "data"
 CURVE = ("images", "seconds", "d_loss", "g_loss", "mask_loss", "real_score", "fake_score", "r1_image", "r1_mask",
          "frozen_d_loss", "frozen_g_loss", "pixel_loss", "feature_loss", "score_loss", "kl")
 STATE_BYTES = 8_000_000
+COLORS = 256                 # of sheets of samples: half the file, and off by one to three of 255 levels on average
 
 
 def numbers(text: str) -> tuple[int, ...]:
@@ -178,8 +179,8 @@ def ship(run: Path, name: str, folder: Path, note: str = "", at: int | None = No
         encoder.load_state_dict(state["networks"]["encoder"])
         save_encoder(encoder, folder / "encoders" / name, {**described, "images": images}, torch.float16)
     with atomic_write(path.with_suffix(".png")) as temporary:
-        sample_sheet(load_pretrained(path), SAMPLE_SEEDS, scale=max(1, 128 // generator.config.size)).save(
-            temporary, "PNG", optimize=True)
+        sheet = sample_sheet(load_pretrained(path), SAMPLE_SEEDS, scale=max(1, 128 // generator.config.size))
+        sheet.quantize(COLORS).save(temporary, "PNG", optimize=True)
     return f"{path.name}: {path.stat().st_size / 1e6:.1f} MB, {record['images']:,} images"
 
 
@@ -245,7 +246,7 @@ def ship_lapse(run: Path, name: str, folder: Path, count: int, columns: int = 8)
     rows = timelapse.of_run(run, range(columns), count, scale=max(1, 64 // recorded_model_size(run)))
     target = folder / f"{name}-lapse.png"
     with atomic_write(target) as temporary:
-        timelapse.strip(rows).save(temporary, "PNG", optimize=True)
+        timelapse.strip(rows).quantize(COLORS).save(temporary, "PNG", optimize=True)
     return f"{target.name}: {len(rows)} rows, {target.stat().st_size / 1e3:.0f} kB"
 
 

@@ -45,7 +45,7 @@ NOTEBOOKS = (
     Notebook("12", "editing", "edit"),
     Notebook("13", "inversion", "invert"),
     Notebook("14", "directions", "directions"),
-    Notebook("15", "domains", "new domains", planned=True),
+    Notebook("15", "domains", "new domains"),
     Notebook("16", "many_parts", "how far"),
 )
 BY_SUBJECT = {notebook.subject: notebook for notebook in NOTEBOOKS}

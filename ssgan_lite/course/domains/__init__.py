@@ -1,0 +1,1 @@
+"""Exercises, figures and widgets of the notebook "new domains"."""
