@@ -37,6 +37,11 @@ def solved(source: str, exercise: Exercise, given: list[str]) -> str:
     if {name for node in stubs for name in _names(node)} < set(given):
         raise UserError(f"exercise {exercise.id}: the cell does not hold the place for {', '.join(given)}.")
     first = stubs[0]
+    if len(given) > 1 and _is_code(subject, exercise.name):
+        for stub in reversed(stubs):                    # from below, so that line numbers stay right
+            lines[stub.lineno - 1:stub.end_lineno] = []
+        lines[first.lineno - 1:first.lineno - 1] = _several(subject, exercise.name, given).splitlines()
+        return "\n".join(lines)
     if isinstance(first, ast.FunctionDef) or _is_code(subject, exercise.name):
         code = _from_solution(exercise, first) or _from_lesson(subject, exercise.name, given[0], _arguments(first))
         lines[first.lineno - 1:first.end_lineno] = code.splitlines()
@@ -111,6 +116,17 @@ def _from_lesson(subject: str, check: str, name: str, arguments: int) -> str:
     if not wanted:
         texts.append(f"{name} = {ast.unparse(answer)}")
     return _assembled(imports, texts, wanted, name)
+
+
+def _several(subject: str, check: str, given: list[str]) -> str:
+    """The first right answer of a lesson's test data to an exercise that is given several things, code among them."""
+    module = _lesson(subject)
+    answer = _right(module, check)[0]
+    needed = module.all_that(_free(ast.Expression(answer)))
+    imports = [module.imports[other] for other in sorted(needed & set(module.imports))]
+    texts = [module.text(other) for other in module.definitions if other in needed]
+    named = [f"{name} = {ast.unparse(part)}" for name, part in zip(given, answer.elts, strict=True)]
+    return _assembled(imports, [*dict.fromkeys(texts), "\n".join(named)], "", "")
 
 
 def _required(stub: ast.FunctionDef) -> list[str]:
