@@ -18,4 +18,22 @@ def pytest_configure(config: pytest.Config) -> None:
     scratch = tempfile.mkdtemp(prefix="ssgan-progress-")
     os.environ["SSGAN_PROGRESS"] = str(Path(scratch) / "progress.json")         # kernels of nbval inherit it
     os.environ.pop("SSGAN_CHECKS", None)
+    # pytest looks for CI itself, and explains failed comparisons line by line there: hours of difflib for two pictures.
+    if os.environ.pop("CI", "") == "true":
+        os.environ["SSGAN_CI"] = "true"
+    if "PYTEST_XDIST_WORKER" not in os.environ:
+        config.pluginmanager.register(NamesFailures(config))
     config.add_cleanup(lambda: shutil.rmtree(scratch, ignore_errors=True))
+
+
+class NamesFailures:
+    """Says a failure when it happens, so that a run that somebody stops has said it."""
+
+    def __init__(self, config: pytest.Config):
+        self.config = config
+
+    def pytest_runtest_logreport(self, report: pytest.TestReport) -> None:
+        terminal = self.config.pluginmanager.get_plugin("terminalreporter")
+        if report.failed and terminal:
+            terminal.ensure_newline()
+            terminal.write_line(f"{report.nodeid}: {report.when} failed after {report.duration:.0f} s")

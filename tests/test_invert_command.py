@@ -126,7 +126,7 @@ def test_missing_picture_and_empty_pattern_are_named(tmp_path, capsys):
 @pytest.fixture(scope="module")
 def parts():
     """A part encoder that has seen 320 heads: enough to be of use."""
-    G, data = load_pretrained("nano32"), open_dataset("heads", size=32, split="train")
+    G, data = load_pretrained("nano32"), open_dataset("heads:0:400", size=32, split="train")
     return train_part_encoder(G, data, images=320, batch=8, rounds=1, lr=0.01, progress=False)
 
 

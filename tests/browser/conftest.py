@@ -38,7 +38,7 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
 @pytest.fixture(scope="session")
 def browser():
     if CHROMIUM is None:
-        if os.environ.get("CI") == "true":
+        if os.environ.get("SSGAN_CI") == "true":
             pytest.fail("No Chromium here, and CI=true: the browser tests must run. .ci/run installs it.")
         pytest.skip("no Chromium on this machine (Debian and Ubuntu: apt install chromium)")
     playwright = pytest.importorskip("playwright.sync_api", reason="playwright is not installed")

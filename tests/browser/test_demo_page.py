@@ -189,6 +189,7 @@ def test_idle_visitor_is_asked_and_goes_on_with_the_same_face(browser, open_page
         page = open_page(f"http://127.0.0.1:{port}/")
         page.get_by_role("button", name="New face").click()
         page.wait_for_function("() => !document.querySelector('[aria-label^=\"Undo\"]').disabled")
+        page.wait_for_function(READY)
         picture = page.evaluate("() => document.querySelector('.fe-face').toDataURL()")
         again = page.get_by_role("button", name="Go on")
         again.wait_for()

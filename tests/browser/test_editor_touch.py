@@ -108,6 +108,20 @@ def test_drag_of_another_part_chooses_it_first(page):
     assert chosen(page) == "cloth"
 
 
+def test_part_let_go_beside_the_picture_does_not_stick_to_the_pointer(page):
+    page.page.mouse.move(*point(page, *middle(page, "hair")))
+    page.page.mouse.down()
+    box = page.page.locator(".fe-over").bounding_box()
+    page.page.mouse.move(box["x"] - 5, box["y"] - 5)                   # in one step: the picture hears of no move
+    page.page.mouse.up()
+    x, y = middle(page, "cloth")
+    for i in range(5):
+        page.page.mouse.move(*point(page, x + i, y))
+    assert page.page.locator(".fe-name").text_content() == "cloth"
+    page.settle()
+    assert not page.editor.face.state.placement and not page.editor.face.history.past
+
+
 def test_background_and_locked_parts_stay(page):
     start = middle(page, "background")
     drag(page, start, 5, 5)

@@ -126,6 +126,14 @@ function makePicture({ onPick, onKey, onPlace, onRest, onSwipe, placeOf }) {
     onPlace({ do: "place", part, dx: within(dx, -2, 2), dy: within(dy, -2, 2), zoom: within(zoom, 0.3, 3), stroke });
   }
 
+  const release = event => {
+    fingers.delete(event.pointerId);
+    if (!held) return;
+    root.classList.remove("fe-drags");
+    const { moved, part } = held;
+    held = null;
+    if (moved) onRest(); else if (event.type === "pointerup" && part >= 0) { onPick(part); root.focus({ preventScroll: true }); }
+  };
   over.addEventListener("pointerdown", event => {
     if (event.button > 0) return;
     fingers.set(event.pointerId, event);
@@ -141,6 +149,7 @@ function makePicture({ onPick, onKey, onPlace, onRest, onSwipe, placeOf }) {
   });
   over.addEventListener("pointermove", event => {
     wake();
+    if (held && !event.buttons) release(event);        // it was let go beside the picture, which is not told
     if (fingers.has(event.pointerId)) fingers.set(event.pointerId, event);
     if (held?.pinch && fingers.size === 2) {
       place(held.part, { ...held.from, zoom: held.from.zoom * apart() / held.pinch }, held.stroke);
@@ -156,14 +165,6 @@ function makePicture({ onPick, onKey, onPlace, onRest, onSwipe, placeOf }) {
     const half = over.clientWidth / 2;
     place(held.part, { dx: held.from.dx + right / half, dy: held.from.dy + down / half, zoom: held.from.zoom }, held.stroke);
   });
-  const release = event => {
-    fingers.delete(event.pointerId);
-    if (!held) return;
-    root.classList.remove("fe-drags");
-    const { moved, part } = held;
-    held = null;
-    if (moved) onRest(); else if (event.type === "pointerup" && part >= 0) { onPick(part); root.focus({ preventScroll: true }); }
-  };
   over.addEventListener("pointerup", release);
   over.addEventListener("pointercancel", release);
   over.addEventListener("pointerleave", () => { if (!held) hover(-1); });
