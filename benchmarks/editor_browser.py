@@ -132,14 +132,14 @@ def _drive(url: str, moves: int, chromium: str, pid: int, one_pass) -> dict:
             beside, _ = _moves(page, moves, one_pass)
             switch.click()
             page.wait_for_function(READY)
-        with_rival = memory(pid)
+        with_baseline = memory(pid)
         for _ in range(VISITORS):
             visitor = browser.new_page()
             visitor.goto(url)
             visitor.locator(".fe .fe-thumb").first.wait_for(state="attached")
-        more = (memory(pid) - with_rival) / VISITORS
+        more = (memory(pid) - with_baseline) / VISITORS
         browser.close()
-    return dict(times=times, beside=beside, passes=passes, loaded=loaded, memory=alone, with_rival=with_rival,
+    return dict(times=times, beside=beside, passes=passes, loaded=loaded, memory=alone, with_baseline=with_baseline,
                 visitor=more)
 
 
@@ -173,8 +173,9 @@ def main() -> int:
                 print(f"{name:9s} {what:17s}: median {statistics.median(times):.0f} ms = "
                       f"{statistics.median(times) / unit:.1f} full passes of {unit:.1f} ms, 9 of 10 below "
                       f"{times[int(0.9 * len(times))]:.0f} ms ({len(times)} moves, {options.threads} threads)")
-        print(f"{name:9s} page there after {result['loaded']:.1f} s; server {result['memory']:.0f} MB, with the "
-              f"ordinary GAN {result['with_rival']:.0f} MB, a further visitor {result['visitor']:.0f} MB", flush=True)
+        print(f"{name:9s} page there after {result['loaded']:.1f} s; server {result['memory']:.0f} MB, with "
+              f"the ordinary GAN {result['with_baseline']:.0f} MB, a further visitor {result['visitor']:.0f} MB",
+              flush=True)
         if options.json:
             print(json.dumps({name: result}))
     return 0

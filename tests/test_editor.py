@@ -501,32 +501,32 @@ def test_strip_has_an_end_and_undo_goes_farther(editor):
 
 
 def test_ordinary_gan_is_asked_for_the_same_edit(editor, G):
-    from ssgan_lite.editor.rival import rival_of
+    from ssgan_lite.editor.baseline import load_baseline
 
-    assert editor.view["beside"] == dict(on=False) and editor.rival == b""
+    assert editor.view["beside"] == dict(on=False) and editor.baseline == b""
     ask(editor, {"do": "beside"})
-    assert editor.rival == editor.rival_original and editor.view["beside"]["meter"] == dict(inside=0, outside=0)
+    assert editor.baseline == editor.baseline_original and editor.view["beside"]["meter"] == dict(inside=0, outside=0)
     ask(editor, {"do": "dice"})
     view, ours = editor.view["beside"], editor.view["meter"]
-    assert view["name"] == "nano32-monolithic" and view["size"] == 32 and editor.rival != editor.rival_original
+    assert view["name"] == "nano32-monolithic" and view["size"] == 32 and editor.baseline != editor.baseline_original
     assert view["meter"]["inside"] == pytest.approx(ours["inside"], rel=0.35)
     # What is on the page is what the measure means: along one axis of W, for all layers alike.
-    rival = rival_of("nano32-monolithic")
-    axes, most = rival.directions
-    out, change = rival.edit("hair", 2 * ours["inside"])
-    step = out.codes - rival.codes
+    baseline = load_baseline("nano32-monolithic")
+    axes, most = baseline.directions
+    out, change = baseline.edit("hair", 2 * ours["inside"])
+    step = out.codes - baseline.codes
     axis = axes[most[HAIR]]
     along = (step * axis).sum() / axis.square().sum()
     assert torch.allclose(step, along * axis[None], atol=1e-4)
     assert float(change.inside) / 2 == pytest.approx(view["meter"]["inside"])
     ask(editor, {"do": "undo"})
-    assert editor.rival == editor.rival_original
+    assert editor.baseline == editor.baseline_original
     ask(editor, {"do": "beside"})
-    assert editor.view["beside"] == dict(on=False) and editor.rival == b""
+    assert editor.view["beside"] == dict(on=False) and editor.baseline == b""
 
 
 def test_step_of_the_ordinary_gan_is_as_long_as_it_takes():
-    from ssgan_lite.editor.rival import STEPS, reach
+    from ssgan_lite.editor.baseline import STEPS, reach
 
     curve = [0.1 * step for step in STEPS]                                 # a change in proportion to the step
     for target in (0.001, 0.05, 0.1, 0.23, 0.7):
@@ -543,18 +543,19 @@ def test_part_that_the_ordinary_gan_does_not_know():
     more = sg.preset("nano32").replace(parts=(*sg.PARTS.names, "beard"))
     editor = FaceEditor(sg.SemanticGenerator(more), folder=None)
     ask(editor, {"do": "select", "part": 13}, {"do": "beside"}, {"do": "dice", "kind": "texture"})
-    assert not editor.view["beside"]["knows"] and editor.rival == editor.rival_original
+    assert not editor.view["beside"]["knows"] and editor.baseline == editor.baseline_original
 
 
 def test_baseline_is_the_models_own_where_it_ships(monkeypatch):
-    from ssgan_lite.editor import rival
+    from ssgan_lite.editor import baseline
 
     names = ["lite64", "lite64-monolithic", "nano32", "nano32-monolithic"]
-    monkeypatch.setattr(rival, "shipped", lambda: names)
-    assert rival.baseline_of("nano32") == "nano32-monolithic" and rival.baseline_of("lite64") == "lite64-monolithic"
-    assert rival.baseline_of("") == "lite64-monolithic"
-    monkeypatch.setattr(rival, "shipped", lambda: ["lite64"])
-    assert rival.baseline_of("lite64") is None
+    monkeypatch.setattr(baseline, "shipped", lambda: names)
+    assert baseline.baseline_name("nano32") == "nano32-monolithic"
+    assert baseline.baseline_name("lite64") == "lite64-monolithic"
+    assert baseline.baseline_name("") == "lite64-monolithic"
+    monkeypatch.setattr(baseline, "shipped", lambda: ["lite64"])
+    assert baseline.baseline_name("lite64") is None
 
 
 def test_card_and_film_come_together(editor, monkeypatch):

@@ -18,10 +18,10 @@ from ssgan_lite.edit import Session, compare
 from ssgan_lite.edit.export import has_encoder
 from ssgan_lite.edit.history import History
 from ssgan_lite.edit.state import FaceState
+from ssgan_lite.editor.baseline import BaselineActions
 from ssgan_lite.editor.drawing import Drawing, Drawings, jpeg
 from ssgan_lite.editor.gallery import Gallery, describe
 from ssgan_lite.editor.own import OwnPicture, OwnPictureActions, is_background
-from ssgan_lite.editor.rival import RivalActions
 from ssgan_lite.editor.sharing import SharingActions
 from ssgan_lite.editor.sliders import SliderActions
 from ssgan_lite.editor.steps import StepActions
@@ -36,7 +36,7 @@ FIRST_SEED = 38         # of the face that an editor opens with: a pleasing one 
 VISIBLE = 0.1           # change of a channel, of the range -1 to 1, that counts as seen: 13 of 255
 
 
-class Desk(OwnPictureActions, SliderActions, StepActions, RivalActions, SharingActions):
+class Desk(OwnPictureActions, SliderActions, StepActions, BaselineActions, SharingActions):
     """A face on the desk, and what lies beside it."""
 
     def __init__(self, generator: SemanticGenerator, seed: int = FIRST_SEED, psi: float = 0.7,
@@ -60,7 +60,7 @@ class Desk(OwnPictureActions, SliderActions, StepActions, RivalActions, SharingA
         self._centers: dict[int, tuple[float, float]] = {}     # of moved parts, where they were before
         self._load_names(directions)
         self._begin_steps()
-        self._meet_rival()
+        self._find_baseline()
         self._set_mark()
 
     # --- what is seen ---------------------------------------------------------------------------------------------

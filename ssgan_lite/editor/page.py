@@ -16,10 +16,10 @@ class Page:
     """One editor's page: its desk, and the fields that the page shows.
 
     fields: size (S, the picture's width), view (see `Desk.view`), picture (a JPEG file), labels (the part at each of
-    its pixels, see `drawing.runs`), original (a picture, for "compare"), rival and rival_original (pictures of the
-    ordinary GAN's face, while it is shown), strip (a picture: small ones of the history, side by side), gallery (n *
-    64 * 64 * 3 bytes), photo (the user's own picture, while it is worked on), snapshot (the face as a file, should
-    the kernel go away), answered (the number of the request that these fields answer).
+    its pixels, see `drawing.runs`), original (a picture, for "compare"), baseline and baseline_original (pictures
+    of the ordinary GAN's face, while it is shown), strip (a picture: small ones of the history, side by side),
+    gallery (n * 64 * 64 * 3 bytes), photo (the user's own picture, while it is worked on), snapshot (the face as a
+    file, should the kernel go away), answered (the number of the request that these fields answer).
     """
 
     def __init__(self, desk: Desk):
@@ -35,10 +35,10 @@ class Page:
 
         desk, fields, drawing = self.desk, self.fields, self.desk.drawing()
         view = desk.view()
-        view["beside"], rival, rival_original = desk.rival_view(2 * view["meter"]["inside"])
+        view["beside"], baseline, baseline_original = desk.baseline_view(2 * view["meter"]["inside"])
         view["steps"], strip = desk.steps_view()
         fields.update(view=view, picture=drawing.picture, labels=drawing.labels, original=desk.original(),
-                      rival=rival, rival_original=rival_original, strip=strip,
+                      baseline=baseline, baseline_original=baseline_original, strip=strip,
                       photo=b"" if desk.own is None else desk.own.picture)
         if not desk.in_stroke:                      # not while a slider is dragged: once, when it rests
             fields["snapshot"] = face_to_bytes(desk.face)

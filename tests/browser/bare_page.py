@@ -9,7 +9,7 @@ from __future__ import annotations
 import base64
 import json
 
-BINARY = ("picture", "labels", "original", "rival", "rival_original", "strip", "gallery", "photo", "snapshot")
+BINARY = ("picture", "labels", "original", "baseline", "baseline_original", "strip", "gallery", "photo", "snapshot")
 NAMES = ("size", "view", "answered", *BINARY)
 
 PAGE = """<!doctype html><html lang="en"><meta charset="utf-8"><title>Face editor</title>

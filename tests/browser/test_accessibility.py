@@ -56,7 +56,7 @@ def test_axe_finds_nothing_serious_in_what_stands_around_the_face(page):
     page.press("Surprise me")
     page.button("Compare").click()
     page.press("Ordinary GAN")
-    assert page.page.locator(".fe-strip, .fe-rival-face, .fe-divider").evaluate_all(
+    assert page.page.locator(".fe-strip, .fe-baseline-face, .fe-divider").evaluate_all(
         "all => all.every(e => e.offsetParent)"), "all of it is on the page"
     assert findings(page.page) == []
     page.button("Share").click()

@@ -114,24 +114,26 @@ def test_drag_of_a_slider_is_one_step_on_the_strip(page):
 
 def test_ordinary_gan_makes_the_same_edit_beside_it(page, keep_screenshot):
     page.press("Ordinary GAN")
-    still = canvas(page, ".fe-rival-face")
+    still = canvas(page, ".fe-baseline-face")
     assert "one code for the whole face" in page.page.locator(".fe-why").text_content()
     assert "nano32-monolithic, 32 × 32 pixels" in page.page.locator(".fe-why").text_content()
+    assert page.page.locator(".fe-caption, .fe-baseline figcaption").all_text_contents() == [
+        "made of parts, 32 × 32 pixels", "ordinary GAN, 32 × 32 pixels"]
     page.press("Surprise me")
     keep_screenshot(page.page, "editor_page_beside")
-    assert np.abs(canvas(page, ".fe-rival-face") - still).mean() > 1
+    assert np.abs(canvas(page, ".fe-baseline-face") - still).mean() > 1
     ours, theirs = ([float(text.split()[0]) for text in meter.locator(".fe-share").all_text_contents()]
                     for meter in page.page.locator(".fe-meter").all())
     assert theirs[0] == pytest.approx(ours[0], rel=0.35), "the hair is changed as much"
     assert theirs[1] / theirs[0] > ours[1] / ours[0], "and the rest of the face more"
-    boxes = [page.page.locator(name).bounding_box() for name in (".fe-stage:not(.fe-pointing)", ".fe-rival-face")]
+    boxes = [page.page.locator(name).bounding_box() for name in (".fe-stage:not(.fe-pointing)", ".fe-baseline-face")]
     assert boxes[0]["y"] == pytest.approx(boxes[1]["y"], abs=1)
     assert boxes[0]["width"] == pytest.approx(boxes[1]["width"], abs=1)
     page.button("Compare").click()
-    half = canvas(page, ".fe-rival-face")
+    half = canvas(page, ".fe-baseline-face")
     assert np.abs(half - still)[:, :30].max() <= 2 < np.abs(half - still)[:, 34:].max(), "the divider serves both"
     page.press("Ordinary GAN")
-    assert page.page.locator(".fe-rival-face").is_hidden() and len(page.page.locator(".fe-meter").all()) == 2
+    assert page.page.locator(".fe-baseline-face").is_hidden() and len(page.page.locator(".fe-meter").all()) == 2
 
 
 def test_share_gives_card_and_film(page, monkeypatch):
@@ -156,9 +158,9 @@ def test_share_gives_card_and_film(page, monkeypatch):
 
 
 def test_where_no_baseline_is_there_is_no_switch(browser, G, monkeypatch):
-    from ssgan_lite.editor import FaceEditor, rival
+    from ssgan_lite.editor import FaceEditor, baseline
 
-    monkeypatch.setattr(rival, "shipped", lambda: ["nano32"])
+    monkeypatch.setattr(baseline, "shipped", lambda: ["nano32"])
     page = BarePage(browser, FaceEditor(G, seed=5, folder=None))
     assert page.page.get_by_role("button", name="Ordinary GAN").is_hidden()
     page.close()

@@ -76,10 +76,11 @@ function makeDivider(onMove) {
 }
 
 // The ordinary GAN's face beside ours, with its own meter and one sentence about what it does.
-function makeRival() {
-  const canvas = h("canvas", { class: "fe-rival-face", role: "img", width: 512, height: 512,
+function makeBaseline() {
+  const canvas = h("canvas", { class: "fe-baseline-face", role: "img", width: 512, height: 512,
                                "aria-label": "The ordinary GAN's face" });
-  const figure = h("figure", { class: "fe-rival", hidden: true }, h("figcaption", {}, "ordinary GAN"), canvas);
+  const caption = h("figcaption", {}, "ordinary GAN");
+  const figure = h("figure", { class: "fe-baseline", hidden: true }, caption, canvas);
   const meter = makeMeter("How much the ordinary GAN has changed");
   const why = h("p", { class: "fe-why", hidden: true });
   meter.root.hidden = true;
@@ -89,13 +90,15 @@ function makeRival() {
   return {
     figure, meter: meter.root, why,
     swipe(to) { share = to; paint(); },
-    async update(beside, part, bytes, originalBytes) {
+    async update(beside, part, resolution, bytes, originalBytes) {
       const on = Boolean(beside?.on);
       for (const element of [figure, meter.root, why]) element.hidden = !on;
       if (!on) return;
       canvas.setAttribute("aria-label", `The ordinary GAN's face, after the same edit of the ${part}`);
       meter.set(part, beside.meter);
-      const about = `${beside.name}, ${beside.size} × ${beside.size} pixels, enlarged like yours`;
+      caption.textContent = `ordinary GAN, ${beside.size} × ${beside.size} pixels`;
+      const about = `${beside.name}, ${beside.size} × ${beside.size} pixels, enlarged like yours`
+        + (beside.size < resolution ? `, which has ${resolution} × ${resolution} and so looks sharper` : "");
       why.textContent = beside.knows
         ? `An ordinary GAN (${about}) has one code for the whole face: it can only step along the axis of its codes that `
           + `changes ${part} most, until its ${part} has changed as much as yours.`

@@ -6,8 +6,8 @@ function render({ model, el }) {
   const ask = (action, buffer) => link.ask(action, buffer);
   const picture = makePicture({
     onPick: part => ask({ do: "select", part }), onKey: walk, placeOf: () => ({ ...model.get("view").place }),
-    onPlace: action => { picture.quiet(false); ask(action); }, onRest: () => ask({ do: "look" }), onSwipe: share => rival.swipe(share) });
-  const rival = makeRival(), strip = makeStrip(ask);
+    onPlace: action => { picture.quiet(false); ask(action); }, onRest: () => ask({ do: "look" }), onSwipe: share => baseline.swipe(share) });
+  const baseline = makeBaseline(), strip = makeStrip(ask);
   const panel = makePanel({ ask, onDrag: value => picture.quiet(value) });
   const own = makeOwn({ ask, speak: aloud => say(said.textContent, aloud), fail: sentence => say(sentence),
                         onOpen: content => ask({ do: "open" }, content) });
@@ -72,7 +72,8 @@ function render({ model, el }) {
   const beside = button("beside", "Ordinary GAN", "The same edit by a GAN without parts, beside this one",
                         () => ask({ do: "beside" }), { "aria-pressed": "false" });
   const views = h("div", { class: "fe-views", role: "group", "aria-label": "Ways to look at it" }, compare, changes, beside);
-  const pair = h("div", { class: "fe-pair" }, h("p", { class: "fe-caption", "aria-hidden": "true" }, "made of parts"), picture.root, rival.figure);
+  const caption = h("p", { class: "fe-caption", "aria-hidden": "true" });
+  const pair = h("div", { class: "fe-pair" }, caption, picture.root, baseline.figure);
   const chips = h("div", { class: "fe-chips", role: "radiogroup", "aria-label": "Parts of the face" });
   // What the eye should read, and, in the only live region, what a screen reader says: also which part was chosen.
   const said = h("p", { class: "fe-said" }), live = h("p", { class: "fe-unseen", role: "status", "aria-live": "polite" });
@@ -94,7 +95,7 @@ function render({ model, el }) {
       h("span", { class: "fe-group" }, undo, redo, reset), open, exporter.root),
     h("div", { class: "fe-body" },
       h("div", { class: "fe-left" }, pair, own.stage, rescue,
-        h("div", { class: "fe-meters" }, meter.root, rival.meter), rival.why, views, said, live, chips, strip.root), panel.root, own.panel),
+        h("div", { class: "fe-meters" }, meter.root, baseline.meter), baseline.why, views, said, live, chips, strip.root), panel.root, own.panel),
     h("div", { class: "fe-drop", "aria-hidden": "true" }, "Drop your picture here"));
   own.watchDrops(root);
   el.append(root);
@@ -158,7 +159,9 @@ function render({ model, el }) {
     drawing(picture.update({ size, resolution: view.resolution, parts: view.parts, chosen: view.part,
                              newMark: view.mark !== mark, labels: readRuns(bytesOf(model, "labels"), size * size),
                              now: pictureBytes(), original: originalBytes() }),
-            rival.update(view.beside, name, rivalBytes(), rivalOriginalBytes()), strip.update(view.steps, stripBytes()));
+            baseline.update(view.beside, name, view.resolution, baselineBytes(), baselineOriginalBytes()),
+            strip.update(view.steps, stripBytes()));
+    caption.textContent = `made of parts, ${view.resolution} × ${view.resolution} pixels`;
     mark = view.mark;
     beside.hidden = !view.beside;
     beside.setAttribute("aria-pressed", String(Boolean(view.beside?.on)));
@@ -193,8 +196,8 @@ function render({ model, el }) {
     };
   };
   const galleryBytes = keptBytes("gallery"), photoBytes = keptBytes("photo"), pictureBytes = keptBytes("picture");
-  const originalBytes = keptBytes("original"), rivalBytes = keptBytes("rival"), stripBytes = keptBytes("strip");
-  const rivalOriginalBytes = keptBytes("rival_original");
+  const originalBytes = keptBytes("original"), baselineBytes = keptBytes("baseline"), stripBytes = keptBytes("strip");
+  const baselineOriginalBytes = keptBytes("baseline_original");
 
   // Busy until the answer is there and its pictures are drawn.
   let waiting = false, drawn = 0, due = false;

@@ -22,10 +22,10 @@ from ssgan_lite.weights import load_pretrained, shipped
 SEED, PSI = 38, 0.7             # of its face
 AXES = 8                        # principal axes that are tried, as in notebook 11
 SIZE = 256                      # pixels of its picture, which has half the width of the page's
-BASELINE = "-monolithic"        # how the names of such models end
+ENDING = "-monolithic"          # how the names of such models end
 
 
-class Rival:
+class Baseline:
     """A monolithic generator and its face; `edit(part, target)` changes it and says how far that went."""
 
     def __init__(self, generator: MonolithicGenerator, name: str):
@@ -95,47 +95,47 @@ def reach(curve: list[float], target: float) -> float | None:
     return STEPS[curve.index(max(curve))]
 
 
-def baseline_of(model: str) -> str | None:
+def baseline_name(model: str) -> str | None:
     """The name of the baseline for a model: of the same budget if it ships, else another one."""
-    names = [name for name in shipped() if name.endswith(BASELINE)]
-    if model + BASELINE in names:
-        return model + BASELINE
+    names = [name for name in shipped() if name.endswith(ENDING)]
+    if model + ENDING in names:
+        return model + ENDING
     return names[0] if names else None
 
 
 @functools.lru_cache(maxsize=2)
-def rival_of(name: str) -> Rival:
+def load_baseline(name: str) -> Baseline:
     """Loaded when it is first wanted, once for all who use the editor."""
-    return Rival(load_pretrained(name).eval(), name)
+    return Baseline(load_pretrained(name).eval(), name)
 
 
-class RivalActions:
+class BaselineActions:
     """What a `Desk` shows and does of it. Needs: face, part, mark, said, told, name, output."""
 
-    def _meet_rival(self) -> None:
-        self.rival: Rival | None = None         # beside our face, while it is wanted
-        self.baseline = baseline_of(getattr(self.face.generator, "name", ""))
+    def _find_baseline(self) -> None:
+        self.baseline: Baseline | None = None       # beside our face, while it is wanted
+        self.baseline_name = baseline_name(getattr(self.face.generator, "name", ""))
 
     def do_beside(self) -> None:
         """Show the ordinary GAN, or put it away."""
-        if self.baseline is None:
+        if self.baseline_name is None:
             raise UserError("No model without parts is here to compare with.")
-        if self.rival is not None:
-            self.rival, self.told = None, "The ordinary GAN is put away."
+        if self.baseline is not None:
+            self.baseline, self.told = None, "The ordinary GAN is put away."
             return
-        self.rival = rival_of(self.baseline)
+        self.baseline = load_baseline(self.baseline_name)
         self.told = "An ordinary GAN makes the same edits beside yours."
 
-    def rival_view(self, inside: float) -> tuple[dict | None, bytes, bytes]:
+    def baseline_view(self, inside: float) -> tuple[dict | None, bytes, bytes]:
         """What the page shows of it, its picture, and its face before. inside: of our edit (see `Change`)."""
-        if self.baseline is None or self.rival is None:
-            return (None if self.baseline is None else dict(on=False)), b"", b""
-        rival, part = self.rival, self.face.generator.config.parts[self.part]
-        before, knows = rival.drawings(rival.face).picture, part in rival.parts
-        out, change = rival.edit(part, inside) if knows else (rival.face, None)
+        if self.baseline_name is None or self.baseline is None:
+            return (None if self.baseline_name is None else dict(on=False)), b"", b""
+        baseline, part = self.baseline, self.face.generator.config.parts[self.part]
+        before, knows = baseline.drawings(baseline.face).picture, part in baseline.parts
+        out, change = baseline.edit(part, inside) if knows else (baseline.face, None)
         meter = {where: _share(getattr(change, where, 0.0)) for where in ("inside", "outside")}
-        view = dict(on=True, name=rival.name, size=rival.generator.config.size, meter=meter, knows=knows)
-        return view, rival.drawings(out).picture, before
+        view = dict(on=True, name=baseline.name, size=baseline.generator.config.size, meter=meter, knows=knows)
+        return view, baseline.drawings(out).picture, before
 
 
 def _share(change: torch.Tensor | float) -> float:
