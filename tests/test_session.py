@@ -28,6 +28,7 @@ from ssgan_lite.edit import (
     wander,
 )
 from ssgan_lite.edit.backdrop import background_share, soften, without_islands
+from ssgan_lite.edit.interpolate import blend
 from ssgan_lite.edit.renderer import halo
 from ssgan_lite.edit.state import effective_codes, noise_planes
 from ssgan_lite.edit.upscale import shown, upscale_ids
@@ -531,6 +532,95 @@ def test_an_image_as_backdrop_is_cut_to_a_square(trained, tmp_path):
         assert backdrop.pixels.shape == (3, 512, 512) and backdrop.sized(32).shape == (3, 32, 32)
         assert torch.allclose(backdrop.pixels[:, 40:-40, 40:-40], torch.tensor(200 / 127.5 - 1), atol=0.02)
     assert Session(trained).set_backdrop(str(tmp_path / "beach.png")).state.backdrop.name == "beach.png"
+
+
+@pytest.fixture()
+def ramp() -> np.ndarray:
+    """Red grows to the right, green downwards: a pixel tells where it came from."""
+    across, down = np.meshgrid(np.arange(512) / 2, np.arange(512) / 2)
+    return np.stack([across, down, np.zeros_like(across)], 2).astype(np.uint8)
+
+
+@pytest.mark.parametrize("size", [32, 512])
+def test_an_image_behind_the_face_is_placed_mirrored_and_brightened(trained, ramp, size):
+    face = Session(trained).set_backdrop(ramp)
+
+    def source(x: float, y: float) -> tuple[float, float]:
+        """From where in the image, from -1 to 1, the point (x, y) of the picture comes."""
+        at = [min(size - 1, int((v + 1) / 2 * size)) for v in (x, y)]
+        return tuple(face.state.backdrop.sized(size)[:2, at[1], at[0]].tolist())
+
+    near = dict(abs=2.5 / size + 0.02)
+    assert source(0.5, -0.25) == pytest.approx((0.5, -0.25), **near)
+    face.adjust_backdrop(dx=0.2, dy=-0.1, zoom=2)
+    assert source(0.5, -0.25) == pytest.approx((0.15, -0.075), **near)
+    face.adjust_backdrop(mirrored=True)
+    assert source(0.5, -0.25) == pytest.approx((-0.15, -0.075), **near)
+    face.adjust_backdrop(dx=0.5, dy=0, zoom=1, mirrored=False)
+    assert source(-0.8, 0.0) == pytest.approx((-0.7, 0.0), **near), "beyond its edge it goes on mirrored"
+    face.adjust_backdrop(dx=0, brightness=0.5)
+    assert source(0.0, 0.0) == pytest.approx((0.5, 0.5), **near)
+    face.adjust_backdrop(brightness=-1)
+    assert (face.state.backdrop.sized(size) == -1).all()
+    for _ in range(6):
+        face.undo()
+    assert face.state.backdrop is None and face.history.future
+
+
+def test_a_color_behind_the_face_has_hue_saturation_and_brightness(trained):
+    face = Session(trained).set_backdrop("#204080")
+    assert face.state.backdrop.color == pytest.approx((220, 0.75, 0x80 / 255))
+    assert face.adjust_backdrop(hue=120).state.backdrop.name == "#208020"
+    face.adjust_backdrop(brightness=0).adjust_backdrop(brightness=0x80 / 255)
+    assert face.state.backdrop.name == "#208020", "black remembers its hue"
+    assert len({face.randomize_backdrop(seed=i).state.backdrop.name for i in range(4)}) == 4
+    again = [Session(trained, 3).set_backdrop("white").randomize_backdrop().state.backdrop.name for _ in range(2)]
+    assert again[0] == again[1]
+
+
+def test_a_backdrop_is_not_adjusted_beyond_what_it_is(trained, ramp):
+    face = Session(trained)
+    for what, change, message in (
+            (None, dict(hue=3), "set_backdrop"), ("red", dict(zoom=2), "hue, saturation"),
+            ("red", dict(hue=361), "360"), ("red", dict(hue=float("nan")), "finite"),
+            (ramp, dict(hue=3), "dx, dy"), (ramp, dict(zoom=0), "between"), (ramp, dict(brightness=2), "between"), (ramp, dict(mirrored="no"), "True or False"),
+            (ramp, dict(dx=99), "between")):
+        before = face.set_backdrop(what).state
+        with pytest.raises(UserError, match=message):
+            face.adjust_backdrop(**change)
+        assert face.state is before
+    with pytest.raises(UserError, match="locked"):
+        face.lock("background").set_backdrop("white")
+
+
+def test_a_saved_face_keeps_how_its_backdrop_lies(trained, ramp, tmp_path):
+    face = Session(trained, 2).set_backdrop(ramp)
+    face.history.begin(face.state)
+    face.adjust_backdrop(dx=0.2, zoom=1.5, mirrored=True, brightness=0.25)
+    path = face.save(tmp_path / "me")
+    back = Session.load(trained, path)
+    assert torch.equal(back.render().image, face.render().image)
+    assert back.state.backdrop.place == (0.2, 0.0, 1.5) and back.history.first.backdrop.place == (0.0, 0.0, 1.0)
+    assert back.history.first.backdrop.pixels is back.state.backdrop.pixels and path.stat().st_size < 1_000_000
+    gray = Session(trained, 2).set_backdrop("#204080").adjust_backdrop(saturation=0)
+    assert Session.load(trained, gray.save(tmp_path / "gray")).state.backdrop.color[0] == pytest.approx(220)
+    # Two images without a name of their own, and nothing else that differs.
+    face = Session(trained, 2).set_backdrop(ramp)
+    face.history.begin(face.state)
+    face.set_backdrop(255 - ramp)
+    back = Session.load(trained, face.save(tmp_path / "two"))
+    assert torch.equal(back.state.backdrop.pixels, face.state.backdrop.pixels)
+
+
+def test_a_film_moves_the_image_and_mixes_colors(trained, ramp):
+    face = Session(trained, 2).set_backdrop(ramp)
+    first, then = face.state, face.adjust_backdrop(dx=0.4, zoom=2, brightness=0.5).state
+    half = blend(first, then, 0.5).backdrop
+    assert half.place == pytest.approx((0.2, 0.0, 1.5)) and half.brightness == pytest.approx(0.25)
+    first, then = face.set_backdrop("black").state, face.set_backdrop("#ff0000").state
+    assert blend(first, then, 0.25).backdrop.pixels.flatten().tolist() == pytest.approx([-0.5, -1, -1])
+    assert blend(first, then, 1.0).backdrop is then.backdrop and blend(first, then, 0.0).backdrop is first.backdrop
+    assert blend(face.set_backdrop(ramp).state, then, 0.4).backdrop is face.state.backdrop
 
 
 def test_what_is_no_picture_is_explained(trained, tmp_path):

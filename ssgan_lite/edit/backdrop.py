@@ -6,9 +6,12 @@ outside is not in the range of its codes, so it is composed with the finished pi
 
 from __future__ import annotations
 
+import colorsys
+import functools
+import math
 import os
 import warnings
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
@@ -24,12 +27,35 @@ from ssgan_lite.storage import user_path
 SHOWN = 512             # pixels, width of a picture that people look at; larger ones stay as they are
 
 
+UNMOVED = (0.0, 0.0, 1.0)
+
+
 @dataclass(frozen=True, eq=False)
 class Backdrop:
-    """What is seen behind the face: [3, 1, 1] for a color, [3, S, S] for an image, both in [-1, 1]."""
+    """What is seen behind the face: [3, 1, 1] for a color, [3, S, S] for an image, both in [-1, 1].
+
+    An image is kept as it came; how it is laid behind the face is told by the fields below it.
+    """
 
     pixels: Tensor
     name: str = "a picture"        # for the reader: "#20507a", "beach.jpg"
+    place: tuple[float, float, float] = UNMOVED         # (dx, dy, zoom) of an image, as of a part (`Session.move`)
+    mirrored: bool = False                              # an image, left to right, before it is placed
+    brightness: float = 0.0                             # of an image: -1 black, 0 as it is, 1 white
+    hsv: tuple[float, float, float] | None = None       # a color's, where the pixels do not tell (gray has no hue)
+
+    @property
+    def is_color(self) -> bool:
+        """One color, or an image?"""
+        return self.pixels.shape[-1] == 1
+
+    @property
+    def color(self) -> tuple[float, float, float]:
+        """Of a color: hue (0 to 360 degrees), saturation and brightness (0 to 1), the "V" of HSV."""
+        if self.hsv is not None:
+            return self.hsv
+        hue, saturation, brightness = colorsys.rgb_to_hsv(*(self.pixels.flatten().double() / 2 + 0.5).tolist())
+        return 360 * hue, saturation, brightness
 
     def behind(self, image: Tensor, scores: Tensor) -> Tensor:
         """The picture [N, 3, R, R] with the backdrop where its mask scores [N, P, R, R] say background."""
@@ -37,10 +63,44 @@ class Backdrop:
         return torch.lerp(image, self.sized(image.shape[-1]).to(image).expand_as(image), share)
 
     def sized(self, size: int) -> Tensor:
-        """[3, 1, 1] for a color, else [3, size, size]."""
-        if self.pixels.shape[-1] in (1, size):
-            return self.pixels
-        return F.interpolate(self.pixels[None], (size, size), mode="bicubic", antialias=True)[0].clamp(-1, 1)
+        """[3, 1, 1] for a color, else [3, size, size], as it lies behind the face."""
+        return self.pixels if self.is_color else _laid(self, size)
+
+
+@functools.lru_cache(maxsize=8)         # one picture of the page asks for two sizes, several times
+def _laid(backdrop: Backdrop, size: int) -> Tensor:
+    """An image as it lies behind the face: [3, size, size]. Beyond its edges it goes on mirrored."""
+    pixels, (dx, dy, zoom) = backdrop.pixels, backdrop.place
+    if backdrop.place == UNMOVED and not backdrop.mirrored:
+        pixels = _resized(pixels, size)
+    else:                               # first made as small as it will be seen, for sampling alone would alias
+        pixels = _resized(pixels, min(pixels.shape[-1], max(1, round(size * zoom))))
+        at = (torch.arange(size) + 0.5) * 2 / size - 1                                         # pixel centers
+        x, y = (at - dx) / zoom * (-1 if backdrop.mirrored else 1), (at - dy) / zoom
+        grid = torch.stack([x.expand(size, size), y[:, None].expand(size, size)], 2).to(pixels)
+        pixels = F.grid_sample(pixels[None], grid[None], "bicubic", "reflection", align_corners=False)[0].clamp(-1, 1)
+    if backdrop.brightness:
+        pixels = pixels.lerp(torch.full_like(pixels, math.copysign(1, backdrop.brightness)), abs(backdrop.brightness))
+    return pixels
+
+
+def _resized(pixels: Tensor, size: int) -> Tensor:
+    if pixels.shape[-1] == size:
+        return pixels
+    return F.interpolate(pixels[None], (size, size), mode="bicubic", antialias=True)[0].clamp(-1, 1)
+
+
+def blend_backdrops(a: Backdrop | None, b: Backdrop | None, share: float) -> Backdrop | None:
+    """Between two of them: colors are mixed, an image moves; of two that are unlike, the nearer one."""
+    near = a if share < 0.5 else b
+    if a is None or b is None or a is b or share in (0, 1):
+        return near
+    mix = lambda x, y: x + share * (y - x)      # noqa: E731
+    if a.is_color and b.is_color:
+        return Backdrop(torch.lerp(a.pixels, b.pixels, share), near.name)
+    if a.pixels is not b.pixels or a.mirrored != b.mirrored:
+        return near
+    return replace(near, place=tuple(map(mix, a.place, b.place)), brightness=mix(a.brightness, b.brightness))
 
 
 def background_share(scores: Tensor) -> Tensor:
@@ -82,6 +142,13 @@ def color_backdrop(color: str) -> Backdrop:
     except (ValueError, AttributeError, TypeError):
         raise UserError(f'"{color}" is not a color. Write a name such as "white", or "#20507a".') from None
     return Backdrop(torch.tensor(rgb).view(3, 1, 1) / 127.5 - 1, str(color))
+
+
+def hsv_backdrop(hue: float, saturation: float, brightness: float) -> Backdrop:
+    """A color of hue (0 to 360 degrees), saturation and brightness (0 to 1), rounded to 256 levels."""
+    levels = [round(255 * x) for x in colorsys.hsv_to_rgb(hue / 360, saturation, brightness)]
+    name = "#" + "".join(f"{level:02x}" for level in levels)
+    return Backdrop(torch.tensor(levels).view(3, 1, 1) / 127.5 - 1, name, hsv=(hue, saturation, brightness))
 
 
 def image_backdrop(source: Source, size: int) -> Backdrop:

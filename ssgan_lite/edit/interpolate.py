@@ -13,14 +13,13 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from ssgan_lite.edit.backdrop import UNMOVED, blend_backdrops
 from ssgan_lite.edit.edits import PartNames
 from ssgan_lite.edit.session import Session
 from ssgan_lite.edit.state import FaceState
 from ssgan_lite.edit.upscale import shown
 from ssgan_lite.errors import UserError
 from ssgan_lite.pictures import to_image
-
-UNMOVED = (0.0, 0.0, 1.0)
 
 
 def between(face: Session, other: Session, steps: int, part: PartNames = "all",
@@ -75,7 +74,7 @@ def frames(face: Session, states: Sequence[FaceState], size: int | None = None) 
 
 
 def blend(a: FaceState, b: FaceState, share: float) -> FaceState:
-    """Linear between two states; what cannot be blended (hidden parts, backdrop, noise) changes half way."""
+    """Linear between two states; what cannot be blended (hidden parts, noise, unlike backdrops) changes half way."""
     near = a if share < 0.5 else b
     mix = lambda x, y: x + share * (y - x)      # noqa: E731
     placement = {part: tuple(map(mix, a.placement.get(part, UNMOVED), b.placement.get(part, UNMOVED)))
@@ -84,7 +83,7 @@ def blend(a: FaceState, b: FaceState, share: float) -> FaceState:
                 for part in {*a.part_psi, *b.part_psi}}
     lifts = {part: mix(a.lifts.get(part, 0.0), b.lifts.get(part, 0.0)) for part in {*a.lifts, *b.lifts}}
     return FaceState(torch.lerp(a.codes, b.codes, share), mix(a.psi, b.psi), near.hidden, placement, part_psi,
-                     near.backdrop, near.noise_seed, lifts)
+                     blend_backdrops(a.backdrop, b.backdrop, share), near.noise_seed, lifts)
 
 
 def catmull_rom(corners: Sequence[Tensor], t: float) -> Tensor:

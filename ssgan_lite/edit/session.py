@@ -16,7 +16,7 @@ import torch
 from torch import Tensor
 
 from ssgan_lite.edit import values
-from ssgan_lite.edit.backdrop import SHOWN, Backdrop, color_backdrop, image_backdrop
+from ssgan_lite.edit.backdrop_edits import BackdropEdits
 from ssgan_lite.edit.edits import CodeEdits, PartNames
 from ssgan_lite.edit.history import History
 from ssgan_lite.edit.renderer import Renderer
@@ -28,7 +28,7 @@ from ssgan_lite.model import GeneratorOutput, SemanticGenerator
 LIFT_MARGIN = 0.5       # in units of pseudo-depths: e^0.5 = 1.6 times the weight of the next part
 
 
-class Session(CodeEdits):
+class Session(CodeEdits, BackdropEdits):
     """A face, or a batch of variants of one, under the editor's hand.
 
     >>> face = Session(G, seed=3)
@@ -125,19 +125,6 @@ class Session(CodeEdits):
                 theirs = other.render().depths if depths is None else depths
                 self.lift(number, lift_to_be_seen(self.render().depths, theirs, number, self.state.hidden))
         return self
-
-    def set_backdrop(self, what: str | os.PathLike | bytes | object | None) -> Session:
-        """Lay a color ("white", "#20507a") or an image (a path, bytes, a Pillow image, an array) behind the face.
-
-        None brings back the background that the model generates; `randomize("background")` gives another of those.
-        """
-        if what is None or isinstance(what, Backdrop):
-            backdrop = what
-        elif isinstance(what, str) and not os.path.exists(what) and not os.path.splitext(what)[1]:
-            backdrop = color_backdrop(what)
-        else:
-            backdrop = image_backdrop(what, max(SHOWN, self.generator.config.size))   # sharp where it is shown
-        return self._change(backdrop=backdrop)
 
     def set_noise(self, seed: int | None) -> Session:
         """Other noise planes for the render net, from a seed; None: those stored with the weights."""

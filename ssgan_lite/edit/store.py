@@ -17,7 +17,7 @@ from safetensors.torch import load as load_bytes
 from safetensors.torch import save as to_bytes
 
 from ssgan_lite.edit import values
-from ssgan_lite.edit.backdrop import Backdrop
+from ssgan_lite.edit.backdrop import UNMOVED, Backdrop
 from ssgan_lite.edit.edits import CodeEdits
 from ssgan_lite.edit.state import FaceState
 from ssgan_lite.errors import UserError
@@ -47,15 +47,16 @@ def face_to_bytes(face: CodeEdits) -> bytes:
         tensors[f"{name}.codes"] = state.codes.detach().cpu().contiguous().clone()
         if state.backdrop is not None:
             # They come from pictures of 256 levels; a picture that both states have is there once.
-            first = face.history.first.backdrop
-            if name == "now" or first is not face.state.backdrop:
+            now = face.state.backdrop
+            if name == "now" or now is None or now.pixels is not state.backdrop.pixels:
                 tensors[f"{name}.backdrop"] = to_levels(state.backdrop.pixels).contiguous()
         described[name] = dict(
             psi=state.psi, hidden=sorted(state.hidden), noise_seed=state.noise_seed,
             placement={str(p): list(how) for p, how in state.placement.items()},
             part_psi={str(p): psi for p, psi in state.part_psi.items()},
             lifts={str(p): lift for p, lift in state.lifts.items()},
-            backdrop=None if state.backdrop is None else state.backdrop.name)
+            backdrop=None if state.backdrop is None else state.backdrop.name,
+            backdrop_look=None if state.backdrop is None else _look(state.backdrop))
     header = dict(format=FORMAT, model=fingerprint(face.generator), weights=weights_version(face.generator),
                   face=json.dumps(dict(described, seed=face.seed, locked=sorted(face.locked))))
     return to_bytes(tensors, header)
@@ -87,8 +88,13 @@ def read_face(generator: SemanticGenerator, source: str | os.PathLike | bytes) -
                         f"{weights_version(generator)}. Open it with those weights.")
     try:
         tensors, described = load_bytes(content), json.loads(header["face"])
+        for name, pixels in tensors.items():            # files of earlier versions hold the values themselves
+            if name.endswith(".backdrop") and pixels.dtype == torch.uint8:
+                tensors[name] = pixels / 127.5 - 1
         first, now = (_state(generator, key, tensors, described[key]) for key in ("first", "now"))
         same = described["now"] == described["first"] and torch.equal(now.codes, first.codes)
+        if same and now.backdrop is not None:
+            same = torch.equal(now.backdrop.pixels, first.backdrop.pixels)
         locked = frozenset(values.part_id(generator.config, part) for part in described["locked"])
         return SavedFace(first, first if same else now, values.seed(described["seed"]), locked)
     except (SafetensorError, KeyError, TypeError, ValueError, AttributeError, OverflowError):    # UserError too
@@ -127,14 +133,26 @@ def _state(generator: SemanticGenerator, key: str, tensors: dict, described: dic
     backdrop = None
     if described["backdrop"] is not None:
         pixels = tensors.get(f"{key}.backdrop", tensors.get("now.backdrop"))
-        # Files of earlier versions hold the values themselves.
-        backdrop = Backdrop(pixels / 127.5 - 1 if pixels.dtype == torch.uint8 else pixels, str(described["backdrop"]))
+        look = described.get("backdrop_look") or {}             # files of earlier versions have none
+        dx, dy, zoom = map(float, look.get("place", UNMOVED))
+        hsv = look.get("hsv")
+        if hsv is not None:
+            hue, saturation, brightness = map(float, hsv)
+            hsv = hue, saturation, brightness
+        backdrop = Backdrop(pixels, str(described["backdrop"]), (dx, dy, zoom), bool(look.get("mirrored", False)),
+                            float(look.get("brightness", 0.0)), hsv)
     placement, part_psi, lifts = ({int(part): value for part, value in described[name].items()}
                                   for name in ("placement", "part_psi", "lifts"))
     state = FaceState(tensors[f"{key}.codes"], described["psi"], frozenset(described["hidden"]), placement, part_psi,
                       backdrop, described["noise_seed"], lifts)
     state = values.checked(generator.config, generator.layout.n_latent, state)
     return replace(state, codes=state.codes.to(generator.device))
+
+
+def _look(backdrop: Backdrop) -> dict:
+    """How a backdrop lies behind the face, as plain types."""
+    return dict(place=list(backdrop.place), mirrored=backdrop.mirrored, brightness=backdrop.brightness,
+                hsv=None if backdrop.hsv is None else list(backdrop.hsv))
 
 
 def _read(path: Path) -> bytes:

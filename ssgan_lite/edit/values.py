@@ -24,6 +24,7 @@ LARGEST_PSI = 4.0           # 0 is the average face, 1 the full variety; beyond 
 LARGEST_AMOUNT = 100.0      # times the way from one code to another
 LARGEST_SHIFT = 20.0        # ten picture widths; far beyond, positions leave the range of float32
 LARGEST_ZOOM = 100.0
+BACKDROP_ZOOM = (0.1, 10.0)      # smaller, an image behind the face would be a pattern; larger, a blur
 LARGEST_LIFT = 1e4          # pseudo-depths are tens
 LARGEST_CODE = 1e6          # codes are of the order of 1; the squares of much larger ones leave the range of float32
 SEEDS = (-2**63, 2**63 - 1)     # what torch's random generators take
@@ -133,6 +134,12 @@ def checked(config: ModelConfig, n_latent: int, state: FaceState) -> FaceState:
                 for part, psi in state.part_psi.items()}
     lifts = {part_id(config, part): lift_of(lift) for part, lift in state.lifts.items()}
     if backdrop is not None:
+        for shift in backdrop.place[:2]:
+            number(shift, "A shift of the backdrop", -LARGEST_SHIFT, LARGEST_SHIFT)
+        number(backdrop.place[2], "Zoom of the backdrop", *BACKDROP_ZOOM)
+        number(backdrop.brightness, "Brightness of the backdrop", -1, 1)
+        for value, largest in zip(backdrop.hsv or (), (360, 1, 1), strict=False):
+            number(value, "A backdrop's hue, saturation or brightness", 0, largest)
         pixels, largest = backdrop.pixels, max(SHOWN, config.size)
         fits = pixels.shape in ((3, s, s) for s in (1, config.size, largest)) and pixels.dtype == torch.float32
         if not fits or not bool((pixels.abs() <= 1).all()):

@@ -18,6 +18,7 @@ from ssgan_lite.edit import Session, compare
 from ssgan_lite.edit.export import has_encoder
 from ssgan_lite.edit.history import History
 from ssgan_lite.edit.state import FaceState
+from ssgan_lite.editor.background import BackgroundActions
 from ssgan_lite.editor.baseline import BaselineActions
 from ssgan_lite.editor.drawing import Drawing, Drawings, jpeg
 from ssgan_lite.editor.gallery import Gallery, describe
@@ -36,7 +37,7 @@ FIRST_SEED = 38         # of the face that an editor opens with: a pleasing one 
 VISIBLE = 0.1           # change of a channel, of the range -1 to 1, that counts as seen: 13 of 255
 
 
-class Desk(OwnPictureActions, SliderActions, StepActions, BaselineActions, SharingActions):
+class Desk(BackgroundActions, OwnPictureActions, SliderActions, StepActions, BaselineActions, SharingActions):
     """A face on the desk, and what lies beside it."""
 
     def __init__(self, generator: SemanticGenerator, seed: int = FIRST_SEED, psi: float = 0.7,
@@ -74,12 +75,11 @@ class Desk(OwnPictureActions, SliderActions, StepActions, BaselineActions, Shari
         parts = [dict(name=name, color=list(colors[name].color), pixels=pixels[i],
                       locked=i in face.locked, hidden=i in face.state.hidden) for i, name in enumerate(config.parts)]
         change = compare(self.mark, out, self.part)
-        backdrop = face.state.backdrop
         return dict(
             resolution=config.size, parts=parts, part=self.part, psi=face.state.psi, named=self._named(),
             axes=self._axes(), place=self._place(),
             can_undo=face.can_undo, can_redo=face.can_redo, can_reset=face.state is not face.history.first,
-            backdrop=None if backdrop is None else backdrop.name, said=self.said, told=self.told or self.said,
+            cover=self.cover_view(), said=self.said, told=self.told or self.said,
             own=self.own_view(),
             mark=self.mark_number,
             # Images run from -1 to 1: half of the mean change is a share of the whole range. A part that is not in
@@ -171,6 +171,9 @@ class Desk(OwnPictureActions, SliderActions, StepActions, BaselineActions, Shari
         if part is not None and part != self.part:
             self.do_select(part)
         self.did = f"{self.name}: place and size"
+        if self.cover is not None:
+            self.face.adjust_backdrop(dx=dx, dy=dy, zoom=zoom)
+            return
         x, y = self._center()
         # `Session.move` enlarges about the middle of the picture: what is at x comes to lie at zoom * x + dx.
         self.face.move(self.part, dx + x * (1 - zoom), dy + y * (1 - zoom), zoom)
@@ -182,9 +185,11 @@ class Desk(OwnPictureActions, SliderActions, StepActions, BaselineActions, Shari
             return
         before, pixels, seen = self.output(), self._pixels(), None
         with self.face.stroke():
-            self._uncover()
             for _ in range(THROWS):
-                self.face.randomize(self.part, kind)
+                if self.cover is None:
+                    self.face.randomize(self.part, kind)
+                else:
+                    self.face.randomize_backdrop()
                 if can_be_seen(before, self.output()):
                     seen = self.face.state
                     if self._pixels() >= KEPT * pixels:
@@ -193,7 +198,9 @@ class Desk(OwnPictureActions, SliderActions, StepActions, BaselineActions, Shari
                 if seen is not None:
                     self.face.history.enter(seen)
         self.told = f"New {kind or 'version'} of the {self.name.lower()}."
-        if seen is None:
+        if seen is None and self.cover is not None:
+            self.said = "The picture behind the face looks the same wherever it lies."
+        elif seen is None:
             self.said = (f"This model knows no other {kind or 'version'} of the {self.name.lower()} that can be seen "
                          "here.")
 
@@ -236,7 +243,7 @@ class Desk(OwnPictureActions, SliderActions, StepActions, BaselineActions, Shari
         kept, self.face.history = self.face.history, History(self.face.state)
         try:
             self._take(int(i), kind)
-            self.trial = self.face.state
+            self.trial, self.said = self.face.state, ""
         finally:
             self.face.history = kept
 
@@ -256,11 +263,6 @@ class Desk(OwnPictureActions, SliderActions, StepActions, BaselineActions, Shari
             if self.part in self.face.state.hidden:
                 self.face.show(self.part)
             self.face.wear(wearers[i].face, self.part, kind, wearers[i].depths)
-
-    def do_backdrop(self, color: str | None = None, content: bytes | None = None) -> None:
-        self.face.set_backdrop(content if content is not None else color)
-        self._set_mark()
-        self.told = "Background changed."
 
     def do_undo(self) -> None:
         self.told = "Undone." if self.face.can_undo else ""
@@ -296,12 +298,6 @@ class Desk(OwnPictureActions, SliderActions, StepActions, BaselineActions, Shari
         """How many pixels of the picture belong to the chosen part."""
         return int((self.output().mask[0].argmax(0) == self.part).sum())
 
-    def _uncover(self) -> None:
-        """The model's own background comes back when it is to be changed: behind a backdrop nobody would see it."""
-        if self.part == 0 and self.face.state.backdrop is not None:
-            self.face.set_backdrop(None)
-            self.said = "The model's own background is back."
-
     def _center(self) -> tuple[float, float]:
         """Where the chosen part is when it is not moved, in coordinates from -1 to 1."""
         dx, dy, zoom = self.face.state.placement.get(self.part, (0.0, 0.0, 1.0))
@@ -314,6 +310,8 @@ class Desk(OwnPictureActions, SliderActions, StepActions, BaselineActions, Shari
 
     def _place(self) -> dict[str, float]:
         """How far the chosen part's center was moved, and how much the part was enlarged."""
+        if self.cover is not None:
+            return dict(zip(("dx", "dy", "zoom"), self.cover.place, strict=True))
         if self.part not in self.face.state.placement:
             return dict(dx=0.0, dy=0.0, zoom=1.0)
         dx, dy, zoom = self.face.state.placement[self.part]

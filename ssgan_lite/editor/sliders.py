@@ -13,7 +13,7 @@ REACH = 3.0             # standard deviations to either side
 
 
 class SliderActions:
-    """What a `Desk` shows and does of sliders. Needs: face, part, name, said, did, _uncover."""
+    """What a `Desk` shows and does of sliders. Needs: face, part, name, said, did, cover."""
 
     def _load_names(self, directions: str | Path | None) -> None:
         """The named directions in a file, or those that ship with the model; without any, axes are all there is."""
@@ -32,13 +32,17 @@ class SliderActions:
         return self.named.of(self.face.generator.config.parts[self.part]) if self.named else []
 
     def _named(self) -> list[dict]:
-        """Their names, where the face is on each, and what they move beside the part."""
+        """Their names, where the face is on each, and what they move beside the part; of a cover, its own sliders."""
+        if self.cover is not None:
+            return self._cover_sliders()
         return [dict(label=slider.label, value=float(slider.direction.read(self.face.state.codes)[0]), low=slider.low,
                      high=slider.high, correlation=slider.effect["correlation"],
                      others=[part for part in slider.direction.place.parts if part != slider.part])
                 for slider in self._sliders()]
 
     def _axes(self) -> dict[str, list[dict]]:
+        if self.cover is not None:
+            return {}
         config, layout, codes = self.face.generator.config, self.face.generator.layout, self.face.state.codes
         axes = {}
         for kind in ("shape", "texture"):
@@ -55,15 +59,18 @@ class SliderActions:
 
     def do_slide_named(self, i: int, value: float) -> None:
         """Set the chosen part's i-th named direction."""
+        if self.cover is not None:
+            self._slide_cover(int(i), value)
+            return
         here = self._sliders()
         if not 0 <= int(i) < len(here):
             raise UserError(f"The {self.name.lower()} has no named direction {int(i) + 1}.")
-        self._uncover()
         slider = here[int(i)]
         self.did = f"{self.name}: {slider.label}"
         self.face.set_direction(slider.direction, max(slider.low, min(slider.high, float(value))))
 
     def do_slide(self, kind: str, axis: int, value: float) -> None:
-        self._uncover()
+        if self.cover is not None:
+            raise UserError("Something else is behind the face, with sliders of its own.")
         self.did = f"{self.name}: {kind} {int(axis) + 1}"
         self.face.set_axis(self.part, kind, int(axis), max(-2 * REACH, min(2 * REACH, float(value))))

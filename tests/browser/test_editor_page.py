@@ -224,7 +224,7 @@ def test_files_of_every_kind(page, tmp_path, G):
     Image.fromarray(noise).save(large, "BMP")
     assert len(large.getvalue()) > 10e6             # more than Jupyter lets through
     assert give(picture, "large.bmp", large.getvalue()) == ""
-    assert page.editor.view["backdrop"] and page.editor.view["can_undo"]
+    assert page.editor.view["cover"] and page.editor.view["can_undo"]
     kept = page.editor.picture
     for name, content in [("empty.png", b""), ("words.png", b"words"), ("page.svg", b"<svg></svg>"),
                           ("half.png", large.getvalue()[:3000])]:
@@ -272,3 +272,40 @@ def test_a_kernel_that_says_nothing(browser, G):
     content = open(saved.value.path(), "rb").read()
     assert (to_image(Session.load(G, content).render().image)[0] == drawn_afresh(page)).all()
     page.close()
+
+
+def test_dice_and_sliders_of_the_background_change_what_is_behind_the_face(page, tmp_path):
+    wall = lambda: page.page.evaluate(                                      # noqa: E731
+        "() => Array.from(document.querySelector('.fe-face').getContext('2d').getImageData(4, 4, 1, 1).data)")[:3]
+    page.button("Background").click()
+    page.press("Background #22577a")
+    page.page.locator('.fe-chip[data-part="background"]').click()
+    page.settle()
+    note = page.page.locator(".fe-panel .fe-absent-note:visible")
+    assert "A color is behind the face" in note.text_content() and page.button("shape").is_hidden()
+    hue = page.page.get_by_label("background: hue", exact=True)
+    assert wall() == pytest.approx([0x22, 0x57, 0x7a], abs=3) and hue.get_attribute("aria-valuetext") == "204°"
+    hue.fill("0")
+    hue.dispatch_event("change")
+    page.settle()
+    assert wall() == pytest.approx([0x7a, 0x22, 0x22], abs=3)
+    page.press("Surprise me")
+    assert max(abs(a - b) for a, b in zip(wall(), [0x7a, 0x22, 0x22], strict=True)) > 8
+    picture = io.BytesIO()
+    halves = Image.new("RGB", (64, 64), (250, 20, 20))
+    halves.paste((20, 20, 250), (32, 0, 64, 64))
+    halves.save(picture, "PNG")
+    page.button("Background").click()
+    page.page.locator(".fe-menu input[type=file]").set_input_files(
+        dict(name="halves.png", mimeType="image/png", buffer=picture.getvalue()))
+    page.page.locator(".fe-absent-note:visible", has_text="Your picture").wait_for()
+    page.settle()
+    assert wall() == pytest.approx([250, 20, 20], abs=4)
+    page.page.locator(".fe-place summary").click()
+    page.press("mirrored")
+    assert wall() == pytest.approx([20, 20, 250], abs=4)
+    assert page.button("mirrored").get_attribute("aria-pressed") == "true"
+    page.press("the model's own")
+    assert page.button("shape").is_visible() and note.count() == 0
+    page.press("Undo (Z)")
+    assert wall() == pytest.approx([20, 20, 250], abs=4)

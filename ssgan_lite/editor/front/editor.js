@@ -34,7 +34,7 @@ function render({ model, el }) {
     h("div", { class: "fe-row fe-colors" }, ...COLORS.map(color => h("button", {
       type: "button", class: "fe-color", style: `background:${color}`, title: `Background ${color}`,
       "aria-label": `Background ${color}`, onclick: () => behind(color) })), anyColor),
-    h("p", {}, "Another background of the model's: click the background in the picture and throw its dice."));
+    h("p", {}, "To change it, click the background in the picture: dice and sliders act on what is behind the face."));
 
   const fileName = h("input", { type: "text", value: "face", spellcheck: "false", "aria-label": "File name" });
   const toFolder = h("input", { type: "checkbox" });

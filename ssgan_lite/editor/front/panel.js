@@ -33,7 +33,8 @@ function makePanel({ ask, onDrag }) {
     namedFor = key;
     named.forEach(s => s.root.remove());
     named = entries.map((entry, i) => slider(entry.label, {
-      min: entry.low, max: entry.high, step: 0.05, format: v => (v > 0 ? "+" : "") + v.toFixed(1),
+      min: entry.low, max: entry.high, step: entry.step ?? 0.05,
+      format: v => (v > 0 && entry.low < 0 ? "+" : "") + (entry.unit ? v + entry.unit : v.toFixed(1)),
       onmove: (value, stroke) => { onDrag(true); ask({ do: "slide_named", i, value, stroke }); },
       onrest: atRest,
     }));
@@ -49,8 +50,12 @@ function makePanel({ ask, onDrag }) {
   const PLACES = { dx: "left or right", dy: "up or down", zoom: "size" };
   const putBack = button("reset", "put back", "Back to its own place",
                          () => ask({ do: "place", dx: 0, dy: 0, zoom: 1 }));
+  const mirror = button("", "mirrored", "Left and right exchanged", () => ask({ do: "mirror" }), { "aria-pressed": "false" });
   const where = h("details", { class: "fe-place" }, h("summary", {}, "Place and size"),
-                  placing.dx.root, placing.dy.root, placing.zoom.root, putBack);
+                  placing.dx.root, placing.dy.root, placing.zoom.root, h("div", { class: "fe-row" }, putBack, mirror));
+  // Where a color or a picture of the user's covers the model's background.
+  const cover = h("p", { class: "fe-absent-note" }), uncover = button(
+    "", "the model's own", "Take it away: the background that the model makes comes back", () => ask({ do: "backdrop", color: null }));
   const absent = h("p", { class: "fe-absent-note" });
   const faces = h("div", { class: "fe-faces" });
   const from = h("span", {}, "");
@@ -58,8 +63,8 @@ function makePanel({ ask, onDrag }) {
   const gallery = h("section", { class: "fe-gallery", "aria-label": "Faces to take the part from" },
                     h("div", { class: "fe-row" }, from, others), faces);
   const root = h("section", { class: "fe-panel", "aria-label": "The chosen part" },
-                 h("header", {}, swatch, title, seen, lock), absent,
-                 h("div", { class: "fe-row fe-dice" }, surprise, ...Object.values(dice)), namedGroup, more, where, gallery);
+                 h("header", {}, swatch, title, seen, lock), absent, cover,
+                 h("div", { class: "fe-row fe-dice" }, surprise, ...Object.values(dice), uncover), namedGroup, more, where, gallery);
   let shown = null, waiting = null, tried = false;
 
   // A picture of the gallery is tried on while the pointer, or the focus, is on it, and put on by a click.
@@ -118,7 +123,17 @@ function makePanel({ ask, onDrag }) {
       surprise.setAttribute("aria-label", here ? "Surprise me" : "Put one on");
       surprise.title = here ? "Another version of this part (D)" : `Give this face the ${part.name} of another one (D)`;
       where.hidden = !here && !(view.place.dx || view.place.dy || view.place.zoom !== 1);
-      for (const b of [surprise, ...Object.values(dice), putBack]) b.disabled = part.locked;
+      const covered = view.part === 0 && here ? view.cover : null;
+      cover.hidden = uncover.hidden = !covered;
+      mirror.hidden = covered?.kind !== "picture";
+      if (covered) {
+        const what = covered.kind === "color" ? "A color" : "Your picture";
+        cover.textContent = `${what} is behind the face. Dice and sliders change it.`;
+        surprise.title = covered.kind === "color" ? "Another color (D)" : "Another place and size for it (D)";
+        mirror.setAttribute("aria-pressed", String(covered.mirrored));
+        where.hidden = covered.kind === "color";
+      }
+      for (const b of [surprise, ...Object.values(dice), putBack, mirror, uncover]) b.disabled = part.locked;
       const entries = here ? view.named : [];
       drawNamed(part.name, entries);
       namedGroup.hidden = !entries.length;
@@ -127,8 +142,8 @@ function makePanel({ ask, onDrag }) {
       entries.forEach((entry, i) => {
         named[i].name(`${part.name}: ${entry.label}`);
         named[i].set(entry.value);
-        named[i].input.disabled = part.locked;
-        named[i].root.title = (entry.others.length > 6 ? "Moves the whole head. "
+        named[i].input.disabled = part.locked || Boolean(entry.idle);
+        named[i].root.title = "unit" in entry ? entry.idle : (entry.others.length > 6 ? "Moves the whole head. "
           : entry.others.length ? `Moves ${[part.name, ...entry.others].join(", ")}. ` : "")
           + `The judge saw it on faces: correlation ${entry.correlation.toFixed(2)}`;
       });
