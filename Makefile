@@ -12,6 +12,7 @@
 #   make manifest     list the data packs and weights in data/manifest.json with their SHA-256 sums
 #   make student      the notebooks to hand out, in a folder: make student OUT=folder
 #   make teacher      the notebooks with answers in all exercises: make teacher OUT=folder
+#   make nbgrader     the notebooks as assignments for nbgrader, in a folder: make nbgrader OUT=folder
 #   make bundle       everything for a classroom without a network, in a folder: make bundle OUT=folder
 #   make site         all pages with their stored outputs, for a web server or a memory stick, in build/site
 #   make grade        scores of notebooks that learners handed in: make grade SUBMITTED=folder OUT=results
@@ -40,10 +41,10 @@ NOTEBOOKS := --nbval --nbval-current-env --nbval-sanitize-with=tests/nbval_sanit
 export OMP_WAIT_POLICY := PASSIVE
 export PIP_DISABLE_PIP_VERSION_CHECK := 1
 
-.PHONY: help install lab demo quick test test-all lint oldest notebooks bench manifest student teacher bundle site grade clean
+.PHONY: help install lab demo quick test test-all lint oldest notebooks bench manifest student teacher nbgrader bundle site grade clean
 
 help:
-	@sed -n '3,18s/^# *//p' Makefile
+	@sed -n '3,19s/^# *//p' Makefile
 
 install: $(STAMP)
 
@@ -94,6 +95,9 @@ manifest: $(STAMP)
 
 student teacher: $(STAMP)
 	@$(PY) -m tools.editions $@ $(if $(OUT),"$(OUT)")
+
+nbgrader: $(STAMP)
+	@$(PY) -m tools.assignments $(if $(OUT),"$(OUT)")
 
 bundle: $(STAMP)
 	@$(PY) -m tools.bundle $(if $(OUT),"$(OUT)") $(BUNDLE_OPTIONS)

@@ -18,7 +18,7 @@ def pytest_configure(config: pytest.Config) -> None:
     scratch = tempfile.mkdtemp(prefix="ssgan-progress-")
     os.environ["SSGAN_PROGRESS"] = str(Path(scratch) / "progress.json")         # kernels of nbval inherit it
     os.environ.pop("SSGAN_CHECKS", None)
-    # pytest looks for CI itself, and explains failed comparisons line by line there: hours of difflib for two pictures.
+    # With CI set, pytest explains a failed comparison line by line: hours of difflib for two pictures.
     if os.environ.pop("CI", "") == "true":
         os.environ["SSGAN_CI"] = "true"
     if "PYTEST_XDIST_WORKER" not in os.environ:

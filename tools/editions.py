@@ -90,17 +90,22 @@ def write_edition(kind: str, out: Path, data: bool = True) -> list[Path]:
             texts[row.file] = nbformat.writes(notebook) + "\n"
     for page in sorted((ROOT / "docs").glob("*.md")) if kind == "teacher" else []:
         texts[f"docs/{page.name}"] = page.read_text(encoding="utf-8")
+    write_texts(out, kind, texts)
+    if data and kind == "student":
+        shutil.copytree(ROOT / "data", out / "data", dirs_exist_ok=True)
+    return [out / name for name in texts if name.endswith(".ipynb")]
+
+
+def write_texts(out: Path, kind: str, texts: dict[str, str]) -> None:
+    """Write files into a folder, which remembers what was written (`refuse_work`)."""
     _clear(out, set(texts))
     for name, text in texts.items():
         (out / name).parent.mkdir(parents=True, exist_ok=True)
         with atomic_write(out / name) as temporary:
             temporary.write_text(text, encoding="utf-8", newline="\n")
-    if data and kind == "student":
-        shutil.copytree(ROOT / "data", out / "data", dirs_exist_ok=True)
     record = {"kind": kind, "files": {name: _sum(out / name) for name in texts}}
     with atomic_write(out / RECORD) as temporary:
         temporary.write_text(json.dumps(record, indent=1), encoding="utf-8")
-    return [out / name for name in texts if name.endswith(".ipynb")]
 
 
 def read(row: Notebook) -> NotebookNode:
