@@ -243,6 +243,8 @@ def draws_and_fails(x):
     (without_keepdim, "The left side has the shape [3, 4], the right side [3]. `keepdim=True` keeps the axis"),
     (lambda x: x + torch.zeros(5, 4), "the right side [5, 4]. Counted from the last axis"),
     (two_lines, "The shapes given to it are [3, 4], [4, 2]"),
+    (lambda x: torch.cat([x, x[0]], 1), "The shapes given to it are [3, 4], [4]"),
+    (lambda x: x[torch.ones(2, dtype=torch.bool)], "the mask in the brackets [2]; the mask must"),
 ])
 def test_shape_errors_name_both_shapes(twice, answer, told_too, capsys):
     assert told_too in told(twice, answer, capsys=capsys)

@@ -67,6 +67,12 @@ def cost_by_torch(mean, log_variance):
     return torch.distributions.kl_divergence(normal(mean, (log_variance / 2).exp()), normal(0.0, 1.0)).sum(1).mean()
 
 
+def reversed_cost(mean, log_variance):
+    normal, ones = torch.distributions.Normal, torch.ones_like(mean)
+    code = normal(mean, (log_variance / 2).exp())
+    return torch.distributions.kl_divergence(normal(0 * ones, ones), code).sum(1).mean()
+
+
 def hinge_stub(real_score, fake_score):
     ...     # your lines here
 
@@ -225,10 +231,10 @@ ANSWERS = {
                (lambda discriminator, image: torch.autograd.grad(discriminator(image).sum(), image)[0], "does not "
                    "require grad"), (r1_wrongly(factor=3.0), "the value is not"),
                (r1_wrongly(copy=False), "tensor that you were given")]),
-    "weight_for_size": dict(
-        stub=..., right=[62.5, 62.5001],
-        wrong=[(250, "square"), (16000, "other way round"), (1000, "too strong"), (640, "raised by hand"),
-               (0.625, "image's weight"), (10, "share of pixels")]),
+    "weight_for_range": dict(
+        stub=..., right=[2.5, 10 / 4],
+        wrong=[(10, "not their slopes"), (5, "its square"), (40, "other way round"), (0.625, "a quarter as long"),
+               (3, "by what factor")]),
     "measure_steps": dict(
         stub=steps_stub, right=[measure_steps, by_norm],
         wrong=[(steps_wrongly(each=torch.sum), "add up the K "
@@ -267,7 +273,7 @@ ANSWERS = {
                (cost(factor=1.0), "one half is missing"), (cost(factor=-0.5), "never negative"),
                (lambda mean, variance: cost()(mean, variance.log()), "logarithm"),
                (cost(log=lambda x: 2 * x), "standard deviation"), (cost(less=0.0), "the -1 is missing"),
-               (cost(square=lambda x: x), "is not the mean over codes"),
+               (reversed_cost, "other direction"), (cost(square=lambda x: x), "is not the mean over codes"),
                (lambda mean, log_variance: cost()(mean.detach(), log_variance), "gradients are not"),
                (lambda mean, log_variance: cost()(mean, log_variance).item(), "should be a tensor")]),
     "hinge_losses": dict(
@@ -278,6 +284,8 @@ ANSWERS = {
                (hinge(lambda real, fake: F.relu((1 - real).mean()) + F.relu((1 + fake).mean())), "cut off every"),
                (hinge(lambda real, fake: F.relu(-real).mean() + F.relu(fake).mean()), "margin is missing"),
                (hinge(lambda real, fake: F.relu(1 - real).sum() + F.relu(1 + fake).sum()), "not sums"),
+               (hinge(lambda real, fake: torch.cat([F.relu(1 - real), F.relu(1 + fake)]).mean()), "one mean over"),
+               (hinge(lambda real, fake: max(0, 1 - real).mean()), "compares two numbers"),
                (hinge(lambda real, fake: F.softplus(-real).mean() + F.softplus(fake).mean()), "logistic"),
                (hinge(lambda real, fake: F.relu(2 - real).mean() + F.relu(2 + fake).mean()), "is not mean max"),
                (hinge(generator=torch.mean), "the sign"),

@@ -234,6 +234,7 @@ ANSWERS = {
         stub=chain_stub, right=[chain, chain_at_the_end, chain_by_popping],
         wrong=[(chain_without, "coarse mask is missing"),
                (lambda outputs, c, up: outputs[-1], "only the last head"),
+               (lambda outputs, c, up: sum(outputs), "before you add the next output"),
                (chain_of_outputs, "sum so far"), (chain_from_its_size_on, "more than once"),
                (chain_repeated, "repeating its pixels"), (chain_in_place, "changes the tensors"),
                (chain_before_enlarging, "size of the *last* output"),

@@ -116,7 +116,7 @@ class Exercise:
         message = "\n".join(str(error).strip().splitlines()[:3])
         what = f"{type(error).__name__}: {message}" if message else type(error).__name__
         if lines:
-            told = shapes.operands(error, is_readers) if type(error) in (RuntimeError, ValueError) else ""
+            told = shapes.operands(error, is_readers) if type(error) in (RuntimeError, ValueError, IndexError) else ""
             lines += [f"  {what}", *([f"  ({_sentence(told)})"] if told else [])]
             return Result("wrong", "\n".join(["Your code stopped with an error:", *lines]), error)
         if message.endswith("is not callable"):
@@ -183,6 +183,7 @@ def _sentence(hint: str) -> str:
     """Begin with a capital, unless it begins with a name out of code; end with a full stop."""
     hint = " ".join(hint.split()) if "\n" not in hint else hint.strip()
     first = hint.split(" ")[0]
-    if first.isalpha() and len(first) > 1 and first[1:].islower():
+    word = first.rstrip(":,;") if len(first) > 2 else first              # "a: ..." is an option, "hours: ..." is not
+    if word.isalpha() and (len(word) > 1 and word[1:].islower() or word == "a"):
         hint = hint[0].upper() + hint[1:]
     return hint if hint.endswith((".", "?", "!")) else hint + "."

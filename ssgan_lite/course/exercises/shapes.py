@@ -8,6 +8,7 @@ import textwrap
 from collections.abc import Callable, Sequence
 from types import TracebackType
 
+import torch
 from torch import Tensor
 
 KEEPDIM = "`keepdim=True` keeps the axis over which a sum or a mean is taken"
@@ -49,9 +50,15 @@ def operands(error: BaseException, is_readers: Callable[[str], bool]) -> str:
         if isinstance(left, Tensor) and isinstance(right, Tensor):
             return (f"the left side has the shape {list(left.shape)}, the right side {list(right.shape)}"
                     + (_matrices(left, right) if isinstance(node.op, ast.MatMult) else _broadcast(left, right)))
+    if isinstance(node, ast.Subscript):
+        tensor, mask = _value(node.value, names), _value(node.slice, names)
+        if isinstance(tensor, Tensor) and isinstance(mask, Tensor) and mask.dtype == torch.bool:
+            return (f"the tensor has the shape {list(tensor.shape)}, the mask in the brackets {list(mask.shape)}; "
+                    "the mask must have the lengths of the tensor's first axes")
     if isinstance(node, ast.Call):
-        shapes = [list(value.shape) for value in (_value(item, names) for item in node.args)
-                  if isinstance(value, Tensor)]
+        items = [inner for item in node.args for inner in (item.elts if isinstance(item, ast.List | ast.Tuple)
+                                                           else [item])]
+        shapes = [list(value.shape) for value in (_value(item, names) for item in items) if isinstance(value, Tensor)]
         if shapes:
             return "the shapes given to it are " + ", ".join(map(str, shapes))
     return ""

@@ -95,20 +95,21 @@ def r1_of_images(answer):
                  "the value is wrong: detach them first")
 
 
-@exercise(3, title="A weight for 128 pixels", minutes=3, level=1,
-          solution_text="A quarter of the pixels is half the width, so a weight goes with the square of the width:\n"
-                        "1000 * (128 / 512)**2 = 1000 / 16 = 62.5. (The recipe has 640, about ten times as much: the "
-                        "story below says why.)")
-def weight_for_size(weight):
-    """Say what the rule of the pixels makes of a mask weight of 1000 when the model has 128 pixels instead of 512."""
+@exercise(3, title="Another range", minutes=4, level=2,
+          solution_text="The range is half as long, so a step of the same length in the new numbers is twice the "
+                        "step in the old ones:\nevery slope is twice as large, R1 is four times as large, and the "
+                        "weight must be 10 / 4 = 2.5.")
+def weight_for_range(weight):
+    """Say what becomes of an R1 weight of 10 when images run from 0 to 1 instead of -1 to 1."""
     expect_number(weight)
-    expect(not _near(weight, 250), "you scaled with the width; the number of pixels goes with its square")
-    expect(not _near(weight, 16000) and not _near(weight, 4000), "the other way round: a smaller picture has fewer "
-           "pixels, each with more gradient, and needs a smaller weight")
-    expect(not _near(weight, 1000), "the same weight would be 16 times too strong")
-    expect(not _near(weight, 640), "that is the recipe's number, which was raised by hand; the rule alone gives less")
-    expect(not _near(weight, 0.625), "that is the image's weight, from 10; the mask's begins at 1000")
-    expect(_near(weight, 62.5), "multiply 1000 by the share of pixels that 128 x 128 is of 512 x 512")
+    expect(not _near(weight, 10), "the scores are the same, but not their slopes: the same change of a picture is "
+           "half as large a change of its numbers")
+    expect(not _near(weight, 5), "the slope is twice as large, that is right; R1 is its square")
+    expect(not _near(weight, 20) and not _near(weight, 40), "the other way round: with a shorter range the slopes "
+           "are larger, so R1 is larger, and the weight must be smaller")
+    expect(not _near(weight, 0.625), "that would be a range a quarter as long; from 0 to 1 it is half of what it was")
+    expect(_near(weight, 2.5), "by what factor does the slope grow when the range is half as long, and by what "
+           "factor R1, which is its square?")
 
 
 def _code_gradients(f: nn.Module, codes: Tensor, y: Tensor) -> Tensor:
@@ -236,6 +237,9 @@ def cost_of_codes(answer):
            "deviation; it is that of its square")
     expect(not close(out, (0.5 * (mean.square() + log_variance.exp() - log_variance)).sum(1).mean()), "the -1 is "
            "missing: for a mean of 0 and a variance of 1 the divergence should be 0")
+    reverse = 0.5 * ((mean.square() + 1) / log_variance.exp() - 1 + log_variance)
+    expect(not close(out, reverse.sum(1).mean()), "that is the divergence of N(0, 1) from the code's distribution; "
+           "the other direction is asked for (the two are not equal)")
     expect_close(out, wanted, "the result is not the mean over codes of the sum of (m^2 + v - 1 - log v) / 2")
     expect_same_gradients(answer, lambda m, v: kl_divergence(Posterior(m, v)), [mean, log_variance],
                           "the value is right, but its gradients are not")
@@ -247,7 +251,12 @@ def cost_of_codes(answer):
 def hinge_losses(answer):
     """The hinge losses of the discriminator and of the generator, from scores of real and of generated pictures."""
     real, fake = torch.tensor([[2.0], [0.5], [-0.5], [1.5]]), torch.tensor([[-3.0], [0.25], [-0.5]])
-    out = answer(real, fake)
+    try:
+        out = answer(real, fake)
+    except (RuntimeError, TypeError) as error:
+        expect("Boolean value of Tensor" not in str(error), "Python's `max` compares two numbers; for a tensor take "
+               "`F.relu(x)` or `x.clamp(min=0)`")
+        raise
     expect(isinstance(out, (tuple, list)) and len(out) == 2, "return two numbers, the loss of the discriminator and "
            f"that of the generator; this is {describe(out)}")
     ours, theirs = out
@@ -263,6 +272,8 @@ def hinge_losses(answer):
     expect(not close(ours, F.relu(-real).mean() + F.relu(fake).mean()), "the margin is missing: a score must be "
            "beyond 1 to cost nothing")
     expect(not close(ours, above.sum() + below.sum()), "take means, not sums")
+    expect(not close(ours, torch.cat([above, below]).mean()), "you take one mean over real and generated pictures "
+           "together; add the mean over the real ones and the mean over the generated ones")
     expect(not close(ours, F.softplus(-real).mean() + F.softplus(fake).mean()), "this is the logistic loss")
     expect_close(ours, wanted, "the discriminator's loss is not mean max(0, 1 - real) + mean max(0, 1 + fake)")
     expect(not close(theirs, fake.mean()), "the sign: the generator wants *high* scores, and a loss is made small")

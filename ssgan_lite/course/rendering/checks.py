@@ -89,7 +89,13 @@ def skip_chain(answer):
         coarse = torch.rand(2, 5, sizes[coarse_at], sizes[coarse_at], generator=generator) * 2 - 1
         given = [y.clone() for y in outputs]           # the reader's own list, to be taken apart at will
         items = list(given)
-        wanted, out = _chain(outputs, coarse, up), answer(given, coarse, up)
+        wanted = _chain(outputs, coarse, up)
+        try:
+            out = answer(given, coarse, up)
+        except RuntimeError as error:
+            expect("must match the size" not in str(error), "the outputs have different sizes, each twice as large "
+                   "as the one before: enlarge the sum so far with `up` before you add the next output")
+            raise
         untouched = all(torch.equal(y, item) for y, item in zip(outputs, items, strict=True))
         expect(untouched, "your function changes the tensors in "
                "the list that it was given; write `total = total + ...`, not `total += ...`")

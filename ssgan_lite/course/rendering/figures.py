@@ -39,8 +39,7 @@ def stems(signals: Mapping[str, Tensor]) -> Figure:
         axis.vlines(range(len(values)), 0, values, color=BLUE, linewidth=1.6)
         axis.plot(range(len(values)), values, "o", color=BLUE, markersize=3.5)
         axis.axhline(0, color=INK, linewidth=0.7)
-        axis.set_title(name, fontsize=9, color=INK)
-        style_axis(axis)
+        style_axis(axis, "position", "" if axis is not axes[0] else "value", name)
     return figure
 
 
@@ -78,6 +77,8 @@ def reach_figure(seen: Tensor, row: float, column: float, image_size: int) -> Fi
     right.plot(radii, [share[distance <= radius].sum() for radius in radii], color=BLUE, linewidth=1.8)
     right.axhline(0.9, color=INK, linewidth=0.7, linestyle=":")
     right.set_ylim(0, 1.02)
+    left.set_xlabel("column, in image pixels")
+    left.set_ylabel("row, in image pixels")
     right.set_xlabel("distance in image pixels")
     right.set_ylabel("share of the influence")
     right.spines[["top", "right"]].set_visible(False)
