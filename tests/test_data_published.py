@@ -14,6 +14,7 @@ import published
 from ssgan_lite.cli import main
 from ssgan_lite.data import cityscapes, open_dataset, portraits, prepared
 from ssgan_lite.data.street_parts import cityscapes_parts
+from ssgan_lite.data.streets import draw_scene
 from ssgan_lite.errors import UserError
 from ssgan_lite.parts import PARTS
 
@@ -211,7 +212,7 @@ def test_parser_makes_masks_and_the_report_says_so(root: Path, out: Path, monkey
 
         def forward(self, images):
             scores = torch.zeros(len(images), len(PARTS), 64, 64)
-            scores[:, PARTS["hair"].id, :32] = scores[:, PARTS["cloth"].id, 32:] = 1
+            scores[:, PARTS["hair"].id, :32] = scores[:, PARTS["cloth"].id, 32:] = 9
             return scores
 
     monkeypatch.setattr(parsed, "load_parser", lambda path=None: Halves())
@@ -222,6 +223,36 @@ def test_parser_makes_masks_and_the_report_says_so(root: Path, out: Path, monkey
     assert faces.masks[0, 8:].unique().tolist() == [PARTS["cloth"].id]
     report = (out / "report.txt").read_text()
     assert "estimates of the parser" in report and "no independent witness" in report
+
+
+def test_picture_without_a_face_is_refused_by_its_name(tmp_path: Path, out: Path, capsys) -> None:
+    heads = open_dataset("heads", 64, "val").images[:3].movedim(1, -1).numpy()
+    street = draw_scene(3, 64)[0].transpose(1, 2, 0)
+    (tmp_path / "mine").mkdir()
+    for name, pixels in (("a", heads[0]), ("b", heads[1]), ("street", street), ("z", heads[2])):
+        Image.fromarray(pixels).save(tmp_path / "mine" / f"{name}.png")
+    command = ["prepare", "folder", str(tmp_path / "mine"), "--size", "64", "--out", str(out), "--parse", "--quiet"]
+    assert main(command) == 2
+    said = capsys.readouterr().err
+    assert '"street.png"' in said and "--parse" in said and "--skip-bad" in said
+    assert not (out / "dataset.json").exists()
+    shutil.rmtree(out)
+    assert main([*command, "--skip-bad"]) == 0
+    about = json.loads((out / "dataset.json").read_text())
+    assert list(about["left_out"]) == ["street.png"] and len(about["names"]) == 3
+    assert "no face" in (out / "report.txt").read_text()
+
+
+def test_mirror_tells_heads_from_streets_and_noise() -> None:
+    import torch
+
+    from ssgan_lite.measure.parsed import NO_FACE, in_the_mirror
+    from ssgan_lite.measure.parser import load_parser
+    heads = open_dataset("heads", 64, "val").image_batch(list(range(0, 48, 6)))
+    streets = torch.stack([torch.from_numpy(draw_scene(seed, 64)[0]) for seed in range(8)]).float() / 127.5 - 1
+    noise = torch.rand(8, 3, 64, 64, generator=torch.Generator().manual_seed(0)) * 2 - 1
+    _, same = in_the_mirror(load_parser(), torch.cat([heads, streets, noise]))
+    assert min(same[:8]) > NO_FACE + 0.03 and max(same[8:]) < NO_FACE
 
 
 def test_parser_is_not_asked_where_there_are_masks() -> None:
