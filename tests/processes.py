@@ -9,6 +9,7 @@ import multiprocessing
 import os
 import sys
 import traceback
+from multiprocessing.context import BaseContext
 from multiprocessing.process import BaseProcess
 from pathlib import Path
 
@@ -21,10 +22,11 @@ if CONTEXT is not None:
 _stores = []
 
 
-def start(target, *arguments, data: Path, count: int = 1, words: Path | None = None) -> list[BaseProcess]:
+def start(target, *arguments, data: Path, count: int = 1, words: Path | None = None,
+          context: BaseContext | None = CONTEXT) -> list[BaseProcess]:
     """`target(*arguments)` in `count` processes that find one another as torchrun's do.
 
-    data: the tree for SSGAN_DATA. What process i prints goes to the file `words`.i. The exit code is what target
+    data: the tree for SSGAN_DATA; context: how processes start. What process i prints goes to the file `words`.i. The exit code is what target
     returns, or that of a SystemExit, or 1 with a traceback.
     """
     processes = []
@@ -41,13 +43,13 @@ def start(target, *arguments, data: Path, count: int = 1, words: Path | None = N
                             "LOCAL_WORLD_SIZE": str(count), "MASTER_ADDR": "127.0.0.1",
                             "MASTER_PORT": str(store.port),
                             "TORCHELASTIC_USE_AGENT_STORE": "True"}
-        processes.append(CONTEXT.Process(target=_run, args=(target, arguments, environment,
+        processes.append(context.Process(target=_run, args=(target, arguments, environment,
                                                             f"{words}.{rank}" if words else os.devnull)))
         processes[-1].start()
     return processes
 
 
-def finish(processes: list[BaseProcess], seconds: float = 120) -> list[int]:
+def finish(processes: list[BaseProcess], seconds: float = 600) -> list[int]:
     """Their exit codes; those that do not end in time are killed, and fail the test."""
     for process in processes:
         process.join(seconds)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import multiprocessing
 import os
 import shutil
 import signal
@@ -188,6 +189,14 @@ def test_two_processes_equal_one(two: Path, tmp_path: Path) -> None:
     assert json.loads((two / "run.json").read_text())["processes"] == 2
 
 
+def test_spawned_processes_equal_forked_ones(two: Path, tmp_path: Path, tiny_data: Path) -> None:
+    """As processes start on Windows and macOS: a new Python that imports everything again."""
+    spawned = start(command, *WORDS, "--out", str(tmp_path / "run"), data=tiny_data, count=2,
+                    words=tmp_path / "words", context=multiprocessing.get_context("spawn"))
+    assert finish(spawned) == [0, 0], (tmp_path / "words.0").read_text()
+    assert_equal(tmp_path / "run", two)
+
+
 def test_only_rank_0_writes_and_prints(two: Path) -> None:
     names = {path.relative_to(two).as_posix() for path in two.rglob("*") if path.is_file()}
     assert names == {"run.json", "log.jsonl", "checkpoint.pt", "weights.safetensors", "weights.json",
@@ -236,7 +245,7 @@ def test_killed_process_ends_the_other(victim: int, tmp_path: Path, tiny_data: P
     wait_for_step(out, 3, running)
     running[victim].kill()
     began = time.monotonic()
-    codes = finish(running, seconds=60)
+    codes = finish(running)
     assert codes[victim] == -signal.SIGKILL and codes[1 - victim] == 2
     assert time.monotonic() - began < 30, "the other one waited"
     said = spoken(tmp_path / "words")[1 - victim]
@@ -388,7 +397,7 @@ def test_torchrun_restart_resumes(two: Path, tmp_path: Path, tiny_data: Path) ->
                    if "ssgan_lite" in Path(f"/proc/{pid}/cmdline").read_text()]
         assert len(workers) == 2
         os.kill(workers[1], signal.SIGKILL)
-        said, _ = agent.communicate(timeout=180)
+        said, _ = agent.communicate(timeout=600)
     finally:
         agent.kill()
     assert agent.returncode == 0, said

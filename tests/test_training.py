@@ -561,7 +561,7 @@ def test_killed_and_stopped_command_equals_undisturbed_run(tmp_path: Path, tiny_
     process = start(out, tiny_data, "--resume")
     wait_for_step(out, 12, process)
     process.send_signal(signal.SIGINT)
-    words, bar = process.communicate(timeout=60)
+    words, bar = process.communicate(timeout=300)
     assert process.returncode == 0, bar
     assert "Stopped after" in words and "--resume goes on from here" in words and "Traceback" not in bar
     assert no_leftovers(out)
