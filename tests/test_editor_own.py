@@ -285,7 +285,8 @@ def test_click_waits_for_one_piece_of_work_however_many_pictures(G):
 
     class FakeVisitor(Visitor):
         def __init__(self, demo, name):
-            self.demo, self.page, self.sent, self.timer = demo, FakePage(name), {}, None
+            self.initialize(demo)
+            self.page = FakePage(name)
 
         async def write_message(self, *_, **__):
             pass
@@ -297,13 +298,14 @@ def test_click_waits_for_one_piece_of_work_however_many_pictures(G):
         demo = Demo(G, idle=60)
         others = [FakeVisitor(demo, "other") for _ in range(20)]
         click = FakeVisitor(demo, "click")
-        work = [asyncio.ensure_future(v.on_message(packed({"do": "go_on"}))) for v in others]
+        for visitor in others:
+            visitor.on_message(packed({"do": "go_on"}))
         await asyncio.sleep(0.01)
-        await click.on_message(packed({"do": "dice"}))
-        at = order.index("click")
-        await asyncio.gather(*work)
+        click.on_message(packed({"do": "dice"}))
+        while any(visitor.waiting for visitor in (*others, click)):
+            await asyncio.sleep(0.01)
         for visitor in (*others, click):
             visitor.timer.cancel()
-        return at
+        return order.index("click")
 
     assert asyncio.run(everybody()) <= 2

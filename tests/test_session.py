@@ -582,9 +582,9 @@ def test_a_backdrop_is_not_adjusted_beyond_what_it_is(trained, ramp):
     face = Session(trained)
     for what, change, message in (
             (None, dict(hue=3), "set_backdrop"), ("red", dict(zoom=2), "hue, saturation"),
-            ("red", dict(hue=361), "360"), ("red", dict(hue=float("nan")), "finite"),
-            (ramp, dict(hue=3), "dx, dy"), (ramp, dict(zoom=0), "between"), (ramp, dict(brightness=2), "between"), (ramp, dict(mirrored="no"), "True or False"),
-            (ramp, dict(dx=99), "between")):
+            ("red", dict(hue=361), "360"), ("red", dict(hue=float("nan")), "finite"), (ramp, dict(hue=3), "dx, dy"),
+            (ramp, dict(zoom=0), "between"), (ramp, dict(brightness=2), "between"), (ramp, dict(dx=99), "between"),
+            (ramp, dict(mirrored="no"), "True or False")):
         before = face.set_backdrop(what).state
         with pytest.raises(UserError, match=message):
             face.adjust_backdrop(**change)

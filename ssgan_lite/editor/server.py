@@ -24,6 +24,7 @@ from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import tornado.httpserver
+import tornado.ioloop
 import tornado.netutil
 import tornado.web
 import tornado.websocket
@@ -37,7 +38,9 @@ from ssgan_lite.model import SemanticGenerator
 from ssgan_lite.weights import load_pretrained
 
 VISITORS = 40           # at a time; see benchmarks/README.md for the memory that one takes
+PING = 20               # seconds between two pings, and until a line that does not answer is closed
 IDLE = 30 * 60          # seconds without a request until a visitor is asked whether to go on
+PATIENCE = 8            # requests of one page that may wait; the page sends one at a time
 LARGEST = 9_000_000     # bytes of a request; the page sends files of at most 8 MB
 GOING_ON, FULL = 4000, 4001                         # why the server closes a connection: codes of the websocket
 
@@ -46,8 +49,9 @@ class Demo:
     """What all visitors share: the model, one thread that draws, and the number of those who are here."""
 
     def __init__(self, generator: SemanticGenerator, seed: int = FIRST_SEED, psi: float = 0.7,
-                 visitors: int = VISITORS, idle: float = IDLE):
+                 visitors: int = VISITORS, idle: float = IDLE, ping: float = PING):
         self.generator, self.seed, self.psi, self.visitors, self.idle = generator, seed, psi, visitors, idle
+        self.ping = ping
         self.here: set[Visitor] = set()
         # One thread: two pictures at once would each take twice as long, and the first would come no sooner.
         self.thread = ThreadPoolExecutor(max_workers=1)
@@ -75,7 +79,7 @@ class Demo:
             (r"/course", Text, dict(content=course_page(), kind="text/html")),
             (r"/status", Status, dict(demo=self)),
             (r"/face", Visitor, dict(demo=self)),
-        ], websocket_ping_interval=20, websocket_ping_timeout=20, websocket_max_message_size=LARGEST)
+        ], websocket_ping_interval=self.ping, websocket_ping_timeout=self.ping, websocket_max_message_size=LARGEST)
 
 
 class Text(tornado.web.RequestHandler):
@@ -103,24 +107,32 @@ class Status(tornado.web.RequestHandler):
 
 
 class Visitor(tornado.websocket.WebSocketHandler):
-    """One open page. Messages are read one after the other, and so are drawn in their order."""
+    """One open page. Its requests are drawn one after the other, in their order.
+
+    Neither `open` nor `on_message` waits for a drawing: tornado reads nothing while they run, so that it would miss
+    the page's answer to its pings and cut the line in the midst of an action that takes half a minute.
+    """
 
     def initialize(self, demo: Demo) -> None:
         self.demo, self.page, self.sent, self.timer = demo, None, {}, None
+        self.order, self.waiting = asyncio.Lock(), 0
 
-    async def open(self) -> None:
+    def open(self) -> None:
         self.set_nodelay(True)
         if len(self.demo.here) >= self.demo.visitors:
             self.close(FULL, f"There are {self.demo.visitors} people here already.")
             return
         self.demo.here.add(self)
         self._wait_for_requests()
+        tornado.ioloop.IOLoop.current().spawn_callback(self._begin)
+
+    async def _begin(self) -> None:
         page = await self.demo.draw(self.demo.new_page)
         if self in self.demo.here:                          # who has left meanwhile needs no page
             self.page = page
             await self._send_news()
 
-    async def on_message(self, message: bytes | str) -> None:
+    def on_message(self, message: bytes | str) -> None:
         if self.page is None:
             return
         self._wait_for_requests()
@@ -129,10 +141,21 @@ class Visitor(tornado.websocket.WebSocketHandler):
         except (ValueError, KeyError, TypeError, struct.error):
             self.close(1003, "This is no request of the editor.")
             return
-        async with self.demo.turn if is_background(content.get("actions", ())) else contextlib.nullcontext():
-            page = self.page                                # who has left meanwhile needs no answer
-            files = await self.demo.draw(page.answer, content, buffers) if page is not None else ()
-        await self._send_news(files)
+        if self.waiting >= PATIENCE:
+            self.close(1008, "One request at a time.")
+            return
+        self.waiting += 1
+        tornado.ioloop.IOLoop.current().spawn_callback(self._answer, content, buffers)
+
+    async def _answer(self, content: dict, buffers: list[bytes]) -> None:
+        try:
+            async with self.order:
+                async with self.demo.turn if is_background(content.get("actions", ())) else contextlib.nullcontext():
+                    page = self.page                        # who has left meanwhile needs no answer
+                    files = await self.demo.draw(page.answer, content, buffers) if page is not None else ()
+                await self._send_news(files)
+        finally:
+            self.waiting -= 1
 
     def on_close(self) -> None:
         self.demo.here.discard(self)
@@ -189,7 +212,7 @@ def course_rows() -> list[tuple[str, str]]:
         text = (Path(__file__).parents[2] / "README.md").read_text(encoding="utf-8")
     except OSError:
         return []
-    return re.findall(r"^\| *\[?(\d\d [^|]+)\|([^|]+)\|", text, re.MULTILINE)
+    return re.findall(r"^\| *\[?(\d\d\w? [^|]+)\|([^|]+)\|", text, re.MULTILINE)
 
 
 def course_page() -> str:

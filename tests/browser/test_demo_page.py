@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
 import os
 import re
 import shlex
 import sys
+import threading
 import time
 import urllib.request
+from contextlib import contextmanager
 
 import pytest
 
@@ -35,6 +38,23 @@ def demo(tmp_path_factory, browser):
     url, server = start(tmp_path_factory.mktemp("demo"), "--visitors=3")
     with server as process:
         yield url, process
+
+
+@contextmanager
+def serve_here(**options):
+    """The demo of nano32 in a thread of this process: (demo, address)."""
+    import ssgan_lite as sg
+    from ssgan_lite.editor import server
+
+    demo, port, loop = server.Demo(sg.load_pretrained("nano32"), **options), free_port(), asyncio.new_event_loop()
+    task = loop.create_task(server.serve(demo, "127.0.0.1", port))
+    thread = threading.Thread(target=lambda: loop.run_until_complete(asyncio.wait([task])), daemon=True)
+    thread.start()
+    try:
+        yield demo, f"http://127.0.0.1:{port}/"
+    finally:
+        loop.call_soon_threadsafe(task.cancel)
+        thread.join(10)
 
 
 @pytest.fixture()
@@ -158,6 +178,7 @@ def test_face_survives_a_restart_of_the_server(tmp_path, open_page):
     with serve([*recipe(), f"--port={port}", "--no-browser"], tmp_path, f"{url}status"):
         page.get_by_text("connection is lost").wait_for(state="detached")
         page.wait_for_function("old => document.querySelector('.fe-face').toDataURL() === old", arg=picture)
+        assert page.locator(".fe").count() == 1, "the one that lost its line is gone"
 
 
 def test_requests_that_no_page_sends_end_the_connection_alone(demo, open_page):
@@ -173,20 +194,9 @@ def test_requests_that_no_page_sends_end_the_connection_alone(demo, open_page):
     page.wait_for_function(READY)
 
 
-def test_idle_visitor_is_asked_and_goes_on_with_the_same_face(browser, open_page, tmp_path):
-    import asyncio
-    import threading
-
-    import ssgan_lite as sg
-    from ssgan_lite.editor.server import Demo
-    from ssgan_lite.editor.server import serve as serve_here
-
-    demo, port, loop = Demo(sg.load_pretrained("nano32"), idle=4), free_port(), asyncio.new_event_loop()
-    task = loop.create_task(serve_here(demo, "127.0.0.1", port))
-    thread = threading.Thread(target=lambda: loop.run_until_complete(asyncio.wait([task])), daemon=True)
-    thread.start()
-    try:
-        page = open_page(f"http://127.0.0.1:{port}/")
+def test_idle_visitor_is_asked_and_goes_on_with_the_same_face(open_page):
+    with serve_here(idle=4) as (demo, url):
+        page = open_page(url)
         page.get_by_role("button", name="New face").click()
         page.wait_for_function("() => !document.querySelector('[aria-label^=\"Undo\"]').disabled")
         page.wait_for_function(READY)
@@ -196,9 +206,21 @@ def test_idle_visitor_is_asked_and_goes_on_with_the_same_face(browser, open_page
         assert not demo.here
         again.click()
         page.wait_for_function("old => document.querySelector('.fe-face').toDataURL() === old", arg=picture)
-    finally:
-        loop.call_soon_threadsafe(task.cancel)
-        thread.join(10)
+
+
+def test_action_that_takes_longer_than_the_pings_does_not_cut_the_line(open_page, monkeypatch):
+    from ssgan_lite.editor.desk import Desk
+
+    quick = Desk.do_new_face
+    monkeypatch.setattr(Desk, "do_new_face", lambda desk: (time.sleep(4), quick(desk)))
+    with serve_here(ping=1) as (demo, url):
+        page = open_page(url)
+        picture = "() => document.querySelector('.fe-face').toDataURL()"
+        before = page.evaluate(picture)
+        visitor = next(iter(demo.here))
+        page.get_by_role("button", name="New face").click()
+        page.wait_for_function(f"old => ({picture})() !== old", arg=before)
+        assert page.locator("#news").text_content() == "" and demo.here == {visitor}
 
 
 @pytest.mark.parametrize("name, context", [

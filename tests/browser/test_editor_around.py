@@ -118,7 +118,7 @@ def test_ordinary_gan_makes_the_same_edit_beside_it(page, keep_screenshot):
     assert "one code for the whole face" in page.page.locator(".fe-why").text_content()
     assert "nano32-monolithic, 32 × 32 pixels" in page.page.locator(".fe-why").text_content()
     assert page.page.locator(".fe-caption, .fe-baseline figcaption").all_text_contents() == [
-        "made of parts, 32 × 32 pixels", "ordinary GAN, 32 × 32 pixels"]
+        "made of parts, 32 px", "ordinary GAN, 32 px"]
     page.press("Surprise me")
     keep_screenshot(page.page, "editor_page_beside")
     assert np.abs(canvas(page, ".fe-baseline-face") - still).mean() > 1

@@ -96,7 +96,7 @@ function makeBaseline() {
       if (!on) return;
       canvas.setAttribute("aria-label", `The ordinary GAN's face, after the same edit of the ${part}`);
       meter.set(part, beside.meter);
-      caption.textContent = `ordinary GAN, ${beside.size} × ${beside.size} pixels`;
+      caption.textContent = `ordinary GAN, ${beside.size} px`;
       const about = `${beside.name}, ${beside.size} × ${beside.size} pixels, enlarged like yours`
         + (beside.size < resolution ? `, which has ${resolution} × ${resolution} and so looks sharper` : "");
       why.textContent = beside.knows

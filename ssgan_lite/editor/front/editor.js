@@ -161,7 +161,7 @@ function render({ model, el }) {
                              now: pictureBytes(), original: originalBytes() }),
             baseline.update(view.beside, name, view.resolution, baselineBytes(), baselineOriginalBytes()),
             strip.update(view.steps, stripBytes()));
-    caption.textContent = `made of parts, ${view.resolution} × ${view.resolution} pixels`;
+    caption.textContent = `made of parts, ${view.resolution} px`;
     mark = view.mark;
     beside.hidden = !view.beside;
     beside.setAttribute("aria-pressed", String(Boolean(view.beside?.on)));
@@ -225,6 +225,7 @@ function render({ model, el }) {
 
   return () => {
     link.stop(); picture.stop(); own.stop();
+    root.remove();
     document.removeEventListener("pointerdown", elsewhere, true);
     document.removeEventListener("keyup", letGo, true);
     window.removeEventListener("blur", letGo);

@@ -138,7 +138,7 @@ function makePanel({ ask, onDrag }) {
       drawNamed(part.name, entries);
       namedGroup.hidden = !entries.length;
       more.classList.toggle("fe-bare", !entries.length);
-      more.hidden = !here;
+      more.hidden = !here || !Object.keys(view.axes).length;
       entries.forEach((entry, i) => {
         named[i].name(`${part.name}: ${entry.label}`);
         named[i].set(entry.value);
