@@ -14,6 +14,7 @@
 #   make teacher      the notebooks with answers in all exercises: make teacher OUT=folder
 #   make nbgrader     the notebooks as assignments for nbgrader, in a folder: make nbgrader OUT=folder
 #   make bundle       everything for a classroom without a network, in a folder: make bundle OUT=folder
+#   make web          the face editor without Python, as static files that also open from a file: make web OUT=folder
 #   make site         all pages with their stored outputs, for a web server or a memory stick, in build/site
 #   make grade        scores of notebooks that learners handed in: make grade SUBMITTED=folder OUT=results
 #   make clean        remove .venv
@@ -32,6 +33,7 @@ PY := "$(VENV)/bin/python"
 EMPTY :=
 STAMP := $(subst $(EMPTY) ,\ ,$(VENV))/.installed
 SITE_STAMP := $(STAMP)-site
+WEB_STAMP := $(STAMP)-web
 
 # A notebook or a module of tests stays in one process. Each process computes on one thread: see conftest.py.
 PYTEST := $(PY) -m pytest -q -n $(WORKERS) --dist loadscope
@@ -41,10 +43,10 @@ NOTEBOOKS := --nbval --nbval-current-env --nbval-sanitize-with=tests/nbval_sanit
 export OMP_WAIT_POLICY := PASSIVE
 export PIP_DISABLE_PIP_VERSION_CHECK := 1
 
-.PHONY: help install lab demo quick test test-all lint oldest notebooks bench manifest student teacher nbgrader bundle site grade clean
+.PHONY: help install lab demo quick test test-all lint oldest notebooks bench manifest student teacher nbgrader bundle web site grade clean
 
 help:
-	@sed -n '3,19s/^# *//p' Makefile
+	@sed -n '3,20s/^# *//p' Makefile
 
 install: $(STAMP)
 
@@ -75,10 +77,10 @@ lint: $(STAMP)
 quick: lint
 	$(PYTEST) -m "not slow and not long" tests
 
-test: lint $(SITE_STAMP)
+test: lint $(SITE_STAMP) $(WEB_STAMP)
 	$(PYTEST) -m "not long" tests $(NOTEBOOKS)
 
-test-all: lint oldest $(SITE_STAMP)
+test-all: lint oldest $(SITE_STAMP) $(WEB_STAMP)
 	$(PYTEST) tests $(NOTEBOOKS)
 
 oldest: $(STAMP)
@@ -106,6 +108,15 @@ bundle: $(STAMP)
 $(SITE_STAMP): $(STAMP)
 	@$(PY) -m pip install --quiet -c constraints.txt -e ".[site]"
 	@touch "$@"
+
+# onnxruntime-web comes with npm; without npm, or a network, the tests of the web editor are skipped.
+$(WEB_STAMP): $(STAMP)
+	@$(PY) -m pip install --quiet -c constraints.txt -e ".[web]"
+	@$(PY) -m tools.web.runtime || true
+	@touch "$@"
+
+web: $(WEB_STAMP)
+	@$(PY) -m tools.web $(if $(OUT),"$(OUT)") $(if $(WEIGHTS),--weights "$(WEIGHTS)")
 
 site: $(SITE_STAMP)
 	$(PY) -m tools.website $(if $(OUT),--out "$(OUT)")

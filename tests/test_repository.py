@@ -107,7 +107,7 @@ def test_console_scripts_exist() -> None:
 
 
 TARGETS = ["lab", "demo", "quick", "test", "test-all", "lint", "oldest", "notebooks", "bench", "manifest",
-           "student", "teacher", "nbgrader", "bundle", "site", "grade"]
+           "student", "teacher", "nbgrader", "bundle", "web", "site", "grade"]
 RECORDER = """#!/bin/sh
 { for word in "$@"; do echo "$word"; done; echo "JUPYTER_PATH=$JUPYTER_PATH"; echo; } >> "$RECORD"
 """

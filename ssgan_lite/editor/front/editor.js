@@ -3,6 +3,9 @@
 const COLORS = ["#ffffff", "#c9d6df", "#22577a", "#2f4f3a", "#d1782f", "#1b1b1f"];
 
 function render({ model, el }) {
+  // What this editor cannot do, and so does not offer: "own" (a picture of the user's), "open", "share", "face" (files),
+  // "picture backdrop". Behind a kernel there is no such field; the editor without Python has it (tools/web).
+  const without = model.get("without") ?? [], offer = (what, ...elements) => without.includes(what) ? [] : elements;
   const ask = (action, buffer) => link.ask(action, buffer);
   const picture = makePicture({
     onPick: part => ask({ do: "select", part }), onKey: walk, placeOf: () => ({ ...model.get("view").place }),
@@ -29,8 +32,8 @@ function render({ model, el }) {
   const backdrop = menu("backdrop", "Background", "What is behind the face",
     h("div", { class: "fe-row" },
       button("", "the model's own", "The background that the model makes", () => behind(null)),
-      fileButton("open", "a picture …", "An image from your computer", "image/*",
-                 content => ask({ do: "backdrop" }, content), text => say(text), smaller)),
+      ...offer("picture backdrop", fileButton("open", "a picture …", "An image from your computer", "image/*",
+                                              content => ask({ do: "backdrop" }, content), text => say(text), smaller))),
     h("div", { class: "fe-row fe-colors" }, ...COLORS.map(color => h("button", {
       type: "button", class: "fe-color", style: `background:${color}`, title: `Background ${color}`,
       "aria-label": `Background ${color}`, onclick: () => behind(color) })), anyColor),
@@ -45,10 +48,10 @@ function render({ model, el }) {
     + "from one to the other", () => { exporting("share"); exporter.close(); }, { class: "fe-main" });
   const cardNote = h("p", {}, "");
   const exporter = menu("share", "Share", "Save what you made",
-    cardButton, cardNote,
+    ...offer("share", cardButton, cardNote),
     h("div", { class: "fe-row" },
       button("", "Picture + mask", "PNG, 512 pixels wide", () => exporting("picture")),
-      button("", "Face", "A file that can be opened here again", () => exporting("face"))),
+      ...offer("face", button("", "Face", "A file that can be opened here again", () => exporting("face")))),
     h("label", { class: "fe-check" }, ownSize, "the picture as small as the model makes it"),
     h("label", { class: "fe-check" }, "name", fileName), folderRow);
   const open = fileButton("open", "", "Open a saved face", ".safetensors", content => ask({ do: "open" }, content),
@@ -91,13 +94,13 @@ function render({ model, el }) {
 
   const root = h("div", { class: "fe", tabindex: "-1", "data-busy": "no", "data-lm-suppress-shortcuts": "true" },
     h("div", { class: "fe-bar-top", role: "toolbar", "aria-label": "The whole face" },
-      newFace, own.opener, variety.root, backdrop.root, h("span", { class: "fe-space" }),
-      h("span", { class: "fe-group" }, undo, redo, reset), open, exporter.root),
+      newFace, ...offer("own", own.opener), variety.root, backdrop.root, h("span", { class: "fe-space" }),
+      h("span", { class: "fe-group" }, undo, redo, reset), ...offer("open", open), exporter.root),
     h("div", { class: "fe-body" },
       h("div", { class: "fe-left" }, pair, own.stage, rescue,
         h("div", { class: "fe-meters" }, meter.root, baseline.meter), baseline.why, views, said, live, chips, strip.root), panel.root, own.panel),
     h("div", { class: "fe-drop", "aria-hidden": "true" }, "Drop your picture here"));
-  own.watchDrops(root);
+  if (!without.includes("own")) own.watchDrops(root);
   el.append(root);
 
   // --- keyboard
@@ -184,7 +187,8 @@ function render({ model, el }) {
     if (root.contains(document.activeElement) && document.activeElement.disabled) root.focus({ preventScroll: true });
     folderRow.hidden = !view.folder;
     // Faces that have the chosen part, looked for when nothing else is on its way.
-    if (view.gallery.wanted && asked !== view.part) { asked = view.part; ask({ do: "gallery" }); }
+    const wanted = `${view.part}: ${view.gallery.names.length}`;        // where they come one by one, the next is asked for
+    if (view.gallery.wanted && asked !== wanted) { asked = wanted; ask({ do: "gallery" }); }
     if (!view.gallery.wanted) asked = null;
   }
   // The same array as long as the bytes are the same ones.
