@@ -25,6 +25,7 @@ from ssgan_lite.course.exercises import (
     expect_close,
     expect_number,
     expect_same_gradients,
+    expect_shape,
     progress,
     registry,
 )
@@ -197,6 +198,22 @@ def test_numbers_and_choices():
             expect_choice(bad, "ac", {"b": "no"})
 
 
+@pytest.mark.parametrize(("what", "plural"), [
+    ("your result", False), ("the weights of a batch", True), ("the W+ codes", True), ("the loss", False),
+    ("the mask", False), ("the codes of two new pictures", True), ("generator(z) for z of shape [600, 2]", False)])
+def test_several_have_and_one_has(what, plural):
+    with pytest.raises(check.WrongAnswer, match=f"{re.escape(what)} {'have' if plural else 'has'} the shape"):
+        expect_shape(torch.zeros(2), [3], what)
+
+
+@pytest.mark.parametrize(("hint", "line"), [
+    ("a weight lies between 0 and 1", "A weight lies between 0 and 1."), ("a and d are right", "a and d are right."),
+    ("b: look at it", "b: look at it."), ("right, but in a loop", "Right, but in a loop."),
+    ("leaky_relu has a slope", "leaky_relu has a slope.")])
+def test_hints_begin_with_a_capital_unless_with_a_letter_or_a_name(hint, line):
+    assert registry._sentence(hint) == line
+
+
 def test_close_is_never_an_error():
     assert close([1.0, 2.0], torch.tensor([1.0, 2.0])) and close(True, torch.tensor(True)) and close(3, 3.000001)
     for other in (None, "a", torch.zeros(3), [[1], [2, 3]], object()):
@@ -240,9 +257,15 @@ def draws_and_fails(x):
 
 
 @pytest.mark.parametrize(("answer", "told_too"), [
-    (without_keepdim, "The left side has the shape [3, 4], the right side [3]. `keepdim=True` keeps the axis"),
-    (lambda x: x + torch.zeros(5, 4), "the right side [5, 4]. Counted from the last axis"),
+    (without_keepdim, "The left side has the shape [3, 4], the right side [3]. As [3, 1] the shorter one would fit"),
+    (lambda x: x.view(1, 3, 2, 2) + torch.ones(1, 3), "As [1, 3, 1, 1] the shorter one would fit"),
+    (lambda x: x + torch.zeros(5, 4), "or one of them 1; for all pairs of rows, write `a[:, None] - b`"),
+    (lambda x: x + torch.zeros(3, 5), "Counted from the last axis, lengths must be equal, or one of them 1.)"),
     (two_lines, "The shapes given to it are [3, 4], [4, 2]"),
+    (lambda x: torch.where(x[:, 0] > 0, x, 0 * x), "The shapes given to it are [3], [3, 4], [3, 4]"),
+    (lambda x: x if x > 0 else -x, "`if` and `and` need one truth value"),
+    (lambda x: x[3], "`x[:, p]` takes entry p of the second axis"),
+    (lambda x: 1 - (x > 0), "turn true and false into numbers by `.float()`"),
     (lambda x: torch.cat([x, x[0]], 1), "The shapes given to it are [3, 4], [4]"),
     (lambda x: x[torch.ones(2, dtype=torch.bool)], "the mask in the brackets [2]; the mask must"),
 ])

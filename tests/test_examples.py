@@ -6,7 +6,7 @@ import pytest
 import torch
 
 from ssgan_lite import preset
-from ssgan_lite.course.examples import face_with, far_apart, guest_for
+from ssgan_lite.course.examples import face_with, far_apart, guest_for, spread_out
 from ssgan_lite.edit import Session, compare
 from ssgan_lite.errors import UserError
 from ssgan_lite.model import SemanticGenerator
@@ -49,3 +49,10 @@ def test_two_faces_that_differ_most(generator):
 def test_no_seeds_is_an_error(generator):
     with pytest.raises(UserError, match="range"):
         face_with(generator, "hair", [])
+
+
+def test_pictures_that_differ_are_spread_out():
+    levels = torch.tensor([0.0, 0.1, 0.5, 0.52, 0.9])[:, None, None, None].expand(-1, 3, 2, 2)
+    assert spread_out(levels, 2, beside=levels[:1]) == [2, 4], "neither beside the first nor beside each other"
+    with pytest.raises(UserError, match="6 of 5"):
+        spread_out(levels, 6, beside=levels[:1])

@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping, Sequence
 
 import torch
+from torch import Tensor
 
 from ssgan_lite.change import compare
 from ssgan_lite.edit import Session
@@ -54,6 +55,19 @@ def far_apart(generator: SemanticGenerator, seeds: Iterable[int] = range(20), ps
     pictures = torch.cat([Session(generator, seed, psi).render().image for seed in seeds]).flatten(1)
     first, second = divmod(int(torch.cdist(pictures, pictures).argmax()), len(seeds))
     return seeds[first], seeds[second]
+
+
+def spread_out(pictures: Tensor, count: int, beside: Tensor) -> list[int]:
+    """`count` of some pictures [N, 3, R, R] that differ from each other and from those beside them [M, 3, R, R]: one
+    after the other, the one that is farthest from all so far. Their numbers, in order."""
+    if not 0 < count <= len(pictures):
+        raise UserError(f"{count} of {len(pictures)} pictures cannot be chosen.")
+    every, found = pictures.flatten(1), beside.flatten(1)
+    chosen: list[int] = []
+    while len(chosen) < count:
+        chosen.append(int(torch.cdist(every, found).amin(1).argmax()))
+        found = torch.cat([found, every[chosen[-1]][None]])
+    return sorted(chosen)
 
 
 def _some(seeds: Iterable[int]) -> list[int]:

@@ -80,12 +80,14 @@ def style_axis(axis: Axes, x: str = "", y: str = "", title: str = "") -> None:
 
 
 def picture_rows(rows: Sequence[Sequence[np.ndarray | Image.Image | None]], titles: Sequence[str] = (),
-                 labels: Sequence[str] = (), height: float = 1.5, scale: tuple[str, float] | None = None) -> Figure:
+                 labels: Sequence[str] = (), height: float = 1.5,
+                 scale: tuple[str, float] | tuple[str, float, float] | None = None) -> Figure:
     """Pictures in rows: `titles` above the columns, `labels` before the rows, None for an empty place.
 
     height is that of one picture, in inches. Gray pictures [H, W] are shown from 0 (white) to 1 (black), and every
     pixel of theirs, of masks and of tiny pictures as a square; photographs are smoothed.
-    scale: what these gray levels mean, and the value of black, as ("change of a pixel", 0.5): a bar below says so.
+    scale: what these gray levels mean, and the value of black, as ("change of a pixel", 0.5), or the values of white
+    and black, as ("pseudo-depth", -15, 35): a bar below says so.
     """
     columns = max(len(row) for row in rows)
     figure = Figure(figsize=(columns * height * 1.04, len(rows) * height * 1.04))
@@ -115,12 +117,15 @@ def is_flat(pixels: np.ndarray) -> bool:
     return pixels.ndim == 2 or len(np.unique(pixels.reshape(-1, pixels.shape[-1]), axis=0)) <= FLAT_COLORS
 
 
-def _gray_scale(figure: Figure, meaning: str, black: float) -> None:
-    """A bar from white, 0, to `black`, below everything else on the figure."""
+def _gray_scale(figure: Figure, meaning: str, *ends: float) -> None:
+    """A bar from white (0 unless it is given) to black, below everything else on the figure."""
+    white, black = (0.0, *ends)[-2:]
     width, height = figure.get_size_inches()
     axis = figure.add_axes((0.5 - 0.75 / width, -0.2 / height, 1.5 / width, 0.1 / height))             # inches
-    axis.imshow(np.linspace(0, 1, 64)[None], cmap="gray_r", vmin=0, vmax=1, aspect="auto", extent=(0, black, 0, 1))
-    axis.set_yticks([]), axis.set_xticks([0, black], ["0", f"{black:g} or more"])
+    axis.imshow(np.linspace(0, 1, 64)[None], cmap="gray_r", vmin=0, vmax=1, aspect="auto",
+                extent=(white, black, 0, 1))
+    lowest = f"{white:g} or less" if white else "0"
+    axis.set_yticks([]), axis.set_xticks([white, black], [lowest, f"{black:g} or more"])
     axis.tick_params(labelsize=8, colors=INK, length=2, pad=1)
     axis.set_xlabel(meaning, fontsize=8, color=INK, labelpad=1)
 

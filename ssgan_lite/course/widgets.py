@@ -28,6 +28,8 @@ class Panel(widgets.VBox):
     Its `__repr__` is stored in notebooks beside the widget, so it says nothing that differs from run to run.
     """
 
+    still_width = VIEW              # of each picture of it that a notebook keeps, in screen pixels
+
     def __init__(self) -> None:
         super().__init__(layout=widgets.Layout(align_items="flex-start"))      # "stretch" would blow pictures up
         self.caption = widgets.HTML()
@@ -40,7 +42,8 @@ class Panel(widgets.VBox):
         """The widget, and before it its pictures, which are seen where the widget cannot be: without a kernel."""
         stills = [Image.open(io.BytesIO(picture.value)) for picture in images_of(self) if picture.value][:4]
         if stills:
-            display(HTML(still_html(stills, type(self).__name__, hidden_by="widget-vbox", width=VIEW)))
+            display(HTML(still_html(stills, type(self).__name__, hidden_by="widget-vbox",
+                                    width=self.still_width)))
         return super()._repr_mimebundle_(**options)
 
     @staticmethod

@@ -55,7 +55,7 @@ def k_means(w, codes, k, psi):
 
 ANSWERS = {
     "first_adam_step": dict(right=[0.045, 0.04525], stub=..., wrong=[
-        (4.5, "not in percent"),
+        (4.5, "not in percent"), (0.05, "three decimals"),
         (0.002, "stored at size 1"),
         (0.002 / 512**0.5, "step divided by size"),
         (512**-0.5, "how large the weights are"),

@@ -229,7 +229,7 @@ ANSWERS = {
         (leak_of_the_batch, "mean of |change|"),
     ]),
     "parts_generator": dict(right=[PartsGenerator], stub=..., wrong=[
-        (lambda *_: 0, "the class itself"), (Flat, "the codes has the shape"),
+        (lambda *_: 0, "the class itself"), (Flat, "the codes have the shape"),
         (DividesByNone, "the codes hold NaN"), (OneCode, "pixels of other parts"), (Frozen, "changes nothing"),
         (Doubled, "undo each other"), (HalfTheCodes, "come back exactly"),
     ]),

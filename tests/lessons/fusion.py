@@ -154,7 +154,8 @@ ANSWERS = {
     "predict_weight_without_hair": dict(
         stub=..., right=[2 / 3, 0.667, 0.67, torch.tensor([2 / 3])],
         wrong=[(0.25, "not yet renormalized"), (0.875, "does not go to the face alone"), (0.5625, "equal halves"),
-               (1 / 3, "the background's weight"), (0.4, "divide by their sum"), ("two thirds", "one number")]),
+               (1 / 3, "the background's weight"), (0.4, "divide by their sum"), (0.7, "two decimals"),
+               ("two thirds", "one number")]),
     "fusion_weights": dict(
         stub=weights_stub, right=[weights_in_a_loop, weights_by_einsum],
         wrong=[(lambda mask, transparent=(): mask * 1, "the mask as it is"),

@@ -28,6 +28,11 @@ def by_nearest(points, centers, radius, least, within=False):
     return int((torch.bincount(owner, minlength=len(centers)) >= least).sum())
 
 
+def by_square(points, centers, radius, least):
+    near = (points[:, None] - centers).square().sum(2) <= radius
+    return int((near.sum(0) >= least).sum())
+
+
 def network(n_in, n_out):
     return nn.Sequential(nn.Linear(n_in, 32), nn.LeakyReLU(0.2), nn.Linear(32, 32), nn.LeakyReLU(0.2),
                          nn.Linear(32, n_out))
@@ -86,7 +91,8 @@ ANSWERS = {
         (lambda p, c, r, n: int(((torch.cdist(p, c) < r).sum(0) > n).sum()), "exactly `least`"),
         (lambda p, c, r, n: int(((torch.cdist(p, c) <= r).sum(1) >= n).sum()), "for each center"),
         (lambda p, c, r, n: count_kinds(p, c, r, 3), "larger `least`"),
-        (lambda p, c, r, n: count_kinds(p, c, 1.0, n), "small `radius`"),
+        (by_square, "the square of the distance"),
+        (lambda p, c, r, n: count_kinds(p, c, 1.0, n) if r < 1 else count_kinds(p, c, r, n), "small `radius`"),
         (lambda p, c, r, n: by_nearest(p, c, r, n, True), "circles overlap"),
         (lambda p, c, r, n: (torch.cdist(p, c) <= r).sum(0) >= n, "should be one number")]),
     "who_learns": dict(stub=..., right=["ad", "A and D", ["a", "d"]], wrong=[

@@ -194,7 +194,7 @@ ANSWERS = {
         wrong=[("abc", "the way that is cut"), ("ab", "something is missing"), ("e", "not among them")]),
     "some_parts": dict(stub=..., right=[sliced], wrong=[
         (lambda bank, codes, embedding, parts: bank(codes, embedding)[0][:, parts], "two tensors"),
-        (lambda bank, codes, embedding, parts: bank(codes, embedding), "hidden features has the shape"),
+        (lambda bank, codes, embedding, parts: bank(codes, embedding), "hidden features have the shape"),
         (lambda bank, codes, embedding, parts: tuple(x[:, parts[::-1]] for x in bank(codes, embedding)),
          "another order"),
         (lambda bank, codes, embedding, parts: (bank(codes, embedding)[0][:, parts],

@@ -14,7 +14,7 @@ def stub(*_):
 
 
 def modulated(weight, style):
-    return weight * style[:, None]
+    return weight * style[:, None, :, None, None]
 
 
 def loop_weights(weight, style):
@@ -23,6 +23,13 @@ def loop_weights(weight, style):
         scaled = weight @ torch.diag(s)
         rows.append(scaled / (scaled.pow(2).sum(1, keepdim=True) + 1e-8).sqrt())
     return torch.stack(rows)
+
+
+def loop_kernels(weight, style):
+    flat = weight.flatten(2).movedim(2, 0)                               # [k k, out, in]
+    scaled = torch.stack([flat * s for s in style])                      # [N, k k, out, in]
+    scaled = scaled / (scaled.pow(2).sum((1, 3), keepdim=True) + 1e-8).sqrt()
+    return scaled.permute(0, 2, 3, 1).unflatten(3, weight.shape[2:])
 
 
 def product(x, weight, style):
@@ -53,6 +60,10 @@ def one_base_code(part, layer, base_layers, depth_layers):
 
 def late_texture(part, layer, base_layers, depth_layers):
     return code(part, layer, base_layers, depth_layers + 1)
+
+
+def early_texture(part, layer, base_layers, depth_layers):
+    return code(part, layer, base_layers, depth_layers - 1)
 
 
 def one_code_per_part(part, layer, base_layers, depth_layers):
@@ -146,15 +157,20 @@ def conv(**changes):
 
 
 ANSWERS = {
-    "modulated_weights": dict(right=[loop_weights, lambda w, s: demodulate(modulated(w, s), dims=(-1,)),
-                        lambda w, s: F.normalize(torch.einsum("oi,ni->noi", w, s), dim=2)], stub=stub, wrong=[
-        (lambda w, s: demodulate(modulated(w, s), dims=(1,)), "over the output axis"),
+    "modulated_kernels": dict(right=[
+        loop_kernels, lambda w, s: demodulate(modulated(w, s), dims=(-3, -2, -1)),
+        lambda w, s: F.normalize(torch.einsum("oiyx,ni->noiyx", w, s).flatten(2), dim=2).view(len(s), *w.shape)],
+        stub=stub, wrong=[
+        (lambda w, s: demodulate(modulated(w, s), dims=(1, 3, 4)), "over the output axis"),
         (modulated, "not demodulated"),
-        (lambda w, s: demodulate(modulated(w, s), dims=(1, 2)), "whole matrix by one length"),
-        (lambda w, s: demodulate(modulated(w, s), dims=(0, 2)), "sum over the samples too"),
-        (lambda w, s: modulated(demodulate(w, dims=(1,)), s), "before you modulate"),
-        (lambda w, s: loop_weights(w, s)[0], "shape"),
-        (lambda w, s: modulated(w, s) / modulated(w, s).norm(dim=2, keepdim=True), "1e-8 under the root"),
+        (lambda w, s: demodulate(modulated(w, s), dims=(2,)), "over the inputs alone"),
+        (lambda w, s: demodulate(modulated(w, s), dims=(3, 4)), "divides the style out again"),
+        (lambda w, s: demodulate(modulated(w, s), dims=(1, 2, 3, 4)), "all weights of a sample by one length"),
+        (lambda w, s: demodulate(modulated(w, s), dims=(0, 2, 3, 4)), "sum over the samples too"),
+        (lambda w, s: modulated(demodulate(w, dims=(1, 2, 3)), s), "before you modulate"),
+        (lambda w, s: demodulate(modulated(w, s), dims=(2, 3, 4)) * w[0].numel() ** 0.5, "root of the *mean*"),
+        (lambda w, s: demodulate(modulated(w, s), dims=(2, 3, 4))[0], "shape"),
+        (lambda w, s: modulated(w, s) / modulated(w, s).norm(dim=(2, 3, 4), keepdim=True), "1e-8 under the root"),
     ]),
     "modulated_product": dict(right=[lambda x, w, s: product(x, w, s) * lengths(w, s),
                         lambda x, w, s: F.linear(x * s, w) / torch.sqrt(F.linear(s**2, w**2) + 1e-8)],
@@ -169,12 +185,13 @@ ANSWERS = {
         (lambda x, w, s: torch.einsum("noi,ni->no", loop_weights(w, s), x), "weights of every sample"),
         (lambda x, w, s: product(x, w, s) / (product(x, w, s).square().mean(1, keepdim=True) + 1e-8).sqrt(),
          "sum_i W[o, i] s[n, i] x[n, i]"),
+        (lambda x, w, s: product(x, w, s) / torch.sqrt(s @ w.square().T), "the style is squared, too"),
     ]),
     "code_of_layer": dict(right=[code], stub=stub, wrong=[
         (wrong_background, "takes no base codes"),
         (no_base_codes, "take the base codes"),
         (one_base_code, "one base code *per layer*"),
-        (late_texture, "first of the texture"),
+        (late_texture, "first of the texture"), (early_texture, "one too early"),
         (one_code_per_part, "two codes, one for its shape and one for its texture"),
         (no_offset, "the base codes come first"),
     ]),

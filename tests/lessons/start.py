@@ -88,7 +88,8 @@ ANSWERS = {
     "weight_without_the_face": dict(
         stub=..., right=[2 / 7, 0.29, 0.286, torch.tensor([2 / 7])],
         wrong=[(0.2, "0.7 only"), (0.5, "wants its share"), (0.35, "equal halves"), (0.71, "of the background"),
-               (0.4, "both have together"), (0.1, "2 to 5"), (20, "between 0 and 1"), ("one", "one number")]),
+               (0.4, "both have together"), (0.1, "2 to 5"), (0.3, "two decimals"),
+               (20, "between 0 and 1"), ("one", "one number")]),
     "unmoved_parts": dict(
         stub=unmoved_stub, right=[unmoved_with_a_loop],
         wrong=[(lambda before, after, names: [n for n in names if n not in unmoved_with_a_loop(before, after, names)],
@@ -117,6 +118,8 @@ ANSWERS = {
         stub=dead_stub, right=[dead_by_counting],
         wrong=[(lambda mask, names: len(dead_by_counting(mask, names)), "list of names is wanted"),
                (lambda mask, names: [3, 4], "you return numbers"),
+               (lambda mask, names: [n for p, n in enumerate(names) if p not in mask.argmax(0).unique().tolist()],
+                "over the faces"),
                (lambda mask, names: [n for n in names if n not in dead_by_counting(mask, names)], "that are seen"),
                (lambda mask, names: dead_by_counting(mask[:1], names), "every face and every pixel"),
                (lambda mask, names: [n for p, n in enumerate(names) if mask[:, p].max() < 1], "take the `argmax`"),

@@ -48,20 +48,23 @@ def expect_close(out: object, wanted: object, hint: str, atol: float = 1e-5, rto
     else:
         expect_shape(out, list(wanted.shape), what)
     if torch.isfinite(_tensor(wanted)).all():
-        expect(torch.isfinite(_tensor(out)).all(), f"{what} holds values that are not numbers (nan or inf)")
+        hold = "hold" if is_plural(what) else "holds"
+        expect(torch.isfinite(_tensor(out)).all(), f"{what} {hold} values that are not numbers (nan or inf)")
     expect(close(out, wanted, atol, rtol), hint)
 
 
 def expect_tensor(out: object, what: str = "your result") -> None:
     """Stop unless `out` is a tensor."""
-    expect(isinstance(out, Tensor), f"{what} should be a tensor; it is {describe(out)}")
+    it_is = "they are" if is_plural(what) else "it is"
+    expect(isinstance(out, Tensor), f"{what} should be a tensor; {it_is} {describe(out)}")
 
 
 def expect_shape(out: object, shape: Sequence[int], what: str = "your result") -> None:
     """Stop unless `out` is a tensor of this shape."""
     expect_tensor(out, what)
     told = difference(out.shape, shape)
-    expect(list(out.shape) == list(shape), f"{what} has the shape {list(out.shape)}; it should have {list(shape)}"
+    has, it = ("have", "they") if is_plural(what) else ("has", "it")
+    expect(list(out.shape) == list(shape), f"{what} {has} the shape {list(out.shape)}; {it} should have {list(shape)}"
            + (f": {told}" if told else ""))
 
 
@@ -113,6 +116,13 @@ def expect_same_gradients(answer: Callable, wanted: Callable, inputs: Sequence[T
                         for leaf, gradient in zip(leaves, gradients, strict=False)])
     for ours, theirs in zip(*results, strict=False):
         expect(close(ours, theirs, atol, rtol), hint)
+
+
+def is_plural(what: str) -> bool:
+    """Do "the weights of a batch" have, or has "the loss of a face"? Told by the noun before the first "of" or "for".
+    """
+    words = re.split(r" of | for ", what)[0].split()
+    return words[-1].endswith("s") and not words[-1].endswith(("ss", "us", "is"))
 
 
 def two_sizes(low: int, high: int) -> tuple[int, int]:

@@ -15,6 +15,7 @@ from __future__ import annotations
 import importlib
 import inspect
 import os
+import re
 import textwrap
 import zlib
 from collections.abc import Callable
@@ -116,7 +117,8 @@ class Exercise:
         message = "\n".join(str(error).strip().splitlines()[:3])
         what = f"{type(error).__name__}: {message}" if message else type(error).__name__
         if lines:
-            told = shapes.operands(error, is_readers) if type(error) in (RuntimeError, ValueError, IndexError) else ""
+            known = type(error) in (RuntimeError, ValueError, IndexError)
+            told = shapes.explanation(error, is_readers) if known else ""
             lines += [f"  {what}", *([f"  ({_sentence(told)})"] if told else [])]
             return Result("wrong", "\n".join(["Your code stopped with an error:", *lines]), error)
         if message.endswith("is not callable"):
@@ -182,8 +184,8 @@ def _mode() -> str:
 def _sentence(hint: str) -> str:
     """Begin with a capital, unless it begins with a name out of code; end with a full stop."""
     hint = " ".join(hint.split()) if "\n" not in hint else hint.strip()
-    first = hint.split(" ")[0]
-    word = first.rstrip(":,;") if len(first) > 2 else first              # "a: ..." is an option, "hours: ..." is not
-    if word.isalpha() and (len(word) > 1 and word[1:].islower() or word == "a"):
+    first, _, rest = hint.partition(" ")
+    article = first == "a" and rest.partition(" ")[0].rstrip(",") not in ("and", "or", "is", "")   # not the letter
+    if article or re.fullmatch(r"[^\W\d_][a-z]+[,:;]?", first):
         hint = hint[0].upper() + hint[1:]
     return hint if hint.endswith((".", "?", "!")) else hint + "."

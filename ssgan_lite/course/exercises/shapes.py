@@ -14,7 +14,17 @@ from torch import Tensor
 KEEPDIM = "`keepdim=True` keeps the axis over which a sum or a mean is taken"
 # Parts of an expression that can be computed again without harm; calls are limited to those that change nothing.
 HARMLESS = (ast.Name, ast.Attribute, ast.Constant, ast.Call, ast.keyword, ast.Subscript, ast.Slice, ast.Tuple,
-            ast.List, ast.UnaryOp, ast.BinOp, ast.operator, ast.unaryop, ast.expr_context)
+            ast.List, ast.UnaryOp, ast.BinOp, ast.Compare, ast.operator, ast.unaryop, ast.cmpop, ast.expr_context)
+# What torch says, and what a beginner can do about it.
+KNOWN = {
+    "Boolean value of Tensor with more than one value": "`if` and `and` need one truth value; `torch.equal(a, b)`, "
+    "`.all()` and `.any()` make one of many",
+    "index tensor of type LongTensor": "the part numbers are bytes; `.long()` makes them the integers that are "
+    "wanted here",
+    "is out of bounds for dimension 0": "you index the first axis, which is mostly the batch; `x[:, p]` takes entry "
+    "p of the second axis",
+    "with a bool tensor is not supported": "turn true and false into numbers by `.float()` before you calculate with "
+    "them; `~mask` is the opposite of a mask"}
 
 CHANGING = ("print", "pop", "append", "backward", "step")
 
@@ -31,6 +41,14 @@ def difference(found: Sequence[int], wanted: Sequence[int]) -> str:
     if len(found) == len(wanted) and sorted(found) == sorted(wanted):
         return "the axes are in another order; `permute` or `movedim` exchanges them"
     return ""
+
+
+def explanation(error: BaseException, is_readers: Callable[[str], bool]) -> str:
+    """What the error means, in one sentence; empty where we have nothing to add to it."""
+    for fragment, told in KNOWN.items():
+        if fragment in str(error):
+            return told
+    return operands(error, is_readers)
 
 
 def operands(error: BaseException, is_readers: Callable[[str], bool]) -> str:
@@ -68,13 +86,16 @@ def _broadcast(left: Tensor, right: Tensor) -> str:
     """Advice for two tensors that do not broadcast."""
     short, long = sorted((list(left.shape), list(right.shape)), key=len)
     if len(short) < len(long):
-        # Would it fit with axes of length 1 put in somewhere? Then a sum or mean has most likely taken one away.
-        position = 0
-        for length in long:
-            position += position < len(short) and short[position] in (length, 1)
-        if position == len(short):
-            return f". {KEEPDIM}, `[:, None]` puts one in"
-    return ". Counted from the last axis, lengths must be equal, or one of them 1"
+        # Would it fit with axes of length 1 put in somewhere? From the end: [2, 4] in [3, 2, 4, 5].
+        fitting, rest = [], list(short)
+        for length in reversed(long):
+            fits = bool(rest) and rest[-1] in (length, 1)
+            fitting.append(rest.pop() if fits else 1)
+        if not rest:
+            return (f". As {fitting[::-1]} the shorter one would fit: `None` in an index puts in an axis of length "
+                    f"1, as in `[:, None]`; {KEEPDIM}")
+    pairs = "; for all pairs of rows, write `a[:, None] - b`" if short[1:] == long[1:] else ""
+    return f". Counted from the last axis, lengths must be equal, or one of them 1{pairs}"
 
 
 def _matrices(left: Tensor, right: Tensor) -> str:

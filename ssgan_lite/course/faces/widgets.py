@@ -23,6 +23,8 @@ class PlantSlider(Panel):
     gave is kept, so that going back costs nothing.
     """
 
+    still_width = 480
+
     def __init__(self, experiment: Experiment, titles: Sequence[str], agreements: Sequence[float] = (0.5, 1.0)):
         if len(agreements) < 2:
             raise UserError("A slider needs at least two agreements to choose from.")

@@ -60,6 +60,8 @@ def fourier_features(answer):
            "there is a factor pi in your frequencies; here they are 1, 2, 4, ... themselves")
     expect(not close(out, _features(grid, [1.0, 2.0, 3.0])) and not close(out, _features(grid, [0.0, 1.0, 2.0])),
            "your frequencies grow by one; each should be twice the one before")
+    expect(not close(out, _features(grid, [0.0, 2.0, 4.0])) and not close(out, _features(grid, [0.0, 1.0, 4.0])),
+           "frequency number k is 2 to the power of k, `2**k`: not 2 * k, and not k**2")
     expect(not close(out, _features(grid, [2.0, 4.0, 8.0])),
            "your first frequency is 2; the slowest is 2**0 = 1")
     expect(not close(out, _features(grid, speeds, (torch.cos, torch.sin))),
@@ -124,6 +126,7 @@ def aliased_frequencies(answer):
            "the step 2 / (size - 1) is more than pi; the waves are sin(2**k x), without another pi")
     expect(published != _too_fast(32, 9), "you compare with half the number of positions; the limit is half a turn, "
                                           "pi, divided by the step of the grid")
+    expect(published != [128, 256, 512], "the frequencies end at 2**(bands - 1)")
     expect(published == [128, 256], "on a grid of 64 your list is not right; the step is 2 / (size - 1), and a wave "
                                     "may turn by at most pi in one step")
     for size in (41, 21, 82):                                # here 2 / size and 2 / (size - 1) give different lists
@@ -193,6 +196,7 @@ def shift_that_keeps(answer):
                                                 "further right by the zoom, so it has to be moved back")
     expect(not close(out, center * (1 - 1 / zoom)) and not close(out, center * (1 / zoom - 1)),
            "you solve c / zoom - d = c or the like; move_and_zoom subtracts the shift first: (c - d) / zoom = c")
+    expect(not close(out, 0 * center), "without a shift the zoom pushes the part away from the middle of the grid")
     expect_close(out, center * (1 - zoom), "the pixel (cx, cy) should see the position (cx, cy): put it into "
                                            "(position - shift) / zoom and solve for the shift", what="(dx, dy)")
     for _ in range(3):

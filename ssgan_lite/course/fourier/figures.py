@@ -62,7 +62,7 @@ def similarity_curves(bands: Sequence[int]) -> Figure:
         axis.plot(distance, alike, line, color=color, linewidth=1.3, label=f"F = {count}")
     axis.axhline(0, color=LIGHT, linewidth=0.8)
     axis.legend(fontsize=8, frameon=False, labelcolor=INK, loc="upper right")
-    style_axis(axis, "distance between two positions", "likeness")
+    style_axis(axis, "distance between two positions", "similarity")
     return figure
 
 

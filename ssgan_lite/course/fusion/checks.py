@@ -56,6 +56,7 @@ def predict_weight_without_hair(answer):
     expect(not close(value, 9 / 16, 4e-3), "the hair's share is not split into equal halves; every part that is left "
            "grows by the same *factor*")
     expect(not close(value, 1 / 3, 4e-3), "that is the background's weight")
+    expect(not close(value, 0.7, 1e-3), "that is near; give two decimals, or the fraction")
     expect(close(value, 2 / 3, 7e-3), "take the exponentials of the two parts that are left and divide by their sum")
 
 
@@ -90,6 +91,9 @@ def fusion_weights(answer):
            "they keep their weight")
     expect(not close(out, solid + clear / (clear.sum(dim=1, keepdim=True) + 1e-8)), "the roles are exchanged: it is "
            "the solid parts that share 1, and the transparent ones that keep their weight")
+    choice = torch.softmax(mask[:, [p for p in range(5) if p not in glass]], dim=1)
+    expect(not close(out[:, [p for p in range(5) if p not in glass]], choice), "a softmax of the weights is not what "
+           "is wanted: they are shares already; divide them by their sum")
     expect_close(out, wanted, "solid parts: their weight divided by the sum over the solid parts; transparent parts: "
                  "their weight as it is")
     expect_close(answer(mask, ()), mask, "with no transparent part at all the weights are the mask itself", atol=1e-6)
@@ -163,7 +167,7 @@ def straight_through(answer):
     (gradient,) = torch.autograd.grad((result * factor).sum(), leaf, allow_unused=True)
     expect(gradient is not None, "a gradient flows, but not to the mask: requires_grad_() on your zeros and ones "
            "makes a new beginning; the mask itself has to be part of the sum")
-    expect(gradient.abs().sum() > 0, "mask - mask has the gradient 0: detach *one* of the "
+    expect(gradient.abs().sum() > 0, "`mask - mask` has the gradient 0: detach *one* of the "
            "two, the one that is subtracted")
     expect(not close(gradient, -factor), "the gradient has the wrong sign: detach the mask that is subtracted, not "
            "the one that is added")

@@ -15,7 +15,7 @@ from ssgan_lite.model import SemanticGenerator
 from ssgan_lite.model.fusion import fuse
 from ssgan_lite.parts import vocabulary
 
-LOWEST, HIGHEST = -15.0, 35.0    # pseudo-depths outside are clipped in the pictures; so far down nothing is seen
+LOWEST, HIGHEST = -15.0, 20.0    # pseudo-depths outside are clipped in the pictures; so far down nothing is seen
 BELOW_PLANE = -2.0               # the landscape shows what is above the background's plane, and a little below it
 
 
@@ -94,7 +94,7 @@ def section(depths: Tensor, row: int, size: int = 2 * VIEW) -> np.ndarray:
         return floor - (np.clip(depth, LOWEST, HIGHEST) - LOWEST) / (HIGHEST - LOWEST) * (floor - size // 18)
 
     small = ImageFont.load_default(size=max(9, size // 20))
-    for depth in (-10, 0, 10, 20, 30):
+    for depth in (-10, 0, 10):
         draw.line([(0, up(depth)), (size, up(depth))], fill=(225, 225, 225))
         draw.text((2, up(depth)), f"{depth}", fill=INK, font=small, anchor="lm", stroke_width=2, stroke_fill="white")
     draw.text((2, 1), "pseudo-depth", fill=INK, font=small, anchor="la")
@@ -104,7 +104,6 @@ def section(depths: Tensor, row: int, size: int = 2 * VIEW) -> np.ndarray:
         for a, b, d in zip(shown, shown[1:], np.minimum(line, np.roll(line, -1)), strict=False):
             if d > LOWEST:
                 draw.line([a, b], fill=color, width=max(2, size // 80))
-    draw.text((3, floor + 9), "weights", fill=INK, font=small, anchor="la", stroke_width=2, stroke_fill="white")
     winner = weights.argmax(0)
     for x, column in zip(across, weights.T, strict=False):
         top = float(floor + 8)
@@ -112,9 +111,17 @@ def section(depths: Tensor, row: int, size: int = 2 * VIEW) -> np.ndarray:
             below = top + column[part] * strip
             draw.rectangle([x - size / width / 2, top, x + size / width / 2, below], fill=parts[int(part)].color)
             top = below
+    draw.text((3, floor + 9), "weights", fill=INK, font=small, anchor="la", stroke_width=2, stroke_fill="white")
+    written: list[tuple[float, float, float]] = []                 # x, y and half the width of the names
     for part in np.unique(winner):                                 # the name, over the middle of where it is in front
         columns = np.flatnonzero(winner == part)
         column = columns[len(columns) // 2] if part else columns[0]
-        draw.text((np.clip(across[column], size * 0.26, size * 0.8), up(lines[part][column]) - size // 60),
-                  parts[int(part)].name, fill=INK, font=font, anchor="ms", stroke_width=3, stroke_fill="white")
+        name, high = parts[int(part)].name, size // 14
+        half = draw.textlength(name, font=font) / 2 + 3
+        x = float(np.clip(across[column], half + size // 9, size - half))
+        y = up(lines[part][column]) - size // 60
+        while any(abs(x - other) < half + wide and abs(y - line) < high for other, line, wide in written):
+            y -= high / 4                                          # no name on another
+        written.append((x, y, half))
+        draw.text((x, y), name, fill=INK, font=font, anchor="ms", stroke_width=3, stroke_fill="white")
     return np.asarray(picture)

@@ -48,6 +48,8 @@ def count_kinds(answer):
     expect(int(out) == 2, "for each center count the points within `radius`; the result is how many centers have at "
                           "least `least`")
     expect(int(answer(points, centers, 1.0, 4)) == 1, "with a larger `least` it does not come out")
+    expect(int(answer(1.5 * offsets[4:].repeat(3, 1), centers[:1], 2.0, 3)) == 1, "you compare the square of the "
+           "distance with `radius`; the distance is its root, as in `.norm(dim=1)` or `torch.cdist`")
     expect(int(answer(points, centers, 0.1, 1)) == 0, "with a small `radius` it does not come out")
     generator = torch.Generator().manual_seed(2)
     many, places = torch.randn(60, 2, generator=generator), torch.randn(7, 2, generator=generator)

@@ -15,6 +15,8 @@ from ssgan_lite.errors import UserError
 class GameReplay(Panel):
     """One moment of a game at a time, from its history."""
 
+    still_width = 420
+
     def __init__(self, history: Sequence[Moment]):
         super().__init__()
         if not history:

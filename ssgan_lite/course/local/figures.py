@@ -13,14 +13,13 @@ from torch import Tensor
 from ssgan_lite.config import ModelConfig
 from ssgan_lite.course.figures import (
     BLUE,
-    GRAY,
     INK,
     ORANGE,
     PALE,
     style_axis,
 )
 
-FAR, NEAR = -15.0, 35.0         # pseudo-depths that are drawn white and black
+FAR, NEAR = -15.0, 15.0         # pseudo-depths that are drawn white and black
 
 
 def layer_table(config: ModelConfig, part: str = "hair") -> Figure:
@@ -30,7 +29,7 @@ def layer_table(config: ModelConfig, part: str = "hair") -> Figure:
     axis = figure.add_axes([0, 0, 1, 1])
     axis.set_xlim(-2.1, n + 2.2), axis.set_ylim(-0.35, 3.0)
     axis.axis("off")
-    looks = {"base": (GRAY, INK), "shape": (PALE, INK), "texture": (BLUE, "white")}
+    looks = {"base": ("white", INK), "shape": (PALE, INK), "texture": (BLUE, "white")}
     for y, name in ((1.6, "background"), (0.3, part)):
         axis.text(-0.15, y + 0.3, name, ha="right", va="center", fontsize=9, color=INK)
         for layer in range(n):
@@ -78,14 +77,15 @@ def feature_picture(hidden: Tensor) -> np.ndarray:
 
 
 def drift_scatter(pairs: Mapping[str, tuple[Tensor, Tensor]], names: tuple[str, str]) -> Figure:
-    """Where two parts are, one against the other, one dot per face; one plot for each entry of `pairs`."""
+    """Where two parts are, in pixels right of the picture's middle, one against the other, one dot per face; one plot
+    for each entry of `pairs`."""
     figure = Figure(figsize=(2.7 * len(pairs), 2.5), layout="constrained")
     axes = figure.subplots(1, len(pairs), sharex=True, sharey=True, squeeze=False)[0]
     for i, (axis, (title, (first, second))) in enumerate(zip(axes, pairs.items(), strict=False)):
         axis.plot(first, second, "o^"[i % 2], color=(BLUE, ORANGE)[i % 2], markersize=4, alpha=0.75,
                   markeredgewidth=0)
         axis.set_title(title, fontsize=9, color=INK)
-        axis.set_xlabel(f"x of the {names[0]}", fontsize=8, color=INK)
+        axis.set_xlabel(f"middle of the {names[0]} (pixels)", fontsize=8, color=INK)
         style_axis(axis)
-    axes[0].set_ylabel(f"x of the {names[1]}", fontsize=8, color=INK)
+    axes[0].set_ylabel(f"middle of the {names[1]} (pixels)", fontsize=8, color=INK)
     return figure

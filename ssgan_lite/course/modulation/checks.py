@@ -22,36 +22,48 @@ from ssgan_lite.model.latents import LatentLayout
 from ssgan_lite.model.layers import demodulate
 
 
-@exercise(1, title="Weights for a batch", solution="ssgan_lite.model.local:LocalBank.modulated_weights",
-          solution_text="weight * style[:, None, :], demodulated over the last axis; the library does it for all "
-                        "parts and layers at once:", minutes=10, level=2)
-def modulated_weights(answer):
-    """Modulate and demodulate one weight matrix with a style for every sample."""
-    n, c_out, c_in = 3, *two_sizes(4, 7)
-    weight, style = torch.randn(c_out, c_in), torch.randn(n, c_in) + 1
-    out, modulated = answer(weight, style), weight * style[:, None]
-    wanted = demodulate(modulated, dims=(2,))
-    expect_shape(out, [n, c_out, c_in], "the weights of a batch")
-    expect(not close(out, modulated), "modulated, but not demodulated: give every row of every sample length 1")
-    expect(not close(out, demodulate(modulated, dims=(1,))), "your weights are demodulated over the output axis; the "
-                                                             "sum should run over the inputs")
-    expect(not close(out, demodulate(modulated, dims=(1, 2))), "you divide each sample's whole matrix by one length; "
-                                                               "every row (output) has a length of its own")
-    expect(not close(out, demodulate(modulated, dims=(0, 2))), "you sum over the samples too; each sample has "
-                                                               "weights of its own, and lengths of its own")
-    expect(not close(out, demodulate(weight, dims=(1,)) * style[:, None]),
-           "you demodulate before you modulate; then the style's loudness stays in. First the style, then the "
+@exercise(1, title="Kernels for a batch", minutes=10, level=2, solution_text=(
+    "def modulated_kernels(weight, style):\n"
+    "    modulated = weight * style[:, None, :, None, None]              # [N, out, in, k, k]\n"
+    "    return demodulate(modulated, dims=(2, 3, 4))"))
+def modulated_kernels(answer):
+    """Modulate and demodulate the kernels of a convolution with a style for every sample."""
+    n, k, c_out, c_in = 3, 2, *two_sizes(4, 7)
+    weight, style = torch.randn(c_out, c_in, k, k), torch.randn(n, c_in) + 1
+
+    def right(weight, style):
+        return demodulate(weight * style[:, None, :, None, None], dims=(2, 3, 4))
+
+    out, modulated = answer(weight, style), weight * style[:, None, :, None, None]
+    expect_shape(out, [n, c_out, c_in, k, k], "the kernels of a batch")
+    expect(not close(out, modulated), "modulated, but not demodulated: give the kernels of every output, all of its "
+                                      "inputs and places together, length 1")
+    expect(not close(out, demodulate(modulated, dims=(2,))), "you sum over the inputs alone; an output also collects "
+                                                             "from every place of the kernel: dims (2, 3, 4)")
+    expect(not close(out, demodulate(modulated, dims=(3, 4))), "every kernel has length 1 by itself, which divides "
+                                                               "the style out again; the sum runs over the inputs, "
+                                                               "too")
+    for dims in ((1,), (1, 3, 4)):
+        expect(not close(out, demodulate(modulated, dims=dims)), "your weights are demodulated over the output axis; "
+                                                                 "the sum should run over the inputs and the kernel")
+    expect(not close(out, demodulate(modulated, dims=(1, 2, 3, 4))), "you divide all weights of a sample by one "
+                                                                     "length; every output has a length of its own")
+    expect(not close(out, demodulate(modulated, dims=(0, 2, 3, 4))), "you sum over the samples too; each sample has "
+                                                                     "weights of its own, and lengths of its own")
+    expect(not close(out, demodulate(weight, dims=(1, 2, 3)) * style[:, None, :, None, None]),
+           "you demodulate before you modulate; then the size of the style stays in. First the style, then the "
            "lengths")
-    expect_close(out, wanted, "W'[n, o, i] = W[o, i] s[n, i], then each row [n, o] divided by its length", atol=1e-4)
+    mean = modulated * torch.rsqrt(modulated.square().mean((2, 3, 4), keepdim=True) + 1e-8)
+    expect(not close(out, mean), "you divide by the root of the *mean* of the squares; a length is the root of their "
+                                 "sum")
+    expect_close(out, right(weight, style), "W'[n, o, i] = W[o, i] s[n, i] at every place of the kernel, then all "
+                                            "weights of output [n, o] divided by their common length", atol=1e-4)
     square = answer(weight[:, :c_out], style[:, :c_out])
-    expect_close(square, demodulate(weight[:, :c_out] * style[:, None, :c_out], dims=(2,)),
-                 "with as many outputs as inputs, your style is multiplied onto the outputs; it belongs to the "
-                 "inputs",
-                 atol=1e-4)
+    expect_close(square, right(weight[:, :c_out], style[:, :c_out]), "with as many outputs as inputs, your style is "
+                 "multiplied onto the outputs; it belongs to the inputs", atol=1e-4)
     zeros = answer(weight, torch.zeros(1, c_in))
     expect(torch.isfinite(zeros).all(), "a style of zeros should give zeros; add 1e-8 under the root")
-    expect_same_gradients(answer, lambda w, s: demodulate(w * s[:, None], dims=(2,)), [weight, style],
-                          "the values are right, their gradients are not")
+    expect_same_gradients(answer, right, [weight, style], "the values are right, their gradients are not")
 
 
 @exercise(2, title="Without a matrix per sample", solution="ssgan_lite.model.stylegan2:StyledConv",
@@ -67,6 +79,9 @@ def modulated_product(answer):
 
     out, product = answer(x, weight, style), (x * style) @ weight.T
     expect_shape(out, [n, c_out], "the output")
+    no_square = product * torch.rsqrt(style @ weight.square().T)
+    expect(not torch.allclose(out, no_square, atol=1e-4, equal_nan=True), "the style is squared, too, in the length "
+           "of a row: sum_i s_i^2 W_oi^2")
     expect(not close(out, product), "the outputs are not demodulated yet: divide output o of sample n by the length "
                                     "of its modulated row")
     expect(not close(out, product * torch.rsqrt(weight.square().sum(1))),
@@ -105,8 +120,11 @@ def code_of_layer(answer):
             expect(base != [0] * b or b == 1, "there is one base code *per layer*: layer 0 takes code 0, layer 1 "
                                               "code 1")
             shape, texture = answer(part, d - 1, b, d), answer(part, d, b, d)
-            expect(shape != texture or answer(part, config.local_layers - 1, b, d) != shape, "a part has two codes, "
-                   "one for its shape and one for its texture; you give it one")
+            ends = {answer(part, layer, b, d) for layer in (b, config.local_layers - 1)}
+            expect(ends | {shape, texture} != {shape}, "a part has two codes, one for its shape and one for its "
+                                                       "texture; you give it one")
+            expect(shape != texture or shape != b + 2 * part + 1, f"your texture code begins at layer {d - 1}, one "
+                   f"too early: the depth is read after {d} layers, 0 to {d - 1}")
             expect(shape != texture, f"the depth is read after {d} layers, so layers 0 to {d - 1} belong to the "
                                      f"shape and layer {d} is the first of the texture")
             expect((shape, texture) != (2 * part, 2 * part + 1), "you forgot that the base codes come first: the "

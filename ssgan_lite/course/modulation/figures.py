@@ -68,7 +68,8 @@ def magnitudes(curves: Mapping[str, Tensor], x_label: str = "after layer") -> Fi
         axis.plot(x, np.median(values, 0), color=color, linestyle=line, marker=marker, markersize=4, label=name)
     axis.set_yscale("log")
     style_axis(axis, x_label, "root mean square of the activations")
-    axis.legend(fontsize=8, frameon=False, loc="upper left")
+    legend = axis.legend(fontsize=8, frameon=False, loc="upper left", title="line: median; band: all codes")
+    legend.get_title().set(fontsize=8, color=INK)
     return figure
 
 

@@ -17,6 +17,8 @@ from ssgan_lite.model.layers import demodulate
 class StyleTable(Panel):
     """One slider for the style of each input, and the weights before and after with the length of each row."""
 
+    still_width = 480
+
     def __init__(self, weight: Tensor, style: Tensor | Sequence[float]):
         super().__init__()
         if weight.ndim != 2 or len(style) != weight.shape[1]:

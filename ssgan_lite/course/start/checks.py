@@ -64,6 +64,7 @@ def weight_without_the_face(answer):
     expect_number(answer)
     weight = float(answer)
     expect(0 <= weight <= 1, "a weight lies between 0 and 1")
+    expect(not close(weight, 0.3), "that is near; two decimals are asked for")
     expect(not close(weight, 0.2), "if the hair keeps its 0.2 and the background its 0.5, the weights sum to 0.7 "
                                    "only")
     expect(not close(weight, 0.5), "you give the hair everything that the face had; the background wants its share, "
@@ -155,7 +156,7 @@ def solve_dead_parts(mask, names):
 def dead_parts(answer):
     """Return the names of the parts that win no pixel of any of the faces, in order."""
     names = ["background", "face", "hair", "hat", "neck"]
-    mask = 0.1 * torch.rand(3, 5, 8, 8)
+    mask = 0.1 * torch.rand(6, 5, 8, 8)
     mask[:, 0] += 1.0
     mask[:, 1, 2:6, 2:6] += 3.0
     mask[1, 2, 0, 0] += 4.0                             # hair: one pixel of the second face
@@ -164,6 +165,9 @@ def dead_parts(answer):
     expect(isinstance(out, (list, tuple)), f"a list of names is wanted; you return {describe(out)}")
     out = list(out)
     expect(all(isinstance(item, str) for item in out), "you return numbers; `names[p]` is the name of part p")
+    others = mask.argmax(dim=0).unique().tolist()
+    expect(out != [name for p, name in enumerate(names) if p not in others], "your `argmax` goes over the faces; the "
+                                                                             "parts are dim=1")
     expect(out != ["background", "face", "hair"], "these are the parts that are seen; the others are asked for")
     expect("hair" not in out, "in this test the hair has a single pixel on one of the faces, and you call it dead: "
                               "look at every face and every pixel")
@@ -204,7 +208,7 @@ def child(answer):
             expect(any(owners), f'the part "{part}" is that of neither parent')
             drawn.append(owners.index(True))
         base = [close(codes[:, layout["base"]], codes_[:, layout["base"]]) for codes_ in parents]
-        expect(any(base), "the base codes, which hold the pose, are those of neither parent")
+        expect(any(base), "the base codes are those of neither parent, or one is of each")
         taken.append(drawn)
     expect(all(0 < sum(drawn) < len(drawn) for drawn in taken), "this child has everything from one parent; throw "
                                                                 "the dice for every part")
