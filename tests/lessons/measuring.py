@@ -120,6 +120,7 @@ ANSWERS = {
         stub=bells_stub, right=[bells],
         wrong=[(lambda *a: math.sqrt(max(bells(*a), 0)), "that is its root"),
                (lambda m, s, n, t: (m - n) ** 2 + (s**2 - t**2) ** 2, "compare the variances"),
+               (lambda m, s, n, t: (m - n) ** 2 + (s + t) ** 2, "are subtracted"),
                (lambda m, s, n, t: (m - n) ** 2, "always makes the mean face"),
                (lambda m, s, n, t: (s - t) ** 2, "only the spreads"),
                (lambda m, s, n, t: abs(m - n) + abs(s - t), "square both"),
@@ -146,7 +147,9 @@ ANSWERS = {
                ((1, 0.5), "copy of itself"), (("high", 0), "precision should be one number")]),
     "iou_where_present": dict(
         stub=iou_stub, right=[iou],
-        wrong=[(pooled, "the pooled IoU"), (lambda a, b, p: pooled(a, b, p, True), "IoU of each image first"),
+        wrong=[(lambda a, b, p: ((a == p) & (b == p)).sum((1, 2)) / ((a == p) | (b == p)).sum((1, 2)),
+                "one value per"),
+               (pooled, "the pooled IoU"), (lambda a, b, p: pooled(a, b, p, True), "IoU of each image first"),
                (lambda a, b, p: iou(a, b, p, empty=0), "count as 0"),
                (lambda a, b, p: iou(a, b, p, empty=0, one=1), "counts as 1"),
                (lambda a, b, p: iou(a, b, p, either_has=True), "where the *first* mask has it"),

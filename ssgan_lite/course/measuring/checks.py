@@ -28,6 +28,8 @@ def two_bells(answer):
                                 "perfect")
     expect(not close(out, 2.25), "only the spreads are compared")
     expect(not close(out, 3 + 1.5), "square both differences")
+    expect(not close(out, 9 + 2.5**2), "the standard deviations are subtracted, like the means, before they are "
+           "squared")
     expect(not close(out, 9 - 2.25), "both differences make the distance larger: add their squares")
     expect(close(out, 11.25), "(difference of the means) squared plus (difference of the standard deviations) "
                               "squared")
@@ -108,6 +110,8 @@ def iou_where_present(answer):
     witness[2, 0, 0] = 2                                 # only the witness sees it
     out = answer(judged, witness, 2)                     # and image 3 has none at all
     ious = [3 / 4, 4 / 12]
+    expect(getattr(out, "ndim", 0) == 0, "that is one value per image; return their mean, over the images whose "
+           "first mask has the part")
     if isinstance(out, float | torch.Tensor) and math.isnan(out):
         expect(False, "the result is NaN: where neither mask has the part you divide 0 by 0; choose the images that "
                "have the part before you take the mean")

@@ -30,6 +30,7 @@ def bells(pairs: Sequence[tuple[float, float, float, float]]) -> Figure:
             axis.fill_between(x, y, color=color, alpha=0.12)
         axis.set_title(f"distance {frechet_1d(m, s, n, t):g}", fontsize=9, color=INK)
         axis.set_yticks([])
+        axis.set_xlabel("the number", fontsize=8, color=INK)
         axis.tick_params(labelsize=8, colors=INK)
         axis.spines[["top", "right", "left"]].set_visible(False)
     return figure

@@ -101,23 +101,29 @@ def measured_rows(names: Sequence[str]) -> dict[str, dict[str, str]]:
     return rows
 
 
-def edit_of(generator: nn.Module, part: str, faces: int = 4, seed: int = 3) -> tuple[Rendered, Rendered]:
-    """Faces before and after an edit of one part's shape and texture, by whatever means the model has.
+def edit_of(generator: nn.Module, part: str, faces: int = 4, seed: int = 3,
+            of: int = 12) -> tuple[Rendered, Rendered]:
+    """Faces before and after an edit of one part's shape and texture, by whatever means the model has: `faces` out
+    of `of`, those on which it changes the part most, so that there is something to see.
 
     A semantic model gets the part's codes of another face. A monolithic one is moved by one standard deviation along
     that principal axis of W which changes the part most, found on other faces (`measure.locality`).
     """
-    w = generator.layout.to_w_plus(torch.cat([_w(generator, seed + i) for i in range(faces)]))
+    w = generator.layout.to_w_plus(torch.cat([_w(generator, seed + i) for i in range(max(of, faces))]))
     index = generator.config.part_id(part)
     if is_monolithic(generator):
         directions = candidate_directions(generator, seed, count=8)[:8]
         most, _ = choose_directions(generator, directions, seed, margin(generator.config.size), batch=16)
         edited = w + directions[most[index]]
     else:
-        donor = generator.layout.to_w_plus(torch.cat([_w(generator, seed + faces + i) for i in range(faces)]))
+        donor = generator.layout.to_w_plus(torch.cat([_w(generator, seed + len(w) + i) for i in range(len(w))]))
         edited = w.clone()
         edited[:, generator.layout[index]] = donor[:, generator.layout[index]]
-    return render(generator, w, 16), render(generator, edited, 16)
+    before, after = render(generator, w, 16), render(generator, edited, 16)
+    region = (before.ids == index) | (after.ids == index)
+    change = ((after.image - before.image).abs().mean(1) * region).sum((1, 2))
+    most = change.argsort(descending=True, stable=True)[:faces]
+    return tuple(Rendered(*(value[most] for value in found)) for found in (before, after))
 
 
 @torch.no_grad()
@@ -135,13 +141,13 @@ def leak_maps(before: Rendered, after: Rendered, part: int, name: str, full_scal
     rows = [to_image(before.image), to_image(after.image), (change / full_scale).clamp(0, 1).numpy(),
             region.float().numpy() * 0.75]
     labels = ["before", "after", f"change\n(black: {full_scale:g})", "region"]
-    return picture_rows(rows, titles=[name], labels=labels, height=1.15)
+    return picture_rows(rows, titles=[name], labels=labels)
 
 
 def agreement_rows(image: torch.Tensor, own: torch.Tensor, seen: torch.Tensor) -> Figure:
     """Images, the masks that came with them, what a parser sees, and in black where the two differ."""
     rows = [to_image(image), mask_to_rgb(own.long()), mask_to_rgb(seen.long()), (own != seen).float().numpy()]
-    return picture_rows(rows, labels=["image", "its mask", "parser", "differ"], height=1.1)
+    return picture_rows(rows, labels=["image", "its mask", "parser", "differ"])
 
 
 def dots(values: Mapping[str, Mapping[str, float]], label: str, log: bool = False) -> Figure:
