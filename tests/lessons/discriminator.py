@@ -200,8 +200,8 @@ ANSWERS = {
                (group_as_it_is, "smaller than the group"),
                (lambda h, group=4: with_deviation(2 * h), "h itself")]),
     "able_to_see_pairs": dict(
-        stub=..., right=["cd", "dc", "C, D", ["c", "d"]],
-        wrong=[("a", "never gets to see"), ("bcd", "which terms have changed"), ("d", "something is missing"),
+        stub=..., right=["bd", "db", "B, D", ["b", "d"]],
+        wrong=[("a", "linear head"), ("bcd", "stays the same"), ("d", "something is missing"),
                ("e", "not among them"), (3, "choose from")]),
     "halve": dict(
         stub=halve_stub, right=[halve, halve_both_ways, FIRFilter(pad=(1, 1), down=2)],

@@ -39,6 +39,8 @@ def forgotten_division(factor):
     expect(not near(128), "variances double in every block; a standard deviation is the root of a variance")
     expect(not near(7 * math.sqrt(2)), "the factors of the blocks multiply; you have added them up")
     expect(not near(14), "two independent signals of size 1 do not add up to size 2, and seven factors multiply")
+    expect(not near(8), "those are six blocks; there are seven")
+    expect(not near(16), "those are eight blocks; there are seven")
     expect(not near(math.sqrt(2)), "that is the factor of one block; there are seven, one after another")
     expect(not near(1), "that would be so with the division; here it was forgotten")
     expect(not near(2 ** -3.5), "the signal grows; you have divided where the sums multiply")
@@ -113,15 +115,19 @@ def with_deviation(answer):
                           "the values are right, but the gradients are not: is something detached?")
 
 
-@exercise(3, title="Who can see a pair", minutes=4, level=1,
-          solution_text="c and d. In b every score f(i) and every score g(m) is there whether the masks are swapped "
-                        "or\nnot, so the batch as a whole scores the same. In c the head is not linear: it can turn "
-                        "the\nsum of two features into the size of their difference.")
+@exercise(3, title="Who can see a pair", minutes=6, level=2,
+          solution_text="b and d. In a the head is linear, so D = v g(i) + v h(m) is the sum of two scores. In c the "
+                        "deviation of\nthe images knows nothing of the masks, and that of the masks nothing of the "
+                        "images: two scores again. In b\nevery product holds something of both (a projection "
+                        "discriminator is built like this). In d a piece is\nwhat the image shows where the mask has "
+                        "a part: with another mask the pieces are others.")
 def able_to_see_pairs(able):
     """Say which of the designs a to d can tell true pairs from pairs whose masks were swapped."""
-    expect_choice(able, "cd", {
-        "a": "design a never gets to see the mask: a swapped one gives the very same score",
-        "b": "add up the scores of design b over a batch, then swap the masks: which terms have changed?"})
+    expect_choice(able, "bd", {
+        "a": "a: a linear head may be applied to each tower before the sum: v (g + h) = v g + v h. Which design of "
+             "section 6 is that?",
+        "c": "c: how much the images of a group differ does not change when masks are swapped within it, nor does "
+             "how much the masks differ; the sum of the scores stays the same"})
 
 
 def _halved(x: Tensor, taps: tuple[float, ...] = (1, 3, 3, 1), down: int = 2, pad: int = 1) -> Tensor:

@@ -126,11 +126,13 @@ def bars(groups: Sequence[str], values: Mapping[str, Sequence[float]], ylabel: s
         places = [k + (i + 0.5) * width - 0.4 for k in range(len(groups))]
         axis.bar(places, heights, width, label=name, color=color, hatch=hatch, edgecolor="white", linewidth=0.5)
         for x, height in zip(places, heights, strict=False):
-            axis.text(x, min(height, 0), f"{height:.1f}" if abs(height) >= 0.05 else "0", fontsize=7, ha="center",
-                      va="top", color=INK)
+            axis.annotate(f"{height:.1f}" if abs(height) >= 0.05 else "0", (x, height), (0, 2 if height >= 0 else -2),
+                          textcoords="offset points", fontsize=7, ha="center",
+                          va="bottom" if height >= 0 else "top", color=INK)
+    axis.margins(y=0.1)
     axis.axhline(0, color=INK, linewidth=0.8)
     axis.set_xticks(range(len(groups)), groups, fontsize=8.5, color=INK)
     axis.set_ylabel(ylabel, fontsize=8.5, color=INK)
-    axis.legend(fontsize=8, frameon=False, loc="lower left")
+    axis.legend(fontsize=8, frameon=False, loc="best")
     style_axis(axis)
     return figure

@@ -25,7 +25,7 @@ class PairTester(Panel):
 
     discriminators: name -> discriminator(image, mask). images [n, 3, H, W] and ids [n, H, W] with n >= 6: the first
     is the pair in hand, the next two lend their masks, the last three are the companions of the group. Drawn is how
-    much each score has changed from that of the untouched pair; what falls by more than three stays at the end of the
+    much each score has changed from that of the untouched pair; what falls by more than ten stays at the end of the
     scale.
     """
 
@@ -73,13 +73,13 @@ class PairTester(Panel):
         axis = figure.subplots()
         for i, ((name, score), (color, _, marker)) in enumerate(zip(found.items(), LINES, strict=False)):
             place = -i
-            change = np.clip(score - self._untouched[name], -3, 1)
-            axis.plot([-3, 1], [place, place], color=GRAY, linewidth=0.8)
+            change = np.clip(score - self._untouched[name], -10, 2)
+            axis.plot([-10, 2], [place, place], color=GRAY, linewidth=0.8)
             axis.plot(change, place, marker=marker, markersize=10, color=color)
-            axis.text(-3, place + 0.2, name, fontsize=8, color=INK)
+            axis.text(-10, place + 0.2, name, fontsize=8, color=INK)
         axis.axvline(0, color=INK, linewidth=0.8, linestyle=":")
-        axis.set_xlim(-3.2, 1.2), axis.set_ylim(-len(found) + 0.5, 0.6)
-        axis.set_xticks([-3, -2, -1, 0, 1], ["-3 or\nless", "-2", "-1", "un-\ntouched", "+1"], fontsize=8, color=INK)
+        axis.set_xlim(-10.6, 2.6), axis.set_ylim(-len(found) + 0.5, 0.6)
+        axis.set_xticks([-10, -5, 0, 2], ["-10 or\nless", "-5", "un-\ntouched", "+2"], fontsize=8, color=INK)
         axis.set_xlabel("change of the score", fontsize=8, color=INK)
         axis.set_yticks([])
         axis.spines[["top", "right", "left"]].set_visible(False)
