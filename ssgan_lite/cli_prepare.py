@@ -56,7 +56,7 @@ class PortraitOptions:
 class ParseOptions:
     """Masks for pictures that have none."""
 
-    parse: bool = False          # make masks with the parser, which knows rendered heads: estimates, says the report
+    parse: bool = False          # make masks with the parser, which knows rendered heads and refuses what is no face
 
 
 @dataclass(frozen=True)

@@ -45,7 +45,7 @@ def show(picture: Image.Image | Figure, alt: str) -> None:
     unseen = np.abs(np.asarray(few.convert("RGB"), np.int16) - np.asarray(picture)).mean() < INVISIBLE
     encodings = {}
     for kind, source, options in (("png", few if unseen else picture, dict(optimize=True)),
-                                  ("jpeg", picture, dict(quality=82))):
+                                  ("jpeg", picture, dict(quality=78, optimize=True, progressive=True))):
         data = io.BytesIO()
         source.save(data, kind, **options)
         encodings[kind] = data.getvalue()

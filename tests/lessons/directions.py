@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import numpy as np
 import torch
 
 from ssgan_lite.course.directions.by_hand import arrow, exact_trace, rk4_step, without
@@ -67,6 +68,20 @@ def chained(field, x, t, h):
     return x + h / 6 * (k1 + 2 * k2 + 2 * k3 + k4)
 
 
+def steps_of_one(field, x, t, h):
+    k1 = field(x, t)
+    k2 = field(x + k1 / 2, t + h / 2)
+    k3 = field(x + k2 / 2, t + h / 2)
+    return x + h / 6 * (k1 + 2 * k2 + 2 * k3 + field(x + k3, t + h))
+
+
+def from_nowhere(field, x, t, h):
+    k1 = field(x, t)
+    k2 = field(h / 2 * k1, t + h / 2)
+    k3 = field(h / 2 * k2, t + h / 2)
+    return x + h / 6 * (k1 + 2 * k2 + 2 * k3 + field(h * k3, t + h))
+
+
 def by_jacobian(A, B, x):
     whole = [torch.autograd.functional.jacobian(lambda y: B @ torch.tanh(A @ y), row) for row in x]
     return torch.stack(whole).diagonal(dim1=1, dim2=2).sum(1)
@@ -89,24 +104,28 @@ ANSWERS = {
                (lambda w, has: arrow(w, has) / arrow(w, has).norm(), "do not divide"),
                (lambda w, has: w[has].median(0).values - w[~has].median(0).values, "minus the mean of the others")]),
     "slider_earns_its_name": dict(
-        stub=name_stub, right=[lambda a, b: correlation(a, b) >= 0.6, lambda a, b: bool(correlation(a, b) > 0.6)],
-        wrong=[(lambda a, b: float(correlation(a, b)), "True or False"),
-               (lambda a, b: bool(torch.cov(torch.stack([a, b]))[0, 1] > 0.6), "depend on the unit"),
+        stub=name_stub, right=[lambda a, b: correlation(a, b) >= 0.6, lambda a, b: bool(correlation(a, b) > 0.6),
+                                lambda a, b: np.corrcoef(a.numpy(), b.numpy())[0, 1] >= 0.6],
+        wrong=[(lambda a, b: float(correlation(a, b)), "compare the correlation with 0.6"),
+               (lambda a, b: torch.corrcoef(torch.stack([a, b])) >= 0.6, "the entry [0, 1]"),
+               (lambda a, b: bool(torch.cov(torch.stack([a, b]))[0, 1] > 0.6), "depends on the unit"),
                (lambda a, b: True, "chance got a name"),
                (lambda a, b: bool(correlation(a, b).abs() > 0.6), "the sign counts"),
                (lambda a, b: bool(correlation(a, b) > 0.4), "the threshold is 0.6"),
                (lambda a, b: bool(correlation(a, b).square() * correlation(a, b).sign() > 0.6), "do not square it"),
-               (lambda a, b: False, "was refused; compare")]),
+               (lambda a, b: False, "does what it says")]),
     "predict_planted_correlation": dict(
         stub=..., right=[0.8],
         wrong=[(0.9, "how often they agree"), (0.81, "do not square"), (0.4, "beyond chance"),
-               (0.5, "straight line")]),
+               (80, "not a percentage"), (0.5, "straight line")]),
     "keep_the_other": dict(
         stub=without_stub, right=[lambda a, o: a - (a @ o) * o / o.norm() ** 2],
         wrong=[(lambda a, o: a - o, "the whole other arrow"), (lambda a, o: a - (a @ o) * o, "length squared"),
                (lambda a, o: a - (a @ o) / o.norm() * o, "once"),
                (lambda a, o: 2 * a - without(a, o), "twice as much"), (lambda a, o: without(o, a), "other way round"),
-               (lambda a, o: without(a, o) - a, "the share itself"), (lambda a, o: a * 0, "no product")]),
+               (lambda a, o: without(a, o) - a, "the share itself"),
+               (lambda a, o: a - (a @ o) / (a @ a) * o, "not by that of `arrow`"),
+               (lambda a, o: a * 0, "no product")]),
     "honest_report": dict(
         stub=..., right=["acd", "a, c and d"],
         wrong=[("b", "better than any others"), ("acde", "another one"),
@@ -115,6 +134,7 @@ ANSWERS = {
         stub=step_stub, right=[],
         wrong=[(euler, "Euler"), (midpoint, "midpoint"), (evenly, "divided by 6"), (change_only, "add x"),
                (lambda f, x, t, h: x + change_only(f, x, t, h) / h, "the length h"), (timeless, "should be asked at"),
+               (steps_of_one, "have the length h/2"), (from_nowhere, "each look starts from x: the field"),
                (chained, "the look before it")]),
     "trace_without_jacobian": dict(
         stub=trace_stub, right=[by_jacobian],

@@ -74,6 +74,11 @@ def dice(ours, theirs, n_parts):
     return float(torch.stack(found).double().mean())
 
 
+def of_ours(ours, theirs, n_parts):
+    found = [((ours == p) & (theirs == p)).sum() / (ours == p).sum() for p in range(n_parts - 1)]
+    return float(torch.stack(found).double().mean())
+
+
 def between_stub(parent, child, share):
     ...  # your lines here
 
@@ -138,9 +143,10 @@ ANSWERS = {
         wrong=[(0.465, "that is the share;"), (506982, "divide by all"), (53.5, "share that is frozen"),
                (40.5, "and the mapping network, too"), (60, "count the weights")]),
     "really_frozen": dict(
-        stub=learned_stub, right=[in_two_steps],
+        stub=learned_stub, right=[in_two_steps, lambda n, f: (weight for weight in in_two_steps(n, f))],
         wrong=[(lambda n, f: [name for name, _ in n.named_parameters() if not begins(name, f)], "those are names"),
                (lambda n, f: 3, "return a list"),
+               (lambda n, f: [*n.named_parameters()], "pairs of name and weight"),
                (lambda n, f: [w.detach() for name, w in n.named_parameters() if not begins(name, f)], "not copies"),
                (lambda n, f: [torch.nn.Parameter(w.detach()) for w in n.parameters()], "other tensors"),
                (lambda n, f: chosen(n, lambda name: begins(name, f)), "those are the frozen ones"),
@@ -158,6 +164,9 @@ ANSWERS = {
                (lambda s, b, w: (w[:, None, None] * squares(s, b)).mean(), "one weight"),
                (lambda s, b, w: (w[b.argmax(1)][:, None] * (s - b).abs()).mean(), "not absolute"),
                (lambda s, b, w: (w[b.argmax(1)][:, None] * squares(s, b)).sum(), "that is the sum"),
+               (lambda s, b, w: 4 * kept(s, b, w), "you sum over the parts"),
+               (lambda s, b, w: kept(s, b, w) / w[b.argmax(1)].mean(), "the sum of the weights"),
+               (lambda s, b, w: (w[b.argmax(1)][:, None] * (s - b)).mean() ** 2, "square every difference"),
                (lambda s, b, w: 2 * kept(s, b, w), "one for each pixel"),
                (lambda s, b, w: kept(s, b, w).detach(), "no gradient flows")]),
     "agreement": dict(
@@ -167,6 +176,8 @@ ANSWERS = {
                (lambda a, b, n: part_shares(a, b, n, empty=float("nan")), "0 / 0"),
                (lambda a, b, n: (a == b).double().mean(), "large parts decide"),
                (dice, "Dice"), (per_picture, "add the pixels of all"),
+               (lambda a, b, n: (a == b).double().sum() / (a.numel() + (a != b).sum()), "before dividing"),
+               (of_ours, "pixels of one mask"),
                (lambda a, b, n: 1 - part_shares(a, b, n), "at least one does")]),
     "predict_stop": dict(
         stub=..., right=[3000, 3000.0],
@@ -177,7 +188,9 @@ ANSWERS = {
         wrong=[(lambda p, c, s: list(by_lerp(p, c, s).values()), "return a dictionary"),
                (lambda p, c, s: {"render.a": p["render.a"]}, "all of them"), (in_place, "not in place"),
                (lambda p, c, s: by_lerp(c, p, s), "the other way round"), (by_place, "go by name"),
-               (lambda p, c, s: {k: p[k] + s * c[k] for k in p}, "plus share of the child's"),
+               (lambda p, c, s: {k: p[k] + s * c[k] for k in p}, "the parent's share is missing"),
+               (lambda p, c, s: {k: (p[k] + c[k]) / 2 for k in p}, "one half of each"),
+               (lambda p, c, s: {k: 2 * p[k] for k in p}, "plus share of the child's"),
                (lambda p, c, s: by_lerp(p, c, 0.25), "with a share of 0")]),
     "own_style": dict(
         stub=(..., ...), right=[(CHILD, DATA)],
@@ -185,7 +198,7 @@ ANSWERS = {
                ((build_generator(preset("nano32").replace(style_dim=16)), DATA), "another model"),
                ((CHILD, LARGER), "pixels wide"),
                ((CHILD, pictures_of(CHILD, 12)), "very few"), ((diverged(PARENT), DATA), "NaN"),
-               ((PARENT, DATA), "still the parent"), ((blurred(PARENT), DATA), "parts have gone"),
+               ((PARENT, DATA), "still the parent"), ((blurred(PARENT), DATA), "moved or vanished"),
                ((CHILD, pictures_of(PARENT)), "no nearer")]),
 }
 

@@ -62,6 +62,10 @@ def right_slope_only_at_the_start(corners, t):
     return a + t * (b - p) / 2 + t**2 * (b - a - (b - p) / 2)
 
 
+def of_higher_order(corners, t):
+    return by_hermite(corners, t) + t**2 * (1 - t) ** 2 * (corners[2] - corners[1])
+
+
 def order_stub(face):
     with face.stroke():
         ...  # your lines here
@@ -133,14 +137,15 @@ def changed(**how):
 
 ANSWERS = {
     "predict_address": dict(right=[21, 21.0], stub=..., wrong=[
-        (20, "shape code"), (19, "base codes out"), (12, "two "
-                                                         "codes"), (23, "counted from 0"), (3, "count: the base")]),
+        (20, "shape code"), (19, "base codes out"), (12, "two codes"), (23, "counted from 0: nine"),
+        (22, "first base code is at 0"), (18, "without the base codes"), (3, "count the base")]),
     "curve_without_kinks": dict(right=[by_hermite, with_numpy, with_a_matrix], stub=curve_stub, wrong=[
         (from_the_first, "you are at corner 0"),
         (lambda corners, t: 2 * by_hermite(corners, t), "one half is missing"), (wrong_end, "at t = "
             "1"), (straight, "straight line"),
         (hermite_with(1.0), "twice too fast"), (stopping, "stops at every corner"),
-        (hermite_with(0.25), "should be half of corner 2"), (right_slope_only_at_the_start, "not the way between")]),
+        (hermite_with(0.25), "should be half of corner 2"), (right_slope_only_at_the_start, "half of corner 3"),
+        (of_higher_order, "not the way between")]),
     "order_a_face": dict(right=[order, order_step_by_step, order_with_set], stub=order_stub, wrong=[
         (lambda face: Session(face.generator, 8), "not on a new one"), (lambda face: 3, "return face"),
         (lambda face: face, "nothing has been done"), (lambda face: order(face, lock=False), "lock them before"),
@@ -157,7 +162,7 @@ ANSWERS = {
         (lambda face: order(face, stroke=False), "one undo")]),
     "predict_undos": dict(right=[(2, 0), (2.0, 0.0)], stub=(..., ...), wrong=[
         ((4, 0), "taken back before D"), ((1, 0), "A still stands"), ((3, 0), "write down what lies behind"),
-        ((2, 2), "until D began"), ((2, 1), "what was taken back is gone")]),
+        ((2, 2), "only until the new edit"), ((2, 1), "what was taken back is gone")]),
     "catalog": dict(stub=..., right=[catalog, changed(first=7)], wrong=[
         (lambda face, part, n: face.variants(n, part, seed=1), "a list of 4 sessions"),
         (lambda face, part, n: [made.render() for made in catalog(face, part, n)], "should hold sessions"),

@@ -34,7 +34,12 @@ def rk4_step(field: Callable[[Tensor, float], Tensor], x: Tensor, t: float, h: f
     return x + h / 6 * (k1 + 2 * k2 + 2 * k3 + k4)
 
 
+def trace_of(A: Tensor, B: Tensor, slope: Tensor) -> Tensor:
+    """The trace of B diag(slope) A for every row of slopes [N, H] (A: [H, D], B: [D, H]): [N]."""
+    return slope @ (A * B.T).sum(1)
+
+
 def exact_trace(A: Tensor, B: Tensor, x: Tensor) -> Tensor:
     """The trace of the Jacobian of v(x) = B tanh(A x) for every x [N, D] (A: [H, D], B: [D, H]): [N]."""
     slope = 1 - torch.tanh(x @ A.T).square()                                                   # [N, H]
-    return slope @ (A * B.T).sum(1)
+    return trace_of(A, B, slope)

@@ -8,6 +8,7 @@ from ssgan_lite.course.directions import by_hand
 from ssgan_lite.course.exercises import (
     answer_of,
     close,
+    describe,
     exercise,
     expect,
     expect_choice,
@@ -47,15 +48,23 @@ def slider_earns_its_name(answer):
     amounts = torch.randn(200, generator=draw)
     noise = torch.randn(200, generator=draw)
     says = lambda read: answer_of(answer, amounts, read)               # noqa: E731
-    expect(isinstance(says(amounts), (bool, torch.Tensor)), "answer with True or False")
-    expect(bool(says(2 * amounts + 0.5 * noise)), "a slider that does what it says was refused; compare the "
+    first = says(amounts)
+    single = getattr(first, "ndim", 0) == 0
+    expect(single, f"answer with one True or False; you give {describe(first)}. Of the matrix of correlations only "
+           "the entry [0, 1] is wanted")
+    expect(isinstance(first, bool) or str(getattr(first, "dtype", "")) in ("bool", "torch.bool"), "answer with True "
+           f"or False: compare the correlation with 0.6. You give {describe(first)}")
+    expect(bool(says(2 * amounts + 0.5 * noise)), "you refused a slider that does what it says; compare the "
            "*correlation* with 0.6")
-    expect(bool(says(0.05 * amounts + 0.01 * noise)), "a slider was refused because its effect is small in numbers: "
-           "you compared a covariance or a slope, which depend on the unit")
+    expect(bool(says(0.05 * amounts + 0.01 * noise)), "you refused a slider because its effect is small in numbers: "
+           "a "
+           "covariance or a slope depends on the unit, a correlation does not")
     expect(not bool(says(noise)), "chance got a name: the amounts and these scores have nothing in common")
-    expect(not bool(says(-amounts + 0.1 * noise)), "a slider that does the opposite got the name: the sign counts")
-    expect(not bool(says(0.6 * amounts + noise)), "a correlation of about 0.5 got a name; the threshold is 0.6")
-    expect(bool(says(0.9 * amounts + noise)), "a correlation of about 0.7 was refused: do not square it, the "
+    expect(not bool(says(-amounts + 0.1 * noise)), "you gave the name to a slider that does the opposite: the "
+           "sign counts")
+    expect(not bool(says(0.6 * amounts + noise)), "you gave a name for a correlation of about 0.5; the "
+           "threshold is 0.6")
+    expect(bool(says(0.9 * amounts + noise)), "you refused a correlation of about 0.7: do not square it, the "
            "threshold is on the correlation itself")
 
 
@@ -72,6 +81,7 @@ def predict_planted_correlation(answer):
            "perfect one (1)")
     expect(not close(value, 0.4), "0.9 - 0.5 is the agreement beyond chance; a perfect correlation has 0.5 of it, "
            "not 1")
+    expect(not close(value, 80, 0.5), "a correlation is a number from -1 to 1, not a percentage")
     expect(close(value, 0.8, 0.005), "it is a straight line in the agreement: 0 at 0.5, 1 at 1, and where at 0.9?")
 
 
@@ -92,8 +102,10 @@ def keep_the_other(answer):
            "much of `other`")
     expect(not close(out, by_hand.without(other, arrow)), "you took `arrow` away from `other`; it should be the "
            "other way round")
-    expect(not close(out, wanted - arrow), "that is the share itself, turned round; the arrow should stay when "
-           "nothing of `other` is in it")
+    expect(not close(out, wanted - arrow) and not close(out, arrow - wanted), "that is the share itself; subtract it "
+           "from `arrow`")
+    expect(not close(out, arrow - (arrow @ other) / (arrow @ arrow) * other), "divide by the length squared of "
+           "`other`, not by that of `arrow`")
     expect_close(out, wanted, "what is left should have no product with `other`, and differ from `arrow` along "
                  "`other` only", atol=1e-4)
 
@@ -133,29 +145,18 @@ def runge_kutta_step(answer):
     expect(not close(out, x + (k1 + 2 * k2 + 2 * k3 + k4) / 6), "the length h of the step is missing at the end")
     expect(looks == [0.2, 0.45, 0.45, 0.7], f"the field should be asked at the times t, t + h/2, t + h/2 and t + h; "
            f"yours was asked at {', '.join(f'{time:g}' for time in looks)} (t = 0.2, h = 0.5)")
+    first, second = field(x + k1 / 2, t + h / 2), field(h / 2 * k1, t + h / 2)
+    third, fourth = field(x + first / 2, t + h / 2), field(h / 2 * second, t + h / 2)
+    without_h = x + h / 6 * (k1 + 2 * first + 2 * third + field(x + third, t + h))
+    without_x = x + h / 6 * (k1 + 2 * second + 2 * fourth + field(h * fourth, t + h))
+    expect(not close(out, without_h), "the half steps to the places of k2 and k3 have the length h/2, the whole step "
+           "to that of k4 the length h: multiply by h there, too")
+    expect(not close(out, without_x), "each look starts from x: the field is asked at x + h/2 k1, not at h/2 k1")
     expect_close(out, x + h / 6 * (k1 + 2 * k2 + 2 * k3 + k4), "each look starts from x again and goes a half (k2, "
                  "k3) or a whole (k4) step along the look before it", atol=1e-5)
 
 
-@exercise(7, title="A trace without a Jacobian", minutes=12, level=3, solution=f"{HERE}:exact_trace")
-def trace_without_jacobian(answer):
-    """The trace of the Jacobian of v(x) = B tanh(A x) for every x [N, D], without making a matrix [D, D]."""
-    draw = torch.Generator().manual_seed(147)
-    A, B, x = (torch.randn(shape, generator=draw) for shape in ((5, 3), (3, 5), (4, 3)))
-    out = answer(A, B, x)
-    hidden = torch.tanh(x @ A.T)
-    expect(not close(out, (B @ A).trace().expand(4)), "that is the trace of B A, as if there were no tanh: its "
-           "derivative belongs between them")
-    expect_shape(out, [4], "the traces")
-    expect(not close(out, hidden @ (A * B.T).sum(1)), "you used tanh itself where its derivative belongs")
-    expect(not close(out, (1 - hidden) @ (A * B.T).sum(1)), "the derivative of tanh is 1 - tanh^2")
-    expect(not close(out, (1 - hidden.square()) @ (B.T @ A.T).sum(1)), "the diagonal of A B has entries sum_d A_hd "
-           "B_dh; you summed over whole rows of the product")
-    expect(not close(out, -by_hand.exact_trace(A, B, x)), "the sign")
-    expect_close(out, by_hand.exact_trace(A, B, x), "the trace is sum_h (1 - tanh^2)_h (A B)_hh", atol=1e-4)
-
-
-@exercise(8, title="Denser or thinner?", minutes=5, level=2, solution_text=(
+@exercise(7, title="Denser or thinner?", minutes=5, level=2, solution_text=(
     "The trace of the field is 0.5 * 4 = 2 everywhere, and so is its integral from 0 to 1. Points move apart, so the "
     "density falls: its logarithm changes by -2."))
 def predict_density(answer):
@@ -168,3 +169,23 @@ def predict_density(answer):
            "density falls where points move apart")
     expect(not close(value, -0.5 * 4 / 2, 1e-6), "the trace does not depend on t here, so nothing is to be halved")
     expect(close(value, -2, 1e-6), "minus the trace of the Jacobian of 0.5 x, times the time")
+
+
+@exercise(8, title="A trace without a Jacobian", minutes=12, level=3, 
+          solution=(f"{HERE}:exact_trace", f"{HERE}:trace_of"))
+def trace_without_jacobian(answer):
+    """The trace of the Jacobian of v(x) = B tanh(A x) for every x [N, D], without making a matrix [D, D]."""
+    draw = torch.Generator().manual_seed(147)
+    A, B, x = (torch.randn(shape, generator=draw) for shape in ((5, 3), (3, 5), (4, 3)))
+    out = answer(A, B, x)
+    hidden = torch.tanh(x @ A.T)
+    expect(not close(out, (B @ A).trace().expand(4)), "that is the trace of B A, as if there were no tanh: its "
+           "derivative belongs between them")
+    expect_shape(out, [4], "your result")
+    expect(not close(out, hidden @ (A * B.T).sum(1)), "you used tanh itself where its derivative belongs")
+    expect(not close(out, (1 - hidden) @ (A * B.T).sum(1)), "the derivative of tanh is 1 - tanh^2")
+    expect(not close(out, (1 - hidden.square()) @ (B.T @ A.T).sum(1)), "the diagonal of A B has entries sum_d A_hd "
+           "B_dh; you summed over whole rows of the product")
+    expect(not close(out, -by_hand.exact_trace(A, B, x)), "the sign is wrong: the derivative of tanh is positive "
+           "everywhere")
+    expect_close(out, by_hand.exact_trace(A, B, x), "the trace is sum_h (1 - tanh^2)_h (A B)_hh", atol=1e-4)

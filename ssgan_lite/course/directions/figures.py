@@ -26,21 +26,22 @@ def groups_on_a_line(values: Tensor, has: Tensor, names: Sequence[str], x: str) 
         axis.hist(values[chosen].numpy(), bins, density=True, alpha=0.65, color=color, hatch=hatch, label=name,
                   edgecolor="white", linewidth=0.4)
     axis.set_yticks([])
+    axis.set_ylim(top=1.35 * axis.get_ylim()[1])                               # room for the names
     style_axis(axis, x)
     axis.spines["left"].set_visible(False)
-    axis.legend(fontsize=8, frameon=False)
+    axis.legend(fontsize=8, frameon=False, loc="upper left", ncols=2)
     return figure
 
 
-def names_earned(panels: Mapping[str, tuple[Tensor, Tensor]], least: float) -> Figure:
+def names_earned(panels: Mapping[str, tuple[Tensor, Tensor]], least: float, unit: str = "moved by (sd)") -> Figure:
     """For every title: by how much faces were moved, and what the judge read; with the correlation."""
-    figure = Figure(figsize=(2.5 * len(panels), 2.5), layout="constrained")
+    figure = Figure(figsize=(min(2.5 * len(panels), 10.2), 2.5), layout="constrained")
     axes = figure.subplots(1, len(panels), squeeze=False, sharey=True)[0]
     for axis, (title, (amounts, read)) in zip(axes, panels.items(), strict=True):
         r = float(torch.corrcoef(torch.stack([amounts, read]))[0, 1])
         earned = r >= least
         axis.scatter(amounts, read, s=9, color=BLUE if earned else GRAY, marker="o" if earned else "x", linewidth=0.7)
-        style_axis(axis, "moved by", "what the judge reads" if axis is axes[0] else "", title)
+        style_axis(axis, unit, "what the judge reads (sd)" if axis is axes[0] else "", title)
         axis.text(0.03, 0.97, f"r = {r:.2f}: {'has its name' if earned else 'no name'}", transform=axis.transAxes,
                   va="top", fontsize=8.5, color=INK)
     return figure
@@ -69,29 +70,33 @@ def side_effects(table: Mapping[str, Mapping[str, float]], wanted: str) -> Figur
 
 @torch.no_grad()
 def flow_stations(flow: StyleFlow, noise: Tensor, condition: Tensor, times: Sequence[float]) -> list[Tensor]:
-    """Where points of noise [N, D] are at each of these times, in the flow's own units: [N, D] each."""
+    """Where points of noise [N, D] are at each of these times, in the coordinates of the data: [N, D] each."""
     found, x, now = [], noise, 0.0
     standard = (condition - flow.center) / flow.spread
     for time in times:
         if time > now:
             x, _ = integrate(flow.field, x, standard, now, time)
-        found.append(x)
+        found.append((x * flow.scale) @ flow.basis + flow.mean)
         now = time
     return found
 
 
-def flow_figure(stations: Sequence[Tensor], condition: Tensor, times: Sequence[float]) -> Figure:
+def flow_figure(stations: Sequence[Tensor], condition: Tensor, times: Sequence[float],
+                names: Sequence[str] = ("", "")) -> Figure:
     """One panel for every time: noise that becomes two moons. condition: [N, 1] of 0 and 1."""
     figure = Figure(figsize=(2.1 * len(times), 2.2), layout="constrained")
     axes = figure.subplots(1, len(times), squeeze=False, sharex=True, sharey=True)[0]
     for axis, x, time in zip(axes, stations, times, strict=True):
         for value in (0, 1):
             chosen = condition[:, 0] == value
-            axis.scatter(*x[chosen].T.tolist(), s=5, color=COLORS[value], marker=MARKERS[value], linewidth=0)
+            axis.scatter(*x[chosen].T.tolist(), s=5, color=COLORS[value], marker=MARKERS[value], linewidth=0,
+                         label=names[value])
         axis.set_title(f"t = {time:.2g}", fontsize=9, color=INK)
         axis.set_xticks([]), axis.set_yticks([])
         axis.set_aspect("equal")
         axis.spines[:].set_color(LIGHT)
+    if any(names):
+        axes[-1].legend(fontsize=7.5, frameon=False, loc="upper right", borderpad=0, markerscale=1.5)
     return figure
 
 

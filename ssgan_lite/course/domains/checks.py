@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import copy
 import math
+from collections.abc import Iterator
 
 import torch
 from torch import nn
@@ -63,7 +64,10 @@ def really_frozen(answer):
     frozen = ["local.", "render.bias"]
     wanted = [id(weight) for name, weight in network.named_parameters() if not name.startswith(tuple(frozen))]
     out = answer(network, frozen)
+    out = list(out) if isinstance(out, Iterator) else out
     expect(isinstance(out, (list, tuple)), f"return a list of weights; you return {describe(out)}")
+    expect(not any(isinstance(item, tuple) for item in out), "those are pairs of name and weight; return the weights "
+           "alone")
     expect(not any(isinstance(item, str) for item in out), "those are names; an optimizer wants the weights")
     expect(all(isinstance(item, nn.Parameter) for item in out), "return the parameters themselves, not copies: the "
            "optimizer moves what it is given")
@@ -102,6 +106,12 @@ def kept_masks(answer):
            "has one weight, that of the part in front, for all its scores")
     expect(not close(out, (at * (scores - before).abs()).mean()), "squared differences, not absolute ones")
     expect(not close(out, (at * square).sum()), "that is the sum; take the mean, or the term grows with the picture")
+    expect(not close(out, (at * square).sum(1).mean()), "you sum over the parts; take the mean over them as well")
+    expect(not close(out, (at * square).sum() / (4 * at.sum())), "you divide by the sum of the weights; the plain "
+           "mean "
+           "is wanted")
+    expect(not close(out, (at * (scores - before)).mean().square()), "square every difference before you take the "
+           "mean")
     expect_close(out, kept_mask_loss(scores, before, weights), "mean over everything of weights[before.argmax(1)], "
                  "one for each pixel, times (scores - before) squared", 1e-5, 1e-4)
     expect_same_gradients(lambda s: answer_of(answer, s, before, weights),
@@ -133,6 +143,14 @@ def agreement(answer):
     means = float(alone.nanmean()), float(alone.nanmean(1).mean()), float(alone.nanmean(0).mean())
     expect(not any(close(value, mean, 1e-5) for mean in means), "you took every picture's own IoU; add the pixels "
            "of all pictures first, or an eye of one pixel decides")
+    expect(not close(value, float(sum(b.sum() for b in both) / sum(e.sum() for e in either)), 1e-5), "you added up "
+           "the "
+           "parts before dividing, so that large parts decide; divide for every part, then take the mean")
+    mine = [float(b.sum() / (ours == p).sum()) for p, b in enumerate(both[:3])]
+    yours = [float(b.sum() / (theirs == p).sum()) for p, b in enumerate(both[:3])]
+    expect(not any(close(value, sum(x) / 3, 1e-5) for x in (mine, yours)), "you divide by the pixels of one mask; "
+           "the "
+           "union has those of either")
     dice = [float(2 * b.sum() / ((ours == p).sum() + (theirs == p).sum())) for p, b in enumerate(both[:3])]
     expect(not close(value, sum(dice) / 3, 1e-5), "that is the Dice score; divide by the union, "
            "|A| + |B| - |A and B|")
@@ -169,7 +187,7 @@ def between_models(answer):
     expect(isinstance(out, dict), f"return a dictionary, name -> weight; you return {describe(out)}")
     expect(set(out) == set(parent), "the result should have the parent's names, all of them")
     same = all(close(a[name], b[name]) for a, b in zip((parent, child), kept, strict=True) for name in a)
-    expect(same, "a weight of parent or child has been changed: compute new tensors, not in place")
+    expect(same, "you changed a weight of parent or child: compute new tensors, not in place")
     swapped = by_hand.between(parent, child, 0.75)
     expect(not all(close(out[name], swapped[name]) for name in out), "the other way round: a share of 0 is the "
            "parent")
@@ -177,6 +195,11 @@ def between_models(answer):
     paired = by_hand.between(parent, order, 0.25)
     expect(not all(close(out[name], paired[name]) for name in out), "you paired the weights by their place; the two "
            "dictionaries need not have one order: go by name")
+    expect(not all(close(out[name], parent[name] + 0.25 * child[name]) for name in out), "the parent's share is "
+           "missing: "
+           "it counts (1 - share)")
+    expect(not all(close(out[name], (parent[name] + child[name]) / 2) for name in out), "you take one half of each; "
+           "`share` says how much of the child")
     for name in out:
         expect_close(out[name], wanted[name], "(1 - share) of the parent's weight plus share of the child's",
                      what=f'"{name}"')
@@ -222,8 +245,8 @@ def own_style(child, data):
     (images, ids), (before, ids_before) = _look(child), _look(parent)
     expect((images - before).abs().mean() > 0.01, "that is still the parent: its pictures are the same")
     kept = mask_agreement(ids, ids_before, child.config.n_parts)
-    expect(kept >= KEPT, f"the masks agree in {kept:.2f} with the parent's; less than {KEPT} means that parts have "
-           "gone elsewhere. Stop earlier, or give keep_weight more say")
+    expect(kept >= KEPT, f"the masks agree with the parent's to {kept:.2f}; less than {KEPT} means that parts have "
+           "moved or vanished. Stop earlier, or set keep_weight higher")
     chosen = torch.linspace(0, len(data) - 1, min(len(data), 2 * FACES)).long()
     real = _features(network, data.image_batch(chosen))
     scale = real.square().mean().rsqrt()

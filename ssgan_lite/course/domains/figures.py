@@ -6,10 +6,12 @@ from collections.abc import Mapping, Sequence
 
 import torch
 from matplotlib.figure import Figure
+from torch import Tensor
 
 from ssgan_lite.course.figures import BLUE, GRAY, INK, LIGHT, LINES, ORANGE, style_axis
 from ssgan_lite.model import SemanticGenerator
 from ssgan_lite.model.sections import ALL, section, section_names
+from ssgan_lite.train.watch import mask_agreement
 
 Looks = Sequence[Mapping[str, float]]        # lines of a run's watch.jsonl
 
@@ -33,13 +35,33 @@ def watch_curves(runs: Mapping[str, Looks] | Looks, least: float | None = None, 
             axis.annotate("ships", (at, 0.97), xycoords=("data", "axes fraction"), fontsize=8, color=INK, ha="right",
                           va="top", rotation=90)
         axis.set_ylim(0, 1.04 if key == "agreement" else None)
-        style_axis(axis, "images seen", "", title)
+        style_axis(axis, "images seen", "mean IoU" if key == "agreement" else "kernel distance x 1000", title)
     if least is not None:
         axes[0].axhline(least, color=ORANGE, linewidth=1, linestyle="--")
         axes[0].annotate("the run would stop", (1, least), xycoords=("axes fraction", "data"), ha="right",
                          va="bottom", fontsize=8, color=INK)
     if len(runs) > 1:
         axes[1].legend(fontsize=8, frameon=False)
+    return figure
+
+
+def agreement_bars(runs: Mapping[str, Tensor], before: Tensor, names: Sequence[str]) -> Figure:
+    """IoU of every part with the masks before, a bar per run. runs: name -> part ids [N, H, W], as `before`.
+
+    Parts that no mask shows are left out, as in `mask_agreement`, whose value stands behind the name of each run.
+    """
+    figure = Figure(figsize=(6.6, 2.4), layout="constrained")
+    axis = figure.subplots()
+    shown = [p for p in range(len(names)) if any((ids == p).any() for ids in (before, *runs.values()))]
+    for i, ((title, ids), color, hatch) in enumerate(zip(runs.items(), (BLUE, ORANGE), (None, "///"), strict=False)):
+        heights = [float(((ids == p) & (before == p)).sum() / ((ids == p) | (before == p)).sum().clamp(min=1))
+                   for p in shown]
+        axis.bar([x + 0.4 * i - 0.2 for x in range(len(shown))], heights, width=0.36, color=color, hatch=hatch,
+                 edgecolor="white", label=f"{title}: mean {mask_agreement(ids, before, len(names)):.2f}")
+    axis.set_xticks(range(len(shown)), [names[p] for p in shown], fontsize=8, rotation=35, ha="right")
+    axis.set_ylim(0, 1)
+    style_axis(axis, "", "IoU with the masks before")
+    axis.legend(fontsize=8, frameon=False, loc="lower left", bbox_to_anchor=(0, 1.0), ncols=2)
     return figure
 
 

@@ -31,7 +31,10 @@ def predict_address(answer):
     expect(not close(value, 19), "you left the base codes out: they come before the parts")
     expect(not close(value, 12), "every part has two codes, so part 9 does not begin at 2 + 9")
     expect(not close(value, 23), "parts are counted from 0: nine parts, not ten, stand before part number 9")
-    expect(close(value, 21), "count: the base codes, then two codes for each of the parts 0 to 8, then shape, then "
+    expect(not close(value, 22), "one too far: indices are counted from 0, so the first base code is at 0, not at 1")
+    expect(not close(value, 18), "that is where the shape code would be without the base codes; they come before the "
+           "parts, and the texture code comes after the shape code")
+    expect(close(value, 21), "count the base codes, then two codes for each of the parts 0 to 8, then shape, then "
            "texture")
 
 
@@ -60,8 +63,11 @@ def curve_without_kinks(answer):
            "there is 0); it should run on, parallel to the line between the neighbors")
     expect_close(slope.float(), (b - p) / 2, "the slope at corner 1 should be half of corner 2 minus corner 0",
                  atol=0.05, rtol=0.02)
-    expect_close(middle, catmull_rom(corners, 0.25), "both ends and the slope at the start are right, but not the "
-                 "way between them: four conditions (two places, two slopes) make it a cubic in t", atol=1e-5)
+    end_slope = (curve([x.double() for x in corners], 1.0) - curve([x.double() for x in corners], 1 - step)) / step
+    expect_close(end_slope.float(), (n - a) / 2, "the slope at corner 2 should be half of corner 3 minus corner 1",
+                 atol=0.05, rtol=0.02)
+    expect_close(middle, catmull_rom(corners, 0.25), "both ends and both slopes are right, but not the way "
+                 "between them: four conditions (two places, two slopes) make it a cubic in t", atol=1e-5)
 
 
 @exercise(4, title="A face made to order", minutes=10, level=2, solution_text=(
@@ -100,7 +106,7 @@ def order_a_face(answer):
     expect(now.hidden == {G.config.part_id("hat")}, "more is switched off than the hat")
     expect(now.backdrop is not None, "the background is still the model's own; see `set_backdrop`")
     expect(bool((now.backdrop.pixels == 1).all()), "there is something behind the face, but it is not white")
-    expect(not face.locked, "a part is still locked; the next person will wonder why it does not move")
+    expect(not face.locked, "one part is still locked; `face.unlock()` takes all locks off")
     face.undo()
     expect(face.state is start, "one undo should take the whole order back: put it into `with face.stroke():`")
 
@@ -117,7 +123,7 @@ def predict_undos(undos, redos):
     expect(not close(first, 1), "the first number: only B and C were taken back; A still stands")
     expect(close(first, 2), "the first number: go through the list and write down what lies behind you after each "
                             "step")
-    expect(not close(second, 2), "the second number: B and C could be redone until D began another story")
+    expect(not close(second, 2), "the second number: B and C could be redone only until the new edit, D")
     expect(close(second, 0), "the second number: after a new edit, what was taken back is gone")
 
 

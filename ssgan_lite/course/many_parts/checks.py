@@ -37,6 +37,12 @@ def part_cost(answer):
     out, right = counted(layers, c, s, o), by_hand.part_parameters(layers, c, s, o)
     heads = by_hand.part_parameters(0, c, s, o)
     expect(out != heads, "you counted the two heads without the layers")
+    layer = by_hand.part_parameters(1, c, s, o) - heads
+    expect(out != layer + heads, "you counted one layer; there are L of them")
+    expect(out != right - layers * c, "one of the two biases of a layer is missing: each "
+           "layer has C of its own, and C in its map to styles")
+    expect(out != right + layers * (s - c), "a map from S numbers to C factors has C biases, one per output, not S")
+    expect(out not in (right - c, right + (o - c)), "each head has C modulations, one per input channel")
     expect(out != right - heads, "you counted the layers without the two heads: one reads a depth, one "
            "widens to O features")
     expect(out != right - layers * (c * s + c), "the styles are missing: every layer maps a code of S numbers to C "
@@ -64,6 +70,10 @@ def lead_of_winner(answer):
     expect(not close(out, np.log(9 * 30), 1e-4), "all 30 parts include the one in front; its opponents are 29")
     expect(not close(out, np.log(0.9 * 29), 1e-4), "divide by what is left for the others, 1 - share")
     expect(not close(out, 9 * 29, 1e-4), "that is the ratio of the exponentials; take its logarithm")
+    expect(not close(out, right / np.log(2), 1e-4) and not close(out, right / np.log(10), 1e-4), "take the natural "
+           "logarithm: the softmax has e, not 2 or 10")
+    expect(not close(out, np.log(290), 1e-3), "the winner's share belongs into the numerator: share (P - 1) / "
+           "(1 - share)")
     for share, parts in ((0.9, 30), (0.9, 5), (0.5, 2), (0.25, 13)):
         expect(close(lead(share, parts), by_hand.lead(share, parts), 1e-4), "solve share = e^d / (e^d + P - 1) for d")
 
@@ -83,6 +93,7 @@ def effective_number(answer):
     expect(not close(out, 2 ** entropy), "2 to the power of it belongs to logarithms of base 2")
     expect(not close(out, 1 / share.square().sum(1)), "1 / sum p^2 is another such number, which counts rare parts "
            "less; here exp(entropy) is meant")
+    expect(not close(out, (entropy / 5).exp()), "the entropy is a *sum* over the parts, not a mean")
     expect_close(out, right, "p = softmax over parts, then exp(-sum p log p)", atol=1e-4)
     far = torch.zeros(1, 3, 1, 1)
     far[0, 0] = 200.0
@@ -96,7 +107,7 @@ def merge_shares(answer):
     shares = torch.softmax(torch.randn(2, 6, 3, 4, generator=torch.Generator().manual_seed(164)), 1)
     table = torch.tensor([0, 2, 1, 2, 2, 0])
     out, right = answer(shares, table, 3), by_hand.merged(shares, table, 3)
-    expect_shape(out, [2, 3, 3, 4], "the shares of the groups")
+    expect_shape(out, [2, 3, 3, 4])
     sizes = torch.bincount(table, minlength=3).view(1, 3, 1, 1)
     largest = torch.stack([shares[:, table == g].amax(1) for g in range(3)], 1)
     expect(not close(out, right / sizes), "you took means; a group of three small shares has their *sum*")
@@ -105,9 +116,9 @@ def merge_shares(answer):
     expect(not close(out, torch.stack([shares[:, table == g][:, -1] for g in range(3)], 1)), "later parts of a "
            "group overwrite earlier ones (`out[:, table] = shares` does not add); use index_add")
     expect(not close(out, shares[:, :3]), "nothing was merged: those are the first three parts")
-    expect_close(out, right, "a group's share is the sum of the shares of its parts", atol=1e-5)
+    expect_close(out, right, "the share of a group is the sum of the shares of its parts", atol=1e-5)
     expect_close(answer(shares, torch.tensor([3, 0, 0, 3, 1, 1]), 4)[:, 2], torch.zeros(2, 3, 4),
-                 "a group to which no part belongs has the share 0")
+                 "to a group without parts belongs the share 0")
 
 
 @exercise(5, title="One weight for all classes", minutes=10, level=2, solution=f"{HERE}:conditioned")
@@ -127,11 +138,16 @@ def conditioned_weights(answer):
            "class code says: a code of zeros changes nothing")
     expect(not close(out, by_hand.demodulate(weight.expand(6, 5, 4), dims=(-1,))), "all parts have the same weights; "
            "the class codes do not enter")
+    demodulated = by_hand.demodulate(scaled, dims=(-2, -1))
+    expect(not close(out, demodulated), "you divide each part's matrix by one length; every row has its own")
+    expect(not close(out, by_hand.demodulate(weight.expand(6, 5, 4), dims=(-1,)) * style[:, None]), "scale first, "
+           "then "
+           "divide by the length: after your scaling the rows are no longer of length 1")
     expect_close(out, right, "style = 1 + codes @ to_style.T scales the *inputs*; then every row is divided by its "
                  "length", atol=1e-4)
 
 
-@exercise(6, title="Only those that are there", minutes=4, level=2, solution_text=(
+@exercise(6, title="Only those that are there", minutes=4, level=1, solution_text=(
     "All: 20 for the render net and 300 for the parts, 320. Present: 20 and 12, 32. So ten times as fast, not 25 "
     "times: the render net is computed either way."))
 def predict_present(answer):
@@ -142,6 +158,7 @@ def predict_present(answer):
     expect(not close(value, 0.1), "upside down: how many times as *fast*")
     expect(not close(value, 32) and not close(value, 320), "that is a cost, in parts; divide one by the other")
     expect(not close(value, 288), "that is what is saved; divide all by what remains")
+    expect(not close(value, 9), "that is by how many times more; how many times as fast is one more")
     expect(close(value, 10, 1e-3), "(20 + all parts) / (20 + present parts)")
 
 
@@ -196,7 +213,8 @@ def _explained(image: np.ndarray, mask: np.ndarray) -> float:
 
 
 @exercise(7, title="What many parts need", minutes=4, level=1, solution_text=(
-    "b, c and e. More parts make training dearer, but not in proportion (a); and a finer mask is not a better "
+    "b, c and e. More parts make training more expensive, but not in proportion (a); and a finer mask is not a "
+    "better "
     "picture (d): with one budget the large parts get worse."))
 def what_many_need(answer):
     """Which of these statements do the measurements support?"""

@@ -7,6 +7,7 @@ from collections.abc import Mapping, Sequence
 import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
+from matplotlib.patheffects import withStroke
 
 from ssgan_lite.course.figures import BLUE, GRAY, INK, LIGHT, LINES, ORANGE, style_axis
 from ssgan_lite.course.many_parts.by_hand import lead
@@ -50,7 +51,7 @@ def lead_curves(counts: Sequence[int] = (2, 5, 13, 30, 300)) -> Figure:
 def iou_against_area(runs: Mapping[str, tuple[Sequence[float], Sequence[float]]], names: Sequence[str] = (),
                      marked: Sequence[str] = ()) -> Figure:
     """A panel per run, (areas, IoUs): every part a dot; `marked` parts are called by their names."""
-    figure = Figure(figsize=(3.0 * len(runs), 2.6))
+    figure = Figure(figsize=(3.0 * len(runs) + 0.6 * (len(runs) == 1), 2.6))
     axes = figure.subplots(1, len(runs), sharex=True, sharey=True, squeeze=False, gridspec_kw=dict(wspace=0.08))[0]
     for i, (axis, (title, (areas, ious))) in enumerate(zip(axes, runs.items(), strict=True)):
         _dots(axis, areas, ious, names, marked)
@@ -68,7 +69,7 @@ def measured_quality(found: Mapping[str, dict]) -> Figure:
                      label=f"{name} parts")
     rare.set_xscale("log")
     rare.legend(fontsize=8, frameon=False)
-    style_axis(rare, "share of all pixels", "IoU", "Small parts starve")
+    style_axis(rare, "share of all pixels", "IoU", "Small parts are hardly learned")
     y = np.arange(len(found))
     for (color, _, marker), merged_to in zip(LINES, ("5", "13", "30"), strict=False):
         values = [row["iou"].get(merged_to, np.nan) for row in found.values()]
@@ -90,16 +91,21 @@ def measured_quality(found: Mapping[str, dict]) -> Figure:
                       textcoords="offset points")
     cost.set_xscale("log")
     cost.set_xlim(8, 900)
-    style_axis(cost, "thousand parameters of local generators", "IoU of 5", "Squares share generators")
+    style_axis(cost, "thousand parameters of local generators", "mean IoU, merged to 5",
+               "Own generators (dots), one shared (square)")
     return figure
 
 
 def _dots(axis: Axes, areas: Sequence[float], ious: Sequence[float], names: Sequence[str],
           marked: Sequence[str]) -> None:
-    axis.scatter(areas, ious, s=16, color=BLUE)
+    axis.scatter(areas, ious, s=14, color=BLUE)
     for name in marked:
         i = list(names).index(name)
         axis.scatter(areas[i], ious[i], s=26, color=ORANGE, marker="s")
-        axis.annotate(name, (areas[i], ious[i]), fontsize=7.5, color=INK, xytext=(4, 3), textcoords="offset points")
+        crowded = any(0 < iou - ious[i] < 0.2 and abs(np.log(area / areas[i])) < 0.5
+                      for area, iou in zip(areas, ious, strict=True) if area > 0)
+        text = axis.annotate(name, (areas[i], ious[i]), fontsize=7.5, color=INK, textcoords="offset points",
+                             xytext=(0, -11) if crowded else (0, 5), ha="center", zorder=5)     # away from other dots
+        text.set_path_effects([withStroke(linewidth=2, foreground="white")])
     axis.set_xscale("log")
     axis.set_ylim(-0.03, 1)
