@@ -105,7 +105,8 @@ def begins_again(folder, steps, stop_after=None):
 ANSWERS = {
     "run_cost": dict(
         stub=cost_stub, right=[cost],
-        wrong=[(lambda *case: cost(*case)[0], "two numbers"), (cost_with(hours=3600), "are seconds"),
+        wrong=[(lambda *case: cost(*case)[0], "two numbers"), (lambda *case: cost(*case)[::-1], "hours first"),
+               (cost_with(hours=3600), "are seconds"),
                (cost_with(hours=60), "are minutes"), (cost_with(hours=8), "eight share the work"),
                (lambda i, r, g, e, p: cost(i, r, g, 1, p), "left the efficiency out"),
                (lambda i, r, g, e, p: (i / r / g / 3600 * e, 0), "below the line"),

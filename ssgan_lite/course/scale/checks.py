@@ -23,6 +23,7 @@ def run_cost(answer):
     for value, what in zip(out, ("the first number, the hours,", "the second number, the cost,"), strict=False):
         expect_number(value, what)
     mine, paid = map(float, out)
+    expect(not (close(mine, cost) and close(paid, hours)), "hours first, then the cost")
     expect(not close(mine, hours * 3600), "your hours are seconds")
     expect(not close(mine, hours * 60), "your hours are minutes")
     expect(not close(mine, hours * 8), "your hours are those of one GPU; eight share the work")

@@ -18,6 +18,7 @@ from ssgan_lite.course.figures import (
     GRAY,
     INK,
     ORANGE,
+    PALE,
     faces_of,
     picture_rows,
     style_axis,
@@ -76,12 +77,12 @@ def kernel_curve(curve: Mapping[int, float], spread: Mapping[int, float], real: 
     """Kernel distance over the images seen, with its sampling error, and that of two halves of the real faces."""
     figure = Figure(figsize=(5.6, 2.6), layout="constrained")
     axis = figure.subplots()
-    images, places = list(curve), range(len(curve))     # snapshots double, so evenly spaced is nearly logarithmic
-    axis.errorbar(places, list(curve.values()), yerr=[spread[i] for i in images], color=BLUE, marker=
+    images = list(curve)
+    axis.errorbar(images, list(curve.values()), yerr=[spread[i] for i in images], color=BLUE, marker=
                   "o", markersize=4,
                   capsize=2, linewidth=1.4, label=f"{n} generated faces")
     axis.axhline(real, linestyle="--", color=GRAY, linewidth=1.2, label="real faces among themselves")
-    axis.set_xticks(places, [f"{i:,}" for i in images])
+    axis.xaxis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:,.0f}"))
     axis.set_ylim(bottom=min(0, real, *curve.values()) - 10)
     axis.set_xlabel("images seen", fontsize=8, color=INK)
     axis.set_ylabel("kernel distance x 1000", fontsize=8, color=INK)
@@ -105,8 +106,9 @@ def cost_figure(hours: Mapping[str, float]) -> Figure:
     figure = Figure(figsize=(6.4, 0.5 + 0.42 * len(hours)), layout="constrained")
     axis = figure.subplots()
     colors = [ORANGE, *[BLUE] * (len(hours) - 1)]
-    low = min(hours.values()) / 2                        # a logarithmic axis has no zero for bars to begin at
-    axis.hlines(range(len(hours)), low, list(hours.values()), color=colors, linewidth=1)
+    low = min(hours.values()) / 2
+    axis.grid(axis="y", color=PALE, linewidth=0.8)       # no bars: a logarithmic axis has no zero
+    axis.set_axisbelow(True)
     axis.scatter(list(hours.values()), range(len(hours)), s=36, color=colors)
     for i, value in enumerate(hours.values()):
         axis.text(value * 1.25, i, f"{value:,.0f} h" if value >= 10 else f"{value:.2g} h", va="center", fontsize=8,
@@ -129,13 +131,14 @@ def memory_figure(names: Sequence[str] = tuple(PRESETS)) -> Figure:
                                                                                 "discriminator")):
         values = [pair[which] / 1e6 for pair in kept]
         rows = [i + offset for i in range(len(names))]
-        axis.hlines(rows, 0.5, values, color=color, linewidth=0.8)
         axis.plot(values, rows, marker, color=color, markersize=5, label=label)
         for i, value in enumerate(values):
             axis.text(value * 1.2, i + offset, f"{value:.3g}", va="center", fontsize=8, color=INK)
     axis.set_xscale("log")
     axis.set_xlim(0.5, 4000)
     axis.set_yticks(range(len(names)), names)
+    axis.grid(axis="y", color=PALE, linewidth=0.8)
+    axis.set_axisbelow(True)
     axis.invert_yaxis()
     axis.legend(fontsize=8, frameon=False, labelcolor=INK, loc="upper right")
     style_axis(axis, "MB kept for each image of a batch, float32", "")
