@@ -1,4 +1,4 @@
-"""Exercises on inversion: how free codes are, distance from W, gradients with walls, the frame, and tuning."""
+"""Exercises on inversion: how free codes are, distance from W, masked gradients, the frame, and tuning."""
 
 from __future__ import annotations
 
@@ -42,6 +42,8 @@ def distance_from_w(answer):
     d = w - mean
     square = (d * torch.linalg.solve(covariance, d.T).T).sum(1)
     out = answer_of(answer, w, mean, covariance)
+    expect(getattr(out, "shape", ()) != (5, 5), "[N, N] holds a product for every *pair* of codes; only those of a "
+           "code with itself, the diagonal, are wanted: multiply element by element and sum over the last axis")
     expect_shape(out, [5])
     expect(not close(out, d.square().mean(1).sqrt()), "that is the ordinary distance; the covariance has no say in "
            "it yet")
@@ -52,13 +54,19 @@ def distance_from_w(answer):
     expect(not close(out, square.sqrt(), 1e-3, 1e-3), "divide by the number of dimensions, so that a typical code is "
            "at distance 1 whatever S is")
     expect(not close(out, square / 4, 1e-3, 1e-3), "that is the square of the distance; take the root")
+    expect(not close(out, square.sqrt() / 4, 1e-3, 1e-3), "divide by S before you take the root, not after")
+    values, axes = torch.linalg.eigh(covariance)
+    expect(not close(out, ((d @ axes) / values).square().mean(1).sqrt(), 1e-3, 1e-3), "an eigenvalue is a variance; "
+           "divide by its root, the standard deviation along that axis")
+    expect(not close(out, ((d @ axes.T) / values.sqrt()).square().mean(1).sqrt(), 1e-3, 1e-3), "`eigh` gives the "
+           "axes as *columns*: coordinates along them are d @ axes, without a transpose")
     expect(not close(out, (d.square() / covariance.diagonal()).mean(1).sqrt(), 1e-3, 1e-3), "you used the variances "
            "alone; the covariance has entries off its diagonal, too")
     expect_close(out, (square / 4).sqrt(), "(w - mean) times the inverse covariance times (w - mean), over S, and "
                  "the root", 1e-3, 1e-3)
 
 
-@exercise(3, title="A wall for gradients", minutes=8, level=2, solution_text=(
+@exercise(3, title="Masked gradients", minutes=8, level=2, solution_text=(
     "hidden * share + hidden.detach() * (1 - share)"))
 def gradient_wall(answer):
     """The same numbers forwards; backwards a gradient only where `share` is 1."""
@@ -67,17 +75,19 @@ def gradient_wall(answer):
     hidden = torch.randn(2, 3, 5, 4, 4, generator=draw).requires_grad_()
     out = answer_of(answer, hidden, share)
     expect_tensor(out)
-    expect(not close(out, hidden * share), "forwards nothing may change, and yours is 0 behind the wall")
+    expect(not close(out, hidden * share), "forwards nothing may change, and yours is 0 where `share` is 0")
     expect_close(out, hidden.detach(), "forwards the numbers must be those of `hidden`")
-    expect(out.requires_grad, "no gradient comes back at all: only what lies behind the wall is to be detached")
+    expect(out.requires_grad, "no gradient comes back at all: detach only where `share` is 0")
     weight = torch.randn(hidden.shape, generator=draw)
     [gradient] = torch.autograd.grad((out * weight).sum(), hidden)
-    expect(not close(gradient, weight), "the gradient comes back from everywhere: there is no wall yet")
-    expect(not close(gradient, weight * (1 - share)), "the wall stands on the wrong side: detach where `share` is 0")
+    expect(not close(gradient, weight), "the gradient comes back from everywhere: where `share` is 0 it has to be "
+           "stopped")
+    expect(not close(gradient, weight * (1 - share)), "the gradient is stopped on the wrong side: detach where "
+           "`share` is 0, not where it is 1")
     expect_close(gradient, weight * share, "backwards the gradient should be what comes in times `share`")
 
 
-@exercise(4, title="Ears for small parts", minutes=8, level=2, solution_text=(
+@exercise(4, title="Weights for small parts", minutes=8, level=2, solution_text=(
     "weights = 1 / area.sqrt(); weights / (weights * area).sum()"))
 def small_parts(answer):
     """Weights of the parts that go with one over the root of their area, and are 1 on average over the pixels."""
@@ -88,8 +98,12 @@ def small_parts(answer):
     expect(not close(out, raw), "right so far, but their mean over the *pixels*, sum of weight times area, is not "
            "1 yet")
     expect(not close(out, area.sqrt() / (area.sqrt() * area).sum()), "these weights are larger for large parts")
-    expect(not close(out, 1 / area / 4), "that is one over the area: an eye of three pixels would shout everything "
-           "down")
+    for one_over_area in (1 / area, 1 / area / 4, 1 / area / (1 / area).sum(), 1 / area / (1 / area).mean()):
+        expect(not close(out, one_over_area), "that goes with one over the area: an eye of three pixels would count "
+               "as much as the whole background. Take the root of the area first")
+    expect(not close(out, area.sqrt()), "these weights are larger for large parts")
+    expect(not close(out, raw / (raw * area).mean()), "the areas sum to 1 already: the mean over the pixels is the "
+           "*sum* of weight times area")
     expect(not close(out, raw / raw.sum()), "you made the weights sum to 1; their mean over the pixels should be 1")
     expect(not close(out, raw / raw.mean()), "the mean over the *parts* is 1 now; it should be the mean over the "
            "pixels, in which a part counts by its area")
@@ -102,7 +116,7 @@ def small_parts(answer):
 def what_tuning_touches(answer):
     """Which statements about pivotal tuning are true?"""
     expect_choice(answer, "bd", {
-        "a": "a is wrong: the found codes are the pivot, around which everything else turns",
+        "a": "a is wrong: the found codes are the pivot, and a pivot stays where it is",
         "c": "c is wrong: with given codes the mapping network draws nothing, and other faces need W as it was"})
 
 
@@ -113,8 +127,8 @@ def predict_frame(answer):
     expect_number(answer)
     value = float(answer)
     expect(not close(value, 103 * 0.206, 0.5), "you multiplied; the frame is larger than the distance of the eyes")
-    expect(not close(value, 103 / 0.603, 2), "0.603 is where the right eye stands; the eyes' distance is a "
-           "difference")
-    expect(not close(value, 103 / 0.397, 2), "0.397 is where the left eye stands; the eyes' distance is a "
-           "difference")
+    expect(not close(value, 103 / 0.603, 2), "0.603 is where the eye on the right is; the distance of the eyes "
+           "is a difference")
+    expect(not close(value, 103 / 0.397, 2), "0.397 is where the eye on the left is; the distance of the eyes "
+           "is a difference")
     expect(close(value, 500, 2), "103 pixels are the share 0.603 - 0.397 of the frame's side")
