@@ -309,6 +309,29 @@ def test_dice_and_sliders_of_the_background_act_on_a_picture(editor, G):
     assert editor.face.state.backdrop is now
 
 
+def test_axes_that_change_nothing_are_not_offered(editor, G):
+    from ssgan_lite.editor.visible import can_be_seen, dead_axes
+
+    mouth = G.config.part_id("mouth")
+    ask(editor, {"do": "select", "part": mouth}, {"do": "gallery"})
+    wearer = editor.desk.gallery.shown(mouth)[0].face
+    seen = {True: 0, False: 0}
+    for kind, axes in editor.view["axes"].items():
+        for axis, slider in enumerate(axes):
+            shows = False
+            for face in (Session(G, 3, psi=0.7), wearer):
+                for value in (-2.5, 2.5):
+                    trial = face.pick(0)
+                    before = trial.render()
+                    shows |= can_be_seen(before, trial.set_axis(mouth, kind, axis, value).render())
+            assert slider["dead"] == (not shows), (kind, axis)
+            seen[shows] += 1
+    assert seen[True], "not all of them are dead"
+    assert dead_axes([], mouth, [("shape", 0)]) == frozenset(), "without a face nothing is known"
+    still = dead_axes([Session(G, 3, psi=0.0)], HAIR, [("shape", 0)])
+    assert still == {("shape", 0)}, "the average face does not move"
+
+
 def test_screen_reader_hears_what_happened_but_no_slider(editor):
     ask(editor, {"do": "select", "part": HAIR})
     assert "Hair" in editor.view["told"]

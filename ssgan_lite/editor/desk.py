@@ -26,6 +26,7 @@ from ssgan_lite.editor.own import OwnPicture, OwnPictureActions, is_background
 from ssgan_lite.editor.sharing import SharingActions
 from ssgan_lite.editor.sliders import SliderActions
 from ssgan_lite.editor.steps import StepActions
+from ssgan_lite.editor.visible import can_be_seen
 from ssgan_lite.errors import UserError
 from ssgan_lite.model import GeneratorOutput, SemanticGenerator
 from ssgan_lite.parts import vocabulary
@@ -34,7 +35,6 @@ from ssgan_lite.storage import user_path
 THROWS = 8              # of the dice, until something can be seen
 KEPT = 0.4              # share of a part's pixels that it must keep when the dice give another version of it
 FIRST_SEED = 38         # of the face that an editor opens with: a pleasing one of lite64
-VISIBLE = 0.1           # change of a channel, of the range -1 to 1, that counts as seen: 13 of 255
 
 
 class Desk(BackgroundActions, OwnPictureActions, SliderActions, StepActions, BaselineActions, SharingActions):
@@ -235,6 +235,8 @@ class Desk(BackgroundActions, OwnPictureActions, SliderActions, StepActions, Bas
     def do_gallery(self, more: bool = False) -> None:
         """Faces that have the chosen part, made when they are first wanted."""
         (self.gallery.more if more else self.gallery.fill)(self.part)
+        if self.fills_gallery:
+            self._find_dead()
         if not self.gallery.shown(self.part):
             self.said = f"None of the faces that were tried has {self.name.lower()}."
 
@@ -317,9 +319,3 @@ class Desk(BackgroundActions, OwnPictureActions, SliderActions, StepActions, Bas
         dx, dy, zoom = self.face.state.placement[self.part]
         x, y = self._center()
         return dict(dx=round(dx - x * (1 - zoom), 4), dy=round(dy - y * (1 - zoom), 4), zoom=zoom)
-
-
-def can_be_seen(before: GeneratorOutput, after: GeneratorOutput) -> bool:
-    """Do the two pictures differ in so many pixels, by so much, that an eye would notice?"""
-    change = (after.image.clamp(-1, 1) - before.image.clamp(-1, 1)).abs().amax(1)              # [1, R, R]
-    return int((change > VISIBLE).sum()) >= max(5, 0.001 * change[0].numel())

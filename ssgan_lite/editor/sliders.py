@@ -2,18 +2,24 @@
 
 from __future__ import annotations
 
+import weakref
 from pathlib import Path
 
 from ssgan_lite import assets
 from ssgan_lite.directions.store import NamedDirections, load_directions
+from ssgan_lite.editor.visible import dead_axes
 from ssgan_lite.errors import UserError
+from ssgan_lite.model import SemanticGenerator
 
 AXES = 3                # sliders for each kind; of the codes' axes, the first ones
 REACH = 3.0             # standard deviations to either side
 
+# Per model and part, the axes (kind, number) that change nothing to be seen; found once for all who use the model.
+_dead: weakref.WeakKeyDictionary[SemanticGenerator, dict[int, frozenset]] = weakref.WeakKeyDictionary()
+
 
 class SliderActions:
-    """What a `Desk` shows and does of sliders. Needs: face, part, name, said, did, cover."""
+    """What a `Desk` shows and does of sliders. Needs: face, part, name, gallery, said, did, cover, _pixels."""
 
     def _load_names(self, directions: str | Path | None) -> None:
         """The named directions in a file, or those that ship with the model; without any, axes are all there is."""
@@ -43,6 +49,7 @@ class SliderActions:
     def _axes(self) -> dict[str, list[dict]]:
         if self.cover is not None:
             return {}
+        dead = _dead.get(self.face.generator, {}).get(self.part, frozenset())
         config, layout, codes = self.face.generator.config, self.face.generator.layout, self.face.state.codes
         axes = {}
         for kind in ("shape", "texture"):
@@ -53,9 +60,19 @@ class SliderActions:
                 continue
             own = self.face.axes(self.part, kind)
             here = own.read(codes[0, layout[self.part, kind]]).tolist()
-            axes[kind] = [dict(value=value, share=share) for value, share in
-                          zip(here[:AXES], own.shares[:AXES].tolist(), strict=True)]
+            axes[kind] = [dict(value=value, share=share, dead=(kind, axis) in dead) for axis, (value, share) in
+                          enumerate(zip(here[:AXES], own.shares[:AXES].tolist(), strict=True))]
         return axes
+
+    def _find_dead(self) -> None:
+        """Try the chosen part's axes on this face and on one of the gallery: what does nothing is not offered."""
+        known = _dead.setdefault(self.face.generator, {})
+        # Near the model's average face nothing moves.
+        faces = [self.face] if self._pixels() and self.face.state.psi >= 0.5 else []
+        faces += [wearer.face for wearer in self.gallery.shown(self.part)[:1]]
+        if self.part not in known and faces and self.cover is None:
+            axes = [(kind, axis) for kind, sliders in self._axes().items() for axis in range(len(sliders))]
+            known[self.part] = dead_axes(faces, self.part, axes)
 
     def do_slide_named(self, i: int, value: float) -> None:
         """Set the chosen part's i-th named direction."""

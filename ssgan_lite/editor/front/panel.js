@@ -150,9 +150,9 @@ function makePanel({ ask, onDrag }) {
       for (const [kind, list] of Object.entries(sliders)) {
         const axes = here ? view.axes[kind] ?? [] : [];
         dice[kind].hidden = !axes.length;
-        list[0].root.parentElement.hidden = !axes.length;
+        list[0].root.parentElement.hidden = axes.every(axis => axis.dead);
         list.forEach((s, i) => {
-          s.root.hidden = !axes[i];
+          s.root.hidden = !axes[i] || axes[i].dead;
           if (!axes[i]) return;
           s.name(`${part.name}: ${kind} ${i + 1}`);
           s.set(axes[i].value);
