@@ -28,8 +28,8 @@ def tour_picture(points: Tensor, stops: Tensor) -> Figure:
     axis.plot(*closed(points), color=BLUE, linewidth=1.6, label="the curve")
     axis.plot(*points.T.tolist(), ".", color=BLUE, markersize=4)
     axis.plot(*stops.T.tolist(), "o", color="white", markeredgecolor=INK, markersize=8, label="stops")
-    axis.set_xlabel("first coordinate", fontsize=9, color=INK)
-    axis.set_ylabel("second coordinate", fontsize=9, color=INK)
+    axis.set_xlabel("first coordinate (standard deviations)", fontsize=9, color=INK)
+    axis.set_ylabel("second coordinate (standard deviations)", fontsize=9, color=INK)
     style_axis(axis)
     axis.legend(fontsize=8, frameon=False)
     return figure
@@ -63,13 +63,13 @@ def leak_curves(curves: Mapping[str, list[float]], reach: int | None = None) -> 
     axis = figure.subplots()
     if reach:
         axis.axvspan(0, reach, color=PALE, zorder=0)
-        axis.text(reach - 0.3, 0.97, "within reach of the render net", ha="right", va="top", fontsize=8, color=INK,
+        axis.text(reach - 0.3, 0.98, "within reach of the render net", ha="right", va="top", fontsize=8, color=INK,
                   transform=axis.get_xaxis_transform())
     for (name, values), (color, line, marker) in zip(curves.items(), LINES, strict=False):
         axis.plot(range(len(values)), values, color=color, linestyle=line, marker=marker, markersize=3.5, label=name)
     axis.set_xlabel("distance from the part, in pixels (0: inside)", fontsize=9, color=INK)
-    axis.set_ylabel("mean change", fontsize=9, color=INK)
-    axis.set_ylim(bottom=0)
+    axis.set_ylabel("mean change (of a range of 2)", fontsize=9, color=INK)
+    axis.set_yscale("log")
     style_axis(axis)
-    axis.legend(fontsize=8, frameon=False, loc="center right")
+    axis.legend(fontsize=8, frameon=False, loc="upper left", bbox_to_anchor=(1.0, 1.0))
     return figure
