@@ -26,8 +26,8 @@ def start(target, *arguments, data: Path, count: int = 1, words: Path | None = N
           context: BaseContext | None = CONTEXT) -> list[BaseProcess]:
     """`target(*arguments)` in `count` processes that find one another as torchrun's do.
 
-    data: the tree for SSGAN_DATA; context: how processes start. What process i prints goes to the file `words`.i. The exit code is what target
-    returns, or that of a SystemExit, or 1 with a traceback.
+    data: the tree for SSGAN_DATA; context: how processes start. What process i prints goes to the file `words`.i. The
+    exit code is what target returns, or that of a SystemExit, or 1 with a traceback.
     """
     processes = []
     if count > 1:
