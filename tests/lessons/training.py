@@ -127,7 +127,7 @@ ANSWERS = {
                (from_the_first_epoch, "all epochs from the first"),
                (lambda start, count, n, order: order(0)[start:start + count + 1], "3 heads were asked for"),
                (lambda start, count, n, order: count, "a list of positions")]),
-    "run_to_stop": dict(stub=..., right=["c", "C"], wrong=[("a", "sleeps"), ("b", "between equals"),
+    "run_to_stop": dict(stub=..., right=["c", "C"], wrong=[("a", "has learned nothing"), ("b", "between equals"),
                                                     ("d", "it is the discriminator who loses")]),
     "decay_of_a_step": dict(
         stub=decay_stub, right=[decay_by_logarithm],
@@ -137,7 +137,9 @@ ANSWERS = {
                (decay(min, lambda batch, images: math.exp(-batch / images)), "1 / e"),
                (decay(lambda half_life, seen: half_life), "early in the run"),
                (decay(lambda half_life, seen: half_life + seen if seen < 1e6 else half_life), "not their sum"),
-               (decay(max), "one half should be left"),
+               (decay(max), "take the larger"),
+               (lambda batch, seen, half_life, share: 0.5 ** (batch / min(half_life, share * seen)), "divide by 0"),
+               (lambda batch, seen, half_life, share: 0.5 ** (batch / (2 * half_life)), "one half should be left"),
                (lambda batch, seen, half_life, share: 0.5 ** (batch / min(half_life, share * max(seen, 1))),
                 "before anything was seen")]),
     "papers_game": dict(

@@ -8,7 +8,7 @@ from ssgan_lite.course.exercises import close, describe, exercise, expect, expec
 from ssgan_lite.course.training import paper_game
 
 
-@exercise(1, title="Where is run number 1000?", minutes=5, level=1, solution_text=(
+@exercise(1, title="How often each head?", minutes=5, level=1, solution_text=(
     "1,000 steps of 16 heads are 16,000 heads shown; 16,000 / 2,000 = 8. Every head was seen eight times."))
 def times_seen(answer):
     """Say how often each of 2,000 heads was seen after 1,000 steps of 16."""
@@ -69,15 +69,16 @@ def next_positions(answer):
     expect(list(answer(3, 0, 7, order)) == [], "nobody asked for a head (`count` 0), and you return one")
 
 
-@exercise(3, title="Doctor's round", minutes=10, level=2, solution_text=(
+@exercise(3, title="Which run to stop?", minutes=10, level=2, solution_text=(
     "c. Real pairs get 14 and generated ones -15 almost at once. With such scores softplus(-D(fake)) is a straight "
     "line:\nthe generator is told \"up\" but hardly what to change, and the discriminator looks at something that it "
     "cannot reach,\noften the softness of its masks. Raise r1_mask first. b is healthy; in a the discriminator "
-    "sleeps; in d the generator has\nfound a hole, as against the discriminator that stood still."))
+    "learns nothing; in d the generator\nis ahead, as against the discriminators that stood still."))
 def run_to_stop(answer):
     """Choose the run whose discriminator wins: "a", "b", "c" or "d"."""
     expect_choice(answer, "c", {
-        "a": "here real and generated pairs get the same score; nobody wins, the discriminator sleeps",
+        "a": "here real and generated pairs get the same score; nobody wins, since the discriminator has learned "
+             "nothing",
         "b": "the scores part slowly and stay small: so looks a game between equals",
         "d": "here the generated pairs get the better scores; it is the discriminator who loses"})
 
@@ -93,6 +94,8 @@ def decay_of_a_step(answer):
                                                          "of the half-life, so the decay is near 1")
     expect(not close(out, 1 - 0.5 ** (16 / 160), atol=1e-6), "that is what is forgotten; the decay is what is kept")
     expect(not close(out, 0.3678794 ** (16 / 160), atol=1e-5), "after a half-life one half is left, not 1 / e")
+    expect(not close(out, 0.5 ** (16 / (0.05 * 10**9)), atol=1e-9), "you take the larger of half_life and share * "
+           "images_seen; the average never remembers more than that share, so the smaller one counts")
     kept = 1.0
     for _ in range(10):                           # 160 images in steps of 16
         kept *= answer(16, 10**9, 160, 0.05)
@@ -105,7 +108,11 @@ def decay_of_a_step(answer):
     expect(close(early, 0.5 ** (16 / 50), atol=1e-6), "of half_life and share * images_seen the smaller one counts")
     expect(close(answer(16, 10**9, 10_000, 0.05), 0.5 ** (16 / 10_000), atol=1e-7),
            "late in the run it is half_life that counts, the smaller of the two")
-    at_first = answer(16, 0, 10_000, 0.05)
+    try:
+        at_first = answer(16, 0, 10_000, 0.05)
+    except ZeroDivisionError:
+        expect(False, "before anything was seen (images_seen=0) you divide by 0; the average should then simply take "
+                      "the weights: a decay of 0")
     expect(at_first is not None and float(at_first) == 0.0, "before anything was seen the average should simply take "
                                                             "the weights: a decay of 0, without dividing by zero")
 

@@ -21,13 +21,14 @@ from ssgan_lite.train import Trainer
 SCORES = {"real_score": ("real pairs", BLUE, "-"), "fake_score": ("generated pairs", ORANGE, "--")}
 
 
-def score_curves(logs: dict[str, Sequence[dict[str, float]]], smooth: int = 1) -> Figure:
+def score_curves(logs: dict[str, Sequence[dict[str, float]]], smooth: int = 1, one_scale: bool = True) -> Figure:
     """What the discriminator thinks of real and generated pairs, step by step; one panel for each named log.
 
-    smooth: every point is the mean of so many steps, because single batches jump.
+    smooth: every point is the mean of so many steps, because single batches jump. one_scale: for all panels; without
+    it each has its own.
     """
-    figure = Figure(figsize=(3.1 * len(logs), 2.1))
-    axes = figure.subplots(1, len(logs), squeeze=False, sharey=True)[0]
+    figure = Figure(figsize=((2.6 if one_scale else 2.3) * len(logs), 2.1))
+    axes = figure.subplots(1, len(logs), squeeze=False, sharey=one_scale)[0]
     for axis, (name, log) in zip(axes, logs.items(), strict=False):
         seen = [line["images"] for line in log][smooth - 1::smooth]
         for key, (label, color, style) in SCORES.items():
@@ -38,8 +39,8 @@ def score_curves(logs: dict[str, Sequence[dict[str, float]]], smooth: int = 1) -
         axis.set_xlabel("images seen", fontsize=8, color=INK)
         style_axis(axis)
     axes[0].set_ylabel("mean score", fontsize=8, color=INK)
-    axes[-1].legend(fontsize=8, frameon=False)
-    figure.subplots_adjust(wspace=0.12)
+    axes[-1].legend(fontsize=8, frameon=False, loc="upper left", bbox_to_anchor=(1, 1))
+    figure.subplots_adjust(wspace=0.12 if one_scale else 0.3)
     return figure
 
 
