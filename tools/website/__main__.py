@@ -21,6 +21,7 @@ from pathlib import Path
 
 from ssgan_lite.course.notebooks import NOTEBOOKS
 from ssgan_lite.errors import UserError
+from tools.web import __main__ as web
 from tools.website.links import dead_links
 from tools.website.pages import collect, write_index, write_pages
 from tools.website.reference import ORDER, write_reference
@@ -28,6 +29,10 @@ from tools.website.reference import ORDER, write_reference
 HERE = Path(__file__).resolve().parent
 ROOT = HERE.parent.parent
 INDEX = "docs/index.md"
+EDITOR = """
+**[Try the face editor](editor/index.html)**: a page that runs a trained model by itself, on a phone too; nothing
+leaves it.
+"""
 NEEDS = ("sphinx", "furo", "myst_nb", "sphinx-mathjax-offline")
 
 
@@ -37,11 +42,13 @@ def repository() -> str:
     return project.get("urls", {}).get("Repository", "").rstrip("/")
 
 
-def build(out: Path, address: str = "", root: Path = ROOT, modules: Sequence[str] = ORDER) -> list[str]:
+def build(out: Path, address: str = "", root: Path = ROOT, modules: Sequence[str] = ORDER,
+          editor: bool = False) -> list[str]:
     """Write the site into the folder `out`, which is replaced if it holds a site. Returns Sphinx's warnings.
 
     address: of the public repository, for links to Colab and Binder; "": there are none. root: where the pages are.
-    modules: those of the library that the reference is about.
+    modules: those of the library that the reference is about. editor: with the editor without Python (tools/web),
+    which the first page leads to.
     """
     if out.exists() and any(out.iterdir()) and not (out / ".buildinfo").is_file():
         raise UserError(f'"{out}" holds something other than a site. Choose another folder, or empty it.')
@@ -56,7 +63,7 @@ def build(out: Path, address: str = "", root: Path = ROOT, modules: Sequence[str
         write_reference(ROOT / "ssgan_lite", source / "reference", modules)
         write_index(root / INDEX, source / "index.md", {
             "The course": course, "Pages": sorted(set(pages) - set(course), key=str.lower),
-            "The library": ["reference/index.rst"]})
+            "The library": ["reference/index.rst"]}, EDITOR if editor else "")
         shutil.copy(HERE / "conf.py", source)
         shutil.copytree(HERE / "_static", source / "_static", dirs_exist_ok=True)
         done = subprocess.run(
@@ -65,6 +72,8 @@ def build(out: Path, address: str = "", root: Path = ROOT, modules: Sequence[str
         warnings = [line.replace(str(source) + os.sep, "") for line in done.stderr.splitlines() if line.strip()]
         if done.returncode:
             raise UserError("Sphinx could not build the site:\n" + "\n".join(warnings[-20:]))
+        if editor:
+            web.build(made / "editor", course="../index.html")
         (made / ".nojekyll").touch()               # GitHub Pages leaves out folders that begin with _ otherwise
         if dead := dead_links(made):
             raise UserError("These links lead nowhere:\n" + "\n".join(dead))
@@ -82,8 +91,10 @@ def main() -> int:
     options = parser.parse_args()
     out = options.out.resolve()
     try:
-        for warning in build(out, options.repository):
+        for warning in build(out, options.repository, editor=web.is_installed()):
             print(warning, file=sys.stderr)
+        if not web.is_installed():
+            print("Without the face editor, which needs the extra web: make web OUT=build/web, then again.")
     except UserError as error:
         print(f"site: {error}", file=sys.stderr)
         return 2

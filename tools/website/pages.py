@@ -88,10 +88,15 @@ def _readme(folder: Path, words: str, link: str) -> str:
     return f"[{words}]({link.rstrip('/')}/README.md)" if (folder / link / "README.md").is_file() else words
 
 
-def write_index(page: Path, target: Path, menu: dict[str, list[str]]) -> None:
-    """The first page: `page`, which lies one folder below, and the menu, heading -> pages."""
+def write_index(page: Path, target: Path, menu: dict[str, list[str]], more: str = "") -> None:
+    """The first page: `page`, which lies one folder below, `more` after its first picture or heading, and the menu,
+    heading -> pages."""
     text = page.read_text(encoding="utf-8").replace("](../", "](")
     text = re.sub(r"\]\((?![a-z]+:|[#/])(?=[a-z_]+\.md)", f"]({page.parent.name}/", text)
+    if more:
+        paragraphs = text.split("\n\n")
+        at = next((i for i, one in enumerate(paragraphs) if one.startswith("![")), 0) + 1
+        text = "\n\n".join([*paragraphs[:at], more.strip(), *paragraphs[at:]])
     for heading, pages in menu.items():
         listed = "\n".join(f"/{path}" for path in pages)
         text += f"\n```{{toctree}}\n:hidden:\n:caption: {heading}\n\n{listed}\n```\n"

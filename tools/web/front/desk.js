@@ -237,7 +237,7 @@ async function makeDesk(model, network) {
 
   // A part that this face does not have, from some face that has it.
   async function putOn() {
-    while (!gallery.shown(part).length && !gallery.done(part)) await gallery.fill(part);
+    while (!gallery.done(part)) await gallery.fill(part);
     const all = gallery.shown(part).length;
     if (!all) throw new UserError(`None of the faces that were tried has ${name().toLowerCase()}.`);
     puts = (puts + 1) % all;

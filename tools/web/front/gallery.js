@@ -2,14 +2,18 @@
 
 const CANDIDATES = 48, ROUNDS = 3, AT_ONCE = 2;     // codes that are looked at together, so many times; faces per request
 const COARSER = 2, LEAST = 0.001, CROP = 0.3;       // candidates are looked at on every second row and column
+const TRACE = 0.3;
 
 function makeGallery(model, network, blank, seed, count) {
   const { parts, style: S, coarse, size } = model, n = parts.length, total = size * size;
   const faces = [], first = new Map(), searched = new Map(), waiting = new Map();
   let next = 100 * (seed + 1), average = null;
   const pixels = (face, part) => face.area[part];
-  const shown = part => faces.filter(face => pixels(face, part) >= Math.max(1, LEAST * total)).slice(first.get(part) ?? 0)
-    .slice(0, count);
+  // A part that has far fewer pixels than somewhere else is only a trace: whoever took it would get scraps.
+  const shown = part => {
+    const worth = Math.max(1, LEAST * total, TRACE * Math.max(0, ...faces.map(face => pixels(face, part))));
+    return faces.filter(face => pixels(face, part) >= worth).slice(first.get(part) ?? 0).slice(0, count);
+  };
   const done = part => shown(part).length === count || (searched.get(part) ?? 0) >= ROUNDS && !waiting.get(part)?.length;
 
   // Codes whose part would be seen on the model's average face.
@@ -18,18 +22,18 @@ function makeGallery(model, network, blank, seed, count) {
     for (let i = 0; i < CANDIDATES; i++) codes.push(await blank.codesOf(next++));
     if (part === 0) return codes;
     const at = positions(coarse, COARSER), cells = at.length / 2;
-    average ??= await Promise.all([0]).then(async () => {
-      const own = blank.effective({ ...blank.state, psi: 0 }), depths = [];
-      for (let p = 0; p < n; p++) depths.push((await network.runPart(p, own[p], at)).depth);
-      return depths;
-    });
+    if (!average) {
+      const own = blank.effective({ ...blank.state, psi: 0 });
+      average = [];
+      for (let p = 0; p < n; p++) average.push((await network.runPart(p, own[p], at)).depth);
+    }
     const others = Float32Array.from({ length: cells }, (_, m) => Math.max(...average.map((depth, p) => p === part ? -Infinity : depth[m])));
     const seen = [];
     for (const w of codes) {
       const { depth } = await network.runPart(part, blank.effective({ ...blank.state, codes: w })[part], at);
       seen.push(depth.reduce((sum, d, m) => sum + (d > others[m]), 0));
     }
-    const enough = Math.max(1, 0.3 * Math.max(...seen));
+    const enough = Math.max(1, TRACE * Math.max(...seen));
     return codes.filter((_, i) => seen[i] >= enough);
   }
 
