@@ -3,7 +3,8 @@
 
 const THROWS = 8, KEPT_SHARE = 0.4, VISIBLE = 0.1;      // as in desk.py
 const AXES = 3, SIDE = 3;                               // sliders of a kind; standard deviations to either side
-const SHOWN_SIZE = 512, GALLERY_SIZE = 8, STEP_SIZE = 56, SHOWN_STEPS = 24, KEPT_DRAWINGS = 12;
+const SHOWN_SIZE = 384, EXPORTED_SIZE = 512;            // pixels; a drag must keep up, a file may take its time
+const GALLERY_SIZE = 8, STEP_SIZE = 56, SHOWN_STEPS = 24, KEPT_DRAWINGS = 12;
 const WITHOUT = ["own", "open", "face", "share", "picture backdrop"];     // what this editor cannot do: see editor.js
 
 async function makeDesk(model, network) {
@@ -216,7 +217,7 @@ async function makeDesk(model, network) {
     },
     async export({ name: wish, small: ownSize }) {
       const stem = (wish.trim() || "face").replace(/^.*[\\/]/, "") || "face", out = await face.render();
-      const maker = ownSize ? makeUpscaler(size, n, size) : upscaler, ids = maker.labels(out);
+      const maker = ownSize ? makeUpscaler(size, n, size) : makeUpscaler(size, n, EXPORTED_SIZE), ids = maker.labels(out);
       const colors = new Uint8Array(3 * ids.length);
       ids.forEach((id, i) => colors.set(parts[id].color, 3 * i));
       files = [[`${stem}.png`, await png(maker.picture(out, face.state.backdrop?.rgb), maker.size)],

@@ -32,7 +32,7 @@ function makeUpscaler(resolution, n, size) {
   function down(map, { count, index, weight }, { top, bottom, left, right }, into) {
     for (let y = top; y < bottom; y++) {
       const row = y * R;
-      for (let x = left; x < right; x++) into[row + x] = 0;
+      into.fill(0, row + Math.max(0, left - 3), row + Math.min(R, right + 3));
       for (let k = 0; k < count; k++) {
         const w = weight[y * count + k], from = index[y * count + k] * R;
         for (let x = left; x < right; x++) into[row + x] += w * map[from + x];
@@ -62,9 +62,15 @@ function makeUpscaler(resolution, n, size) {
 
   // One row of such a map, enlarged across: into `row`, from x0 to x1.
   function across(columns, { count, index, weight }, y, { x0, x1 }, row) {
-    for (let x = x0, k = x0 * count, from = y * R; x < x1; x++) {
+    for (let x = x0, k = x0 * count, from = y * R; x < x1; x++, k += count) {
+      const a = from + index[k], last = from + index[k + count - 1];
+      if (count === 6 && last === a + 5) {        // nearly always: six numbers side by side
+        row[x] = weight[k] * columns[a] + weight[k + 1] * columns[a + 1] + weight[k + 2] * columns[a + 2]
+          + weight[k + 3] * columns[a + 3] + weight[k + 4] * columns[a + 4] + weight[k + 5] * columns[a + 5];
+        continue;
+      }
       let sum = 0;
-      for (const end = k + count; k < end; k++) sum += weight[k] * columns[from + index[k]];
+      for (let j = k; j < k + count; j++) sum += weight[j] * columns[from + index[j]];
       row[x] = sum;
     }
   }
