@@ -65,6 +65,12 @@ def test_pages_are_all_that_can_be_reached(course):
     assert files == ["code.py"]
 
 
+def test_first_page_leads_to_the_editor_after_its_picture(tmp_path):
+    (tmp_path / "index.md").write_text("# Boxes\n\n![a box](../data/box.png)\n\nWords.\n")
+    pages.write_index(tmp_path / "index.md", tmp_path / "made.md", {}, "MORE")
+    assert (tmp_path / "made.md").read_text().split("\n\n")[1:] == ["![a box](data/box.png)", "MORE", "Words.\n"]
+
+
 def test_notebook_keeps_alt_texts_folds_answers_and_shows_stills(tmp_path):
     notebook = json.loads(nbformat.writes(small_notebook()))
     pages.for_site(notebook, "notebooks/00_start_here.ipynb", tmp_path)

@@ -29,10 +29,9 @@ from tools.website.reference import ORDER, write_reference
 HERE = Path(__file__).resolve().parent
 ROOT = HERE.parent.parent
 INDEX = "docs/index.md"
-EDITOR = """
-**[Try the face editor](editor/index.html)**: a page that runs a trained model by itself, on a phone too; nothing
-leaves it.
-"""
+# As HTML: for Sphinx a link to a page that it did not make is a mistake.
+EDITOR = """<p><a href="editor/index.html"><strong>Try the face editor</strong></a>: a page that runs a trained model
+by itself, on a phone too; nothing leaves it.</p>"""
 NEEDS = ("sphinx", "furo", "myst_nb", "sphinx-mathjax-offline")
 
 
