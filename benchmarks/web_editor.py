@@ -5,7 +5,7 @@
 
 The folder of `make web` is opened from a file in headless Chromium, and sliders of one part are moved. Told are the
 median time of an edit, from the action to the picture (the graphs, the fusion, the upscaler, the files that the page
-draws), and the processor time of the whole browser for an edit. On a busy machine only the second means something: the
+draws), and the processor time of the whole browser for an edit. On a busy machine only the second counts: the
 page uses one thread, so on quiet cores the first is no larger. The target for lite64 is 80 ms.
 """
 
