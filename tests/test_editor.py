@@ -14,6 +14,7 @@ from PIL import Image
 import ssgan_lite as sg
 from ssgan_lite.edit import Session, compare
 from ssgan_lite.edit.upscale import shown, upscale_ids
+from ssgan_lite.editor.gallery import Gallery, Wearer
 from ssgan_lite.errors import UserError
 from ssgan_lite.pictures import to_image
 
@@ -191,6 +192,18 @@ def test_gallery_shows_faces_that_have_the_part(editor, G):
     first, wearers = editor.gallery, editor.desk.gallery.shown(number)
     ask(editor, {"do": "gallery", "more": True})
     assert editor.gallery != first and not set(editor.desk.gallery.shown(number)) & set(wearers)
+
+
+def test_gallery_leaves_out_faces_with_a_trace_of_the_part(G):
+    """Lifted until all of it is seen, a trace would lie over the whole face."""
+    gallery, hat = Gallery(G, 0, 0.7, 4), G.config.part_id("hat")
+    for count in (60, 3, 200, 61):
+        labels = np.zeros((32, 32), int)
+        labels.flat[:count] = hat
+        gallery.faces.append(Wearer(None, np.zeros((32, 32, 3), np.uint8), labels, None))
+    assert [wearer.pixels(hat) for wearer in gallery.shown(hat)] == [60, 200, 61]
+    gallery.faces.append(Wearer(None, np.zeros((32, 32, 3), np.uint8), np.full((32, 32), hat), None))
+    assert [wearer.pixels(hat) for wearer in gallery.shown(hat)] == [1024]
 
 
 def test_whole_face(editor):

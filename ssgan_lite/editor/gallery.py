@@ -19,6 +19,7 @@ THUMBNAIL = 64          # pixels, width and height of a crop
 CANDIDATES = 48         # codes of a part that are looked at together
 ROUNDS = 3              # so many times at most, for parts that are rare
 LEAST = 0.001           # share of the picture that a part must have to be worth taking
+TRACE = 0.3             # and of the largest such part: whoever takes less would get scraps, lifted over everything
 CROP = 0.3              # share of the picture's width that a crop shows at least
 
 
@@ -62,8 +63,9 @@ class Gallery:
 
     def shown(self, part: int) -> list[Wearer]:
         """At most `count` faces with the part."""
-        worth = LEAST * self.generator.config.size**2
-        wearers = [face for face in self.faces if face.pixels(part) >= max(1.0, worth)]
+        pixels = [face.pixels(part) for face in self.faces]
+        worth = max(1.0, LEAST * self.generator.config.size**2, TRACE * max(pixels, default=0))
+        wearers = [face for face, count in zip(self.faces, pixels, strict=True) if count >= worth]
         return wearers[self.first.get(part, 0):][:self.count]
 
     def is_filled(self, part: int) -> bool:
@@ -106,7 +108,7 @@ class Gallery:
         own = effective_codes(generator, FaceState(codes, self.psi))[:, part]                  # [n, L, S]
         middle, _ = bank.run_part(part, own, generator.embedding().flatten(1)[None])           # [n, C, M]
         seen = (bank.read_depth(middle[:, None], slice(part, part + 1))[:, 0] > others).sum(1)     # [n]
-        enough = seen >= max(2.0, 0.3 * float(seen.max()))
+        enough = seen >= max(2.0, TRACE * float(seen.max()))
         return [codes[i:i + 1] for i in enough.nonzero().flatten().tolist()]
 
     def _draw(self, codes: list[Tensor]) -> None:
