@@ -25,6 +25,7 @@ GOOD = {
     "codes": lambda G: G.layout.to_w_plus(G.mapping(G.sample_z(1, 1))).detach(), "overwrite": False,
     "depths": lambda G: Session(G, 5).render().depths,
     "path": lambda G: Path("face"), "source": lambda G: b"", "generator": lambda G: G,
+    "hue": 120.0, "saturation": 0.5, "brightness": 0.5,
 }
 NOT_FINITE = [float("nan"), float("inf"), -float("inf"), np.float32("nan"), torch.tensor(float("nan")), 1e300]
 BAD = [*NOT_FINITE, 2**70, -2**70, 10**400, "nonsense", "", None, [], {}, object(), b"bytes", 2.5, True,
@@ -32,6 +33,7 @@ BAD = [*NOT_FINITE, 2**70, -2**70, 10**400, "nonsense", "", None, [], {}, object
        {"hair": float("nan")}, {"hair": (0, float("inf"))}, {"hair": "much"},
        np.array([1.0, np.nan]), torch.full((64,), torch.nan), np.zeros((2, 3)), np.int64(3), np.uint8(7),
        np.float64(0.5), torch.tensor(0.5), np.array(4), -1, 99, "white", "~", "nose"]
+KEYWORDS = {"adjust_backdrop": ("hue", "saturation", "brightness")}         # what `**changes` may be, of a color
 NOT_EDITS = {"load", "save"}         # files have tests of their own
 
 
@@ -43,7 +45,8 @@ def cases() -> list[tuple[str, str]]:
     found = [("__init__", p) for p in list(inspect.signature(Session.__init__).parameters)[2:]]
     for name in methods():
         if name not in NOT_EDITS:
-            found += [(name, p) for p in list(inspect.signature(getattr(Session, name)).parameters)[1:]]
+            for about in list(inspect.signature(getattr(Session, name)).parameters.values())[1:]:
+                found += [(name, p) for p in (KEYWORDS[name] if about.kind is about.VAR_KEYWORD else [about.name])]
     return found
 
 
@@ -59,6 +62,9 @@ def arguments(G, method: str, parameter: str, value) -> tuple[list, dict]:
     """Good values for what has no default, and `value` for one parameter."""
     positional, named = [], {}
     for name, about in list(inspect.signature(getattr(Session, method)).parameters.items())[1:]:
+        if about.kind is about.VAR_KEYWORD:
+            named[parameter] = value
+            continue
         good = GOOD[name](G) if callable(GOOD[name]) else GOOD[name]
         if about.kind is about.VAR_POSITIONAL:
             positional = [value if name == parameter else good]
@@ -67,6 +73,12 @@ def arguments(G, method: str, parameter: str, value) -> tuple[list, dict]:
         elif about.default is about.empty:
             named[name] = good
     return positional, named
+
+
+def session(G, method: str) -> Session:
+    """A face, with a color behind it where the method changes one."""
+    face = Session(G, 3)
+    return face.set_backdrop("#20507a") if method in KEYWORDS else face
 
 
 def comes_back(face: Session) -> None:
@@ -97,7 +109,7 @@ def test_value_enters_wholly_or_not_at_all(G, method, parameter) -> None:
             except UserError:
                 continue
         else:
-            face = Session(G, 3)
+            face = session(G, method)
             before, locked, past = face.state, face.locked, len(face.history.past)
             try:
                 result = getattr(face, method)(*positional, **named)
@@ -119,7 +131,7 @@ def test_number_that_is_not_finite_is_refused(G, method, parameter) -> None:
             if method == "__init__":
                 Session(*positional, **named)
             else:
-                getattr(Session(G, 3), method)(*positional, **named)
+                getattr(session(G, method), method)(*positional, **named)
 
 
 @pytest.mark.parametrize("method, parameter", [case for case in cases() if case[1] in ("part", "parts")],
