@@ -213,7 +213,7 @@ function render({ model, el }) {
   }
 
   const link = makeLink(model, {
-    patience: model.get("size") > 256 ? 4 : 1,
+    patience: model.get("view").resolution > 256 ? 4 : 1,       // a model this large takes seconds for a face
     onWait: on => root.classList.toggle("fe-waiting", on),
     onSilence: on => { rescue.hidden = !on; },
     onBusy: on => { waiting = on; queueMicrotask(showBusy); },
