@@ -41,6 +41,9 @@ def test_the_editor_changes_a_part_and_takes_it_back(lab, browser, keep_screensh
     page.wait_for_function(f"() => ({PICTURE})(0).length > 0", timeout=PATIENCE)
     editor.scroll_into_view_if_needed()
 
+    guest = page.evaluate(PICTURE, 0)       # the notebook begins with the guest's hair
+    editor.get_by_role("button", name="Undo").click()
+    page.wait_for_function(f"guest => ({PICTURE})(0) !== guest", arg=guest, timeout=PATIENCE)
     start = page.evaluate(PICTURE, 0)
     before = page.evaluate(PIXELS, 0)
     handle = editor.locator(".widget-slider", has_text="shape").locator(".noUi-handle")
