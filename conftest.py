@@ -27,7 +27,7 @@ def pytest_configure(config: pytest.Config) -> None:
 
 
 class NamesFailures:
-    """Says a failure when it happens, so that a run that somebody stops has said it."""
+    """Prints the name of each test that fails as soon as it fails, so a run that is cut off has named it."""
 
     def __init__(self, config: pytest.Config):
         self.config = config

@@ -7,6 +7,7 @@ standard deviation of the codes where the direction is straight.
 
 from __future__ import annotations
 
+from abc import ABC, abstractmethod
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 
@@ -62,16 +63,16 @@ def place(generator: nn.Module, where: Where = WHOLE) -> Place:
 
 
 @dataclass(frozen=True)
-class Direction:
+class Direction(ABC):
     """A way to move codes. Systems make subclasses; `move` is all that they must have."""
 
     attribute: str                      # what it is to change; "" where nobody has said
     place: Place
     system: str                         # "ganspace", "interfacegan", ...
 
+    @abstractmethod
     def move(self, codes: Tensor, amount: Tensor) -> Tensor:
         """Codes W+ [N, n_latent, S], amounts [N] -> W+ [N, n_latent, S], changed at the place's addresses alone."""
-        raise NotImplementedError
 
 
 @dataclass(frozen=True)
