@@ -1,10 +1,9 @@
 """A generator as the difference to another one: how a fine-tuned child ships, at half the size of its parent.
 
-    name.safetensors     for every tensor that changed: "local.weight", int8, and "local.weight/reach", float32
+    name.safetensors     every tensor that changed, as int8 with one scale per row (`int8.py`)
     name.json            the parent's name and fingerprint, the configuration, and the record of the run
 
-A row of a tensor is kept as whole numbers from -127 to 127, in units of its largest difference / 127 ("reach"), so
-that no weight is off by more than 0.4 % of what its row moved. What did not change is not there.
+No weight is off by more than 0.4 % of what its row moved. What did not change is not there.
 """
 
 from __future__ import annotations
@@ -13,18 +12,15 @@ import copy
 import os
 from pathlib import Path
 
-import torch
 from torch import Tensor
 
 from ssgan_lite.errors import UserError
+from ssgan_lite.int8 import dequantize, quantize
 from ssgan_lite.model.generator import LatentGenerator
 from ssgan_lite.storage import load_tensors, read_description, save_tensors
 
 FORMAT = "ssgan-lite difference 1"
 NEEDS = {"parent": str, "version": str, "config": dict}
-LEVELS = 127
-SHORTEST = 32           # numbers that share a reach, at least
-REACH = "/reach"
 
 
 def is_difference(path: str | os.PathLike) -> bool:
@@ -50,14 +46,15 @@ def save_difference(child: LatentGenerator, parent: LatentGenerator, path: str |
         child.update_mean_w()
     ours, theirs = child.state_dict(), parent.state_dict()
     difference = {key: ours[key].cpu().float() - theirs[key].cpu().float() for key in ours}
-    save_tensors(path, pack(difference), FORMAT, dict(parent=name, version=version, config=child.config.to_dict(),
-                                                      record=record or {}))
+    changed = {key: values for key, values in difference.items() if values.any()}
+    save_tensors(path, quantize(changed), FORMAT, dict(parent=name, version=version, config=child.config.to_dict(),
+                                                       record=record or {}))
 
 
 def load_difference(path: str | os.PathLike) -> tuple[dict[str, Tensor], dict]:
     """The difference in a file, and the description beside it (`NEEDS`, `record`)."""
     tensors, description = load_tensors(path, FORMAT, NEEDS)
-    return unpack(tensors, str(path)), description
+    return dequantize(tensors, str(path)), description
 
 
 def apply_difference(generator: LatentGenerator, difference: dict[str, Tensor]) -> LatentGenerator:
@@ -70,41 +67,6 @@ def apply_difference(generator: LatentGenerator, difference: dict[str, Tensor]) 
         state[name] = state[name] + values.to(state[name])
     changed.load_state_dict(state)
     return changed.requires_grad_(False)
-
-
-def pack(difference: dict[str, Tensor]) -> dict[str, Tensor]:
-    """As it is stored; tensors that are all 0 are left out."""
-    packed = {}
-    for name, values in difference.items():
-        if not values.any():
-            continue
-        rows = values.reshape(*_row_shape(values.shape), -1)
-        reach = rows.abs().amax(dim=-1)                                                     # [...] of the rows
-        units = (rows / reach.clamp_min(1e-12)[..., None] * LEVELS).round()
-        packed[name], packed[name + REACH] = units.to(torch.int8).view(values.shape), reach.float()
-    return packed
-
-
-def unpack(packed: dict[str, Tensor], source: str = "the difference") -> dict[str, Tensor]:
-    """The difference in float32; `source` is named where something is missing."""
-    difference = {}
-    for name, units in packed.items():
-        if name.endswith(REACH):
-            continue
-        reach = packed.get(name + REACH)
-        if reach is None or reach.shape != _row_shape(units.shape):
-            raise UserError(f'"{source}" has no scale for "{name}": it was not written by this package.')
-        rows = units.float().reshape(*reach.shape, -1)
-        difference[name] = (rows * (reach[..., None] / LEVELS)).view(units.shape)
-    return difference
-
-
-def _row_shape(shape: torch.Size) -> torch.Size:
-    """The leading axes of a tensor whose rows, all that follows, have at least `SHORTEST` numbers each."""
-    n = 0
-    while n < len(shape) and shape[n + 1:].numel() >= SHORTEST:
-        n += 1
-    return shape[:n]
 
 
 def _other(child: LatentGenerator, parent: LatentGenerator) -> str:

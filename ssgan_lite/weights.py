@@ -20,6 +20,7 @@ from ssgan_lite.config import ModelConfig
 from ssgan_lite.differences import FORMAT as DIFFERENCE
 from ssgan_lite.differences import apply_difference, is_difference, load_difference, save_difference
 from ssgan_lite.errors import UserError, suggest
+from ssgan_lite.int8 import compress, dequantize
 from ssgan_lite.model import SemanticGenerator, build_generator
 from ssgan_lite.model.encoder import Encoder
 from ssgan_lite.model.generator import LatentGenerator
@@ -63,7 +64,7 @@ def _whole(path: Path) -> tuple[LatentGenerator, dict]:
         generator = build_generator(ModelConfig.from_dict(description["config"]))
     except UserError as error:
         raise UserError(f'"{path.with_suffix(".json")}": {error}') from None
-    load_state(generator, state, str(path))
+    load_state(generator, dequantize(state, str(path)), str(path))
     return generator, description
 
 
@@ -115,14 +116,15 @@ def load_state(module: torch.nn.Module, state: dict[str, torch.Tensor], source: 
 
 def save_weights(generator: SemanticGenerator, path: str | os.PathLike, record: dict | None = None,
                  dtype: torch.dtype = torch.float32) -> None:
-    """Write `path` (.safetensors) and the .json beside it; `dtype=torch.float16` halves the size for shipping.
+    """Write `path` (.safetensors) and the .json beside it; dtype: float16 halves the size for shipping, and int8 is
+    for snapshots (`int8.compress`).
 
     The mean of W is computed first if it is not known yet, so that truncation works wherever the file goes.
     """
     if generator.mean_w.isnan().any():
         generator.update_mean_w()
-    state = {name: tensor.to(dtype) for name, tensor in generator.state_dict().items()}
-    save_tensors(path, state, FORMAT, dict(config=generator.config.to_dict(), record=record or {}))
+    save_tensors(path, compress(generator.state_dict(), dtype), FORMAT,
+                 dict(config=generator.config.to_dict(), record=record or {}))
 
 
 def _find_shipped(name: str) -> Path:
@@ -169,7 +171,7 @@ def encoder_of(name_or_path: str | os.PathLike, device: str | torch.device = "cp
             raise UserError(f'"{place}" is the encoder of another model than "{generator}". Copy the one that was '
                             "trained with it.")
     encoder = Encoder(config)
-    load_state(encoder, state, str(place))
+    load_state(encoder, dequantize(state, str(place)), str(place))
     encoder.record = description.get("record", {})
     return encoder.to(device).eval()
 
@@ -177,8 +179,8 @@ def encoder_of(name_or_path: str | os.PathLike, device: str | torch.device = "cp
 def save_encoder(encoder: Encoder, path: str | os.PathLike, record: dict | None = None,
                  dtype: torch.dtype = torch.float32) -> None:
     """Write `path` (.safetensors) and the .json beside it."""
-    state = {name: tensor.to(dtype) for name, tensor in encoder.state_dict().items()}
-    save_tensors(path, state, ENCODER_FORMAT, dict(config=encoder.config.to_dict(), record=record or {}))
+    save_tensors(path, compress(encoder.state_dict(), dtype), ENCODER_FORMAT,
+                 dict(config=encoder.config.to_dict(), record=record or {}))
 
 
 def fingerprint(generator: LatentGenerator) -> str:

@@ -15,7 +15,7 @@ ROOT = Path(__file__).resolve().parent.parent
 # A module imports from levels before its own and from its own package, never from a sibling on the same level.
 LEVELS = [
     {"errors"},
-    {"parts", "storage", "device"},
+    {"parts", "storage", "device", "int8"},
     {"config", "assets", "options"},
     {"model", "data"},
     {"pictures", "official", "change", "differences"},

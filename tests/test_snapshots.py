@@ -260,7 +260,7 @@ def test_networks_before_the_game_ship_without_what_has_learned_nothing(ship, tm
     assert whole.phase == small.phase == "game"
     for name in ("G", "D", "frozen_D", "encoder"):
         for a, b in zip(small.networks[name].parameters(), whole.networks[name].parameters(), strict=True):
-            torch.testing.assert_close(a, b, rtol=1e-3, atol=1e-3)
+            assert (a - b).abs().max() <= 0.005 * b.abs().max() + 1e-6, name                # int8: 0.4 % of a row
     small.step()
     torch.testing.assert_close(small.G_ema.local.weight, small.G.local.weight, rtol=1e-4, atol=1e-4)
 

@@ -13,6 +13,7 @@ from safetensors.torch import load_file
 
 from ssgan_lite import SemanticGenerator, assets, load_pretrained, official, preset, save_weights
 from ssgan_lite.errors import UserError
+from ssgan_lite.int8 import dequantize
 from ssgan_lite.storage import save_tensors
 from ssgan_lite.weights import fingerprint, save_child, shipped
 
@@ -68,6 +69,23 @@ def test_half_precision_and_names_without_a_suffix(made, tmp_path: Path) -> None
     again = load_pretrained(small)
     assert again.local.weight.dtype == torch.float32
     torch.testing.assert_close(again.local.weight, G.local.weight, rtol=1e-3, atol=1e-3)
+
+
+def test_int8_for_snapshots(made, tmp_path: Path) -> None:
+    G, path = made
+    save_weights(G, tmp_path / "small", dtype=torch.int8)
+    stored = load_file(tmp_path / "small.safetensors")
+    assert {tensor.dtype for tensor in stored.values()} == {torch.int8, torch.float16, torch.float32}
+    assert (tmp_path / "small.safetensors").stat().st_size < 0.33 * path.stat().st_size
+    again = load_pretrained(tmp_path / "small.safetensors")
+    for name, theirs in again.state_dict().items():
+        ours = G.state_dict()[name]
+        assert (theirs - ours).abs().max() <= (0.5 / 127 + 1e-3) * ours.abs().max(), name
+    w = G.mapping(G.sample_z(8, 0))
+    assert (G(w).image - again(w).image).abs().mean() < 4 / 127.5
+    # A file without its scales is not read as if the whole numbers were weights.
+    with pytest.raises(UserError, match='"there" has no scale for "local.style_weight"'):
+        dequantize({name: tensor for name, tensor in stored.items() if not name.endswith("/reach")}, "there")
 
 
 def test_shipped_weights(tree: Path, made) -> None:

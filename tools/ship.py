@@ -1,4 +1,5 @@
-"""Put a finished (or stopped) run among the shipped weights, in half precision and with its record:
+"""Put a finished (or stopped) run among the shipped weights, in float16 and with its record (encoder, snapshots and
+early networks in int8):
 
     python tools/ship.py RUN NAME [--note "what a reader should know"] [--early IMAGES] [--snapshots IMAGES,...]
                          [--last] [--lapse N]
@@ -177,7 +178,7 @@ def ship(run: Path, name: str, folder: Path, note: str = "", at: int | None = No
     if at is None and "encoder" in state["networks"]:
         encoder = Encoder(model)
         encoder.load_state_dict(state["networks"]["encoder"])
-        save_encoder(encoder, folder / "encoders" / name, {**described, "images": images}, torch.float16)
+        save_encoder(encoder, folder / "encoders" / name, {**described, "images": images}, torch.int8)
     with atomic_write(path.with_suffix(".png")) as temporary:
         sheet = sample_sheet(load_pretrained(path), SAMPLE_SEEDS, scale=max(1, 128 // generator.config.size))
         sheet.quantize(COLORS).save(temporary, "PNG", optimize=True)
@@ -209,7 +210,8 @@ def ship_early(run: Path, name: str, folder: Path, images: int) -> str:
     described = json.loads((run / "run.json").read_text())
     record = {key: described[key] for key in ("preset", "data", "faces", "device", "torch", "start_from")}
     before_game = networks.images <= networks.config.reconstruct_images and networks.config.reconstructs
-    save_networks(networks, target, record, without=("G_ema", "D", "frozen_D") if before_game else ())
+    save_networks(networks, target, record, torch.int8,
+                  without=("G_ema", "D", "frozen_D") if before_game else ())
     return f"training/{target.name}: {target.stat().st_size / 1e6:.1f} MB, after {at:,} images"
 
 
@@ -221,7 +223,7 @@ def ship_last(run: Path, name: str, folder: Path) -> str:
     generator.eval().update_mean_w()
     target = folder / "snapshots" / f"{name}-last-step"
     shutil.rmtree(target, ignore_errors=True)
-    save_weights(generator, target / f"{networks.images:09d}", {"images": networks.images}, torch.float16)
+    save_weights(generator, target / f"{networks.images:09d}", {"images": networks.images}, torch.int8)
     return f"snapshots/{target.name}: after {networks.images:,} images"
 
 
@@ -236,7 +238,7 @@ def ship_snapshots(run: Path, name: str, folder: Path, wanted: tuple[int, ...]) 
     chosen = sorted({nearest(found, images) for images in wanted} - {shipped})
     shutil.rmtree(target, ignore_errors=True)              # those of another run would be mixed with these
     for images in chosen:
-        save_weights(load_pretrained(found[images]), target / f"{images:09d}", {"images": images}, torch.float16)
+        save_weights(load_pretrained(found[images]), target / f"{images:09d}", {"images": images}, torch.int8)
     size = sum(path.stat().st_size for path in target.iterdir())
     return f"snapshots/{name}: {len(chosen)} at {', '.join(map(str, chosen))} images, {size / 1e6:.1f} MB"
 

@@ -59,9 +59,9 @@ def page(folder: Path) -> str:
     networks = {path.stem: json.loads(path.read_text(encoding="utf-8"))
                 for path in sorted((folder / "training").glob("*.json"))}
     if networks:
-        parts += ["## To train on from\n", "`training/` holds generator and discriminators in half precision, for "
-                  "`ssgan_lite.train.load_networks`\nand `ssgan-lite train --start-from`. Average and encoder, where "
-                  "they are not inside, are the ones that ship.\n", _networks(networks)]
+        parts += ["## To train on from\n", "`training/` holds generator and discriminators (float16; `-early`: "
+                  "int8), for `ssgan_lite.train.load_networks`\nand `ssgan-lite train --start-from`. Average and "
+                  "encoder, where they are not inside, are the ones that ship.\n", _networks(networks)]
     found = sorted(path.stem for path in (folder / "encoders").glob("*.safetensors"))
     encoders = [name for name in found if not name.endswith(".parts")]
     corrections = [name.removesuffix(".parts") for name in found if name.endswith(".parts")]

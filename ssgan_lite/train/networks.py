@@ -1,4 +1,4 @@
-"""All networks of a run on disk, in half precision: what it takes to train on from a place, and no more.
+"""All networks of a run on disk, in float16 or int8: what it takes to train on from a place, and no more.
 
     name.safetensors     the tensors of G (as trained), D, G_ema (averaged) and, where the recipe has them, frozen_D
     and
@@ -7,7 +7,7 @@
 
 Networks that ship leave out G_ema and the encoder, which lie beside them anyway: weights/training/lite64.safetensors
 is completed by weights/lite64.safetensors and weights/encoders/lite64.safetensors. G is then kept as its difference
-to G_ema (`differences.py`), which is half as large.
+to G_ema in int8 (`int8.py`), which is half as large.
 
 A checkpoint holds the optimizers too, in full precision, and is many times as large: it goes on bit for bit. From
 networks one goes on nearly as well, because Adam without momentum finds its step sizes within a hundred steps.
@@ -26,8 +26,8 @@ from torch import Tensor
 
 from ssgan_lite import assets, official
 from ssgan_lite.config import ModelConfig, TrainConfig
-from ssgan_lite.differences import pack, unpack
 from ssgan_lite.errors import UserError, suggest
+from ssgan_lite.int8 import compress, dequantize, quantize
 from ssgan_lite.model import SemanticGenerator
 from ssgan_lite.storage import load_tensors, read_description, save_tensors, user_path
 from ssgan_lite.train.checkpoint import read_checkpoint
@@ -89,13 +89,14 @@ def save_networks(networks: Networks | TrainingState, path: str | os.PathLike, r
     if isinstance(networks, TrainingState):
         networks = networks_of(networks)
     states, without = networks.states, (*without, *(BESIDE if beside else ()))
-    state = {f"{name}/{key}": tensor.to(dtype) for name, tensors in states.items()
-             if name not in without and not (beside and name == "G") for key, tensor in tensors.items()}
+    left_out = {*without, "G"} if beside else set(without)
+    state = compress({f"{name}/{key}": tensor for name, tensors in states.items() if name not in left_out
+                      for key, tensor in tensors.items()}, dtype)
     if beside:
         average = states["G_ema"]
         moved = {key: tensor.float() - average[key].to(torch.float16).to(tensor.device).float()
                  for key, tensor in states["G"].items() if key != "mean_w"}              # G has no use for the mean
-        state |= {f"{DIFFERENCE}/{key}": tensor for key, tensor in pack(moved).items()}
+        state |= quantize({f"{DIFFERENCE}/{key}": tensor for key, tensor in moved.items() if tensor.any()})
     save_tensors(path, state, FORMAT, dict(model=networks.model.to_dict(), recipe=dataclasses.asdict(networks.config),
                                            images=networks.images,
                                            averaged_before=min(networks.averaged_before, MANY), record=record or {}))
@@ -111,12 +112,12 @@ def load_networks(name_or_path: str | os.PathLike) -> Networks:
         assets.verify(path), assets.verify(path.with_suffix(".json"))
     state, description = load_tensors(path, FORMAT, NEEDS)
     states: dict[str, dict[str, Tensor]] = {}
-    for key, tensor in state.items():
+    for key, tensor in dequantize(state, str(path)).items():
         network, _, name = key.partition("/")
         if network not in (*ALWAYS, *OPTIONAL, DIFFERENCE):
             raise UserError(f'"{path}" holds "{key}", which belongs to none of {", ".join((*ALWAYS, *OPTIONAL))}.')
-        states.setdefault(network, {})[name] = tensor if network == DIFFERENCE else tensor.float()
-    difference = unpack(states[DIFFERENCE], str(path)) if DIFFERENCE in states else None
+        states.setdefault(network, {})[name] = tensor.float()
+    difference = states.get(DIFFERENCE)
     # A file gives its tensors in any order.
     states = {name: states[name] for name in (*ALWAYS, *OPTIONAL) if name in states}
     found = Networks(ModelConfig.from_dict(description["model"]), TrainConfig(**description["recipe"]),
