@@ -128,13 +128,18 @@ def test_subjects_of_the_course_do_not_import_each_other() -> None:
 @pytest.mark.slow
 @pytest.mark.skipif(not hasattr(os, "fork"), reason="needs os.fork")
 def test_every_module_can_be_imported_alone() -> None:
-    """Each in a process of its own, forked from one that has imported torch but nothing of the package."""
+    """Each in a process of its own, forked from one that has imported torch and, as Python does first, the package.
+
+    What `import ssgan_lite` has imported already is imported in that way whoever asks for it.
+    """
     pytest.importorskip("ipywidgets", reason="the course extra is not installed")
     program = """
 import importlib, os, sys, traceback
 import matplotlib.figure, numpy, torch, ipywidgets
-assert not any(name.split(".")[0] == "ssgan_lite" for name in sys.modules)
+import ssgan_lite
 for name in sys.argv[1:]:
+    if name in sys.modules:
+        continue
     child = os.fork()
     if child == 0:
         try:
