@@ -69,20 +69,24 @@ def palette_image(ids: np.ndarray, parts: Sequence[str]) -> Image.Image:
     return picture
 
 
-def still_html(pictures: Sequence[np.ndarray | Image.Image], alt: str, hidden_by: str, width: int = 256) -> str:
+def still_html(pictures: Sequence[np.ndarray | Image.Image], alt: str, hidden_by: str, width: int = 256,
+               names: Sequence[str] = ()) -> str:
     """What a notebook keeps of a widget: pictures, for whoever opens it without a kernel, and what to do then.
 
+    names: what stands below each of the pictures; without names nothing does.
     It hides itself where the widget is alive, that is, where an element of the CSS class `hidden_by` is in the same
     output. Notebooks that are not trusted have neither the widget nor the style, and so the picture shows.
     """
     tags = []
-    for picture in pictures:
+    for picture, name in zip(pictures, names or [""] * len(pictures), strict=True):
         image = picture if isinstance(picture, Image.Image) else Image.fromarray(np.ascontiguousarray(picture))
         content = io.BytesIO()
         image.convert("RGB").resize((width, round(width * image.height / image.width)),
                                     Image.Resampling.BICUBIC).save(content, "JPEG", quality=80)
-        tags.append(f'<img alt="{html.escape(alt)}" width="{width}" '
-                    f'src="data:image/jpeg;base64,{base64.b64encode(content.getvalue()).decode()}">')
+        tag = (f'<img alt="{html.escape(f"{alt}: {name}" if name else alt)}" width="{width}" '
+               f'src="data:image/jpeg;base64,{base64.b64encode(content.getvalue()).decode()}">')
+        tags.append(f"<figure style='display: inline-block; margin: 0; text-align: center'>{tag}"
+                    f"<figcaption>{html.escape(name)}</figcaption></figure>" if name else tag)
     return (f"<div class='ssgan-still'>{' '.join(tags)}<p><em>{html.escape(alt)}: this is a picture of it. To use "
             "it, run this cell.</em></p></div>\n"
             f"<style>.jp-OutputArea:has(.{hidden_by}) .ssgan-still {{ display: none; }}</style>")

@@ -29,9 +29,10 @@ def printed(text, name="stdout"):
 
 def alt(text):
     def plant(notebook):
-        for output in first_code(notebook).outputs:
-            for kind in output.metadata:
-                output.metadata[kind]["alt"] = text
+        for cell in notebook.cells:
+            for output in cell.get("outputs", []):
+                for kind in output.get("metadata", {}):
+                    output.metadata[kind]["alt"] = text
     return plant
 
 
@@ -71,7 +72,7 @@ MISTAKES = [
     (rules.test_it_opens_with_what_one_must_know, replace("on two CPU cores", "")),
     (rules.test_it_opens_with_what_one_must_know, replace("about 15 seconds", "about 150 seconds")),
     (rules.test_it_opens_with_what_one_must_know, replace("MB of memory", "MB")),
-    (rules.test_it_opens_with_what_one_must_know, replace("pipeline", "no_map", where=2)),
+    (rules.test_it_opens_with_what_one_must_know, replace("pipeline", "no_map", where=3)),
     (rules.test_it_ends_with_exercises_and_a_summary, lambda nb: [cell.update(source=cell.source.replace(
         "## Exercises", "## To do")) for cell in nb.cells]),
     (rules.test_it_ends_with_exercises_and_a_summary, replace("## Summary", "## End", where=-1)),

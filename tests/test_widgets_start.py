@@ -33,6 +33,19 @@ def test_it_shows_four_pictures_and_a_stable_line(editor):
     assert repr(editor) == "PartEditor(32 px; parts: hair, eyebrows, eyes, background, face, mouth, nose, cloth)"
 
 
+def test_a_notebook_keeps_its_pictures_with_their_names(editor):
+    from IPython.core.interactiveshell import InteractiveShell
+    from IPython.utils.capture import capture_output
+
+    InteractiveShell.instance()                    # without a shell, what is displayed is printed and not captured
+    with capture_output() as captured:
+        editor._repr_mimebundle_()
+    still = captured.outputs[0].data["text/html"]
+    assert still.count("<img") == 4 and "run this cell" in still
+    for name in editor.still_names:
+        assert f'alt="PartEditor: {name}"' in still and f"<figcaption>{name}</figcaption>" in still
+
+
 def test_sliders_lead_to_the_guest_and_back(editor):
     start = editor.face.state.codes.clone()
     picture = editor.pictures[0].value

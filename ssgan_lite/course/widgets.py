@@ -29,6 +29,7 @@ class Panel(widgets.VBox):
     """
 
     still_width = VIEW              # of each picture of it that a notebook keeps, in screen pixels
+    still_names: Sequence[str] = ()     # of these pictures, if a name is to stand below each
 
     def __init__(self) -> None:
         super().__init__(layout=widgets.Layout(align_items="flex-start"))      # "stretch" would blow pictures up
@@ -43,7 +44,7 @@ class Panel(widgets.VBox):
         stills = [Image.open(io.BytesIO(picture.value)) for picture in images_of(self) if picture.value][:4]
         if stills:
             display(HTML(still_html(stills, type(self).__name__, hidden_by="widget-vbox",
-                                    width=self.still_width)))
+                                    width=self.still_width, names=self.still_names)))
         return super()._repr_mimebundle_(**options)
 
     @staticmethod

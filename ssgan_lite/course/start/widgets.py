@@ -20,6 +20,8 @@ class PartEditor(Panel):
     sliders lead from the chosen part of this face to the same part of the guest.
     """
 
+    still_names = ("the face", "its mask", "what changed", "the guest")
+
     def __init__(self, generator: SemanticGenerator, seed: int = 0, guest: int = 1, psi: float = 0.7,
                  parts: Sequence[str] = ("hair", "eyebrows", "eyes", "background", "face", "mouth", "nose", "cloth")):
         super().__init__()
@@ -39,9 +41,8 @@ class PartEditor(Panel):
         self.undo = self._button("Undo", "undo", "Take the last change back")
         self.new = self._button("New face", "user", "Begin with another face")
         self.pictures = [view() for _ in range(4)]
-        names = ("the face", "its mask", "what changed", "the guest")
         controls = side_by_side(widgets.VBox([self.part, self.psi]), widgets.VBox([self.shape, self.texture]))
-        self.children = [captioned(self.pictures, names), self.caption, controls,
+        self.children = [captioned(self.pictures, self.still_names), self.caption, controls,
                          side_by_side(self.dice, self.swap, self.undo, self.new)]
 
         self.watch([self.part], self._begin_edit)
