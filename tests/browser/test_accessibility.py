@@ -2,16 +2,13 @@
 
 from __future__ import annotations
 
-from pathlib import Path
-
 import pytest
 
 import ssgan_lite as sg
+from axe_core import findings
 from bare_page import BarePage
 
-axe = pytest.importorskip("axe_playwright_python", reason="axe-playwright-python is not installed")
 pytest.importorskip("anywidget", reason="the course extra is not installed")
-SCRIPT = (Path(axe.__file__).parent / "axe.min.js").read_text(encoding="utf-8")
 DARK = {"color_scheme": "dark"}
 
 
@@ -29,14 +26,6 @@ def page(request, browser, G):
     page = BarePage(browser, FaceEditor(G, seed=5, folder=None), look=look, **request.param)
     yield page
     page.close()
-
-
-def findings(page) -> list[str]:
-    """What axe-core calls serious or critical, one line each."""
-    page.evaluate(SCRIPT)
-    found = page.evaluate("async () => await axe.run(document, { resultTypes: ['violations'] })")["violations"]
-    return [f"{rule['id']}: {node['html'][:160]} {node.get('failureSummary', '')[:200]}" for rule in found
-            if rule["impact"] in ("serious", "critical") for node in rule["nodes"]]
 
 
 def test_axe_finds_nothing_serious(page):

@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import functools
+import http.server
 import importlib.util
 import shutil
+import threading
 
 import numpy as np
 import pytest
@@ -35,16 +38,17 @@ def folder(tmp_path_factory):
 class WebPage:
     """A folder's page; `errors` holds what it threw, `asked` what it loaded."""
 
-    def __init__(self, browser, folder, ready: bool = True, script: str = "", **context):
+    def __init__(self, browser, folder, ready: bool = True, script: str = "", address: str = "", **context):
+        """address: of a server; without one the page is opened from its file, and there is no network."""
         context.setdefault("viewport", {"width": 1366, "height": 768})
-        self.context = browser.new_context(offline=True, **context)
+        self.context = browser.new_context(offline=not address, **context)
         self.page, self.errors, self.asked = self.context.new_page(), [], []
         self.page.set_default_timeout(120_000)
         self.page.on("pageerror", lambda error: self.errors.append(str(error)))
         self.page.on("console", lambda line: self.errors.append(line.text) if line.type == "error" else None)
         self.page.on("request", lambda request: self.asked.append(request.url))
         self.page.add_init_script(script)
-        self.page.goto((folder / "index.html").as_uri())
+        self.page.goto(address or (folder / "index.html").as_uri())
         self.page.locator(".fe .fe-chip" if ready else ".web-trouble").first.wait_for()
         if ready:
             self.settle()
@@ -129,10 +133,61 @@ def test_edits_act_on_one_part_and_can_be_undone(browser, folder, tmp_path):
     web.close()
 
 
-def test_editor_fits_a_phone(browser, folder):
-    web = WebPage(browser, folder, viewport={"width": 390, "height": 844}, has_touch=True)
-    assert web.page.evaluate("() => document.documentElement.scrollWidth") <= 390
+PHONE = dict(viewport={"width": 390, "height": 844}, has_touch=True, is_mobile=True)
+
+
+@pytest.mark.parametrize("context", [{}, dict(color_scheme="dark"), PHONE], ids=["light", "dark", "phone"])
+def test_axe_finds_nothing_serious_and_nothing_is_cut_off(browser, folder, context, keep_screenshot, request):
+    from axe_core import findings
+
+    web = WebPage(browser, folder, **context)
+    assert findings(web.page) == []
+    web.press("Surprise me")
+    web.page.get_by_role("button", name="Compare", exact=True).click()
+    assert web.page.locator(".fe-strip, .fe-divider").evaluate_all("all => all.every(e => e.offsetParent)")
+    assert findings(web.page) == []
+    keep_screenshot(web.page, f"web-editor-{request.node.callspec.id}", full_page=True)
+    assert web.page.evaluate("() => document.documentElement.scrollWidth - innerWidth") <= 0
     web.close()
+
+
+def test_keyboard_is_enough(browser, folder):
+    web = WebPage(browser, folder)
+    page, first = web.page, web.picture()
+    while not page.evaluate("() => document.activeElement.matches('.fe-stage')"):
+        page.keyboard.press("Tab")
+    page.keyboard.press("ArrowLeft")
+    web.settle()
+    part = web.view()["part"]
+    assert web.view()["parts"][part]["name"] != "hair" and "chosen" in page.locator(".fe [aria-live]").text_content()
+    name = web.view()["parts"][part]["name"]
+    slider = page.get_by_label(f"{name}: shape 1", exact=True)
+    assert slider.evaluate("e => e.tabIndex") == 0
+    slider.focus()
+    for _ in range(5):
+        page.keyboard.down("ArrowRight")            # held: without an "up", playwright sends repeats
+    page.keyboard.up("ArrowRight")
+    web.settle()
+    changed = web.picture() != first
+    assert changed and web.view()["can_undo"]
+    page.keyboard.press("z")
+    web.settle()
+    same = web.picture() == first                   # a failed comparison of pictures takes minutes to show
+    assert same and not web.view()["can_undo"]
+    web.close()
+
+
+def test_a_file_server_serves_it(browser, folder):
+    """With nothing but files: no headers are asked for, no types that Python's own server does not know."""
+    handler = functools.partial(http.server.SimpleHTTPRequestHandler, directory=folder)
+    with http.server.ThreadingHTTPServer(("127.0.0.1", 0), handler) as server:
+        threading.Thread(target=server.serve_forever, daemon=True).start()
+        address = f"http://127.0.0.1:{server.server_port}/"
+        web = WebPage(browser, folder, address=address)
+        web.press("Surprise me")
+        assert web.view()["can_undo"] and all(url.startswith((address, "data:", "blob:")) for url in web.asked)
+        web.close()
+        server.shutdown()
 
 
 @pytest.mark.parametrize(("broken", "script", "told"), [

@@ -33,6 +33,8 @@ HERE = Path(__file__).resolve().parent
 FRONT = HERE / "front"
 DEFAULT = "lite64"
 MARK = "model.js"       # a folder with this and an index.html is one of ours, and may be replaced
+LINKS = """
+  <a href="{site}/index.html">The course</a> · <a href="{site}/docs/people.html">Faces and people</a>"""
 # Joined in this order, after the editor's own.
 SCRIPTS = ("random.js", "network.js", "upscale.js", "session.js", "background.js", "gallery.js", "files.js",
            "desk.js", "page.js")
@@ -56,8 +58,8 @@ def page_script() -> str:
     return f'(() => {{\n"use strict";\n{front}\n{own}\n}})();\n'
 
 
-def build(out: str | os.PathLike, weights: str = DEFAULT, course: str = "") -> int:
-    """Write the folder `out`; returns how many bytes are to be loaded. course: its address, for a link."""
+def build(out: str | os.PathLike, weights: str = DEFAULT, site: str = "") -> int:
+    """Write the folder `out`; returns how many bytes are to be loaded. site: its address, for links to its pages."""
     out = user_path(out)
     if out.exists() and (not out.is_dir() or any(out.iterdir()) and not (out / MARK).is_file()):
         raise UserError(f'"{out}" holds something other than a web editor. Choose a new folder.')
@@ -67,8 +69,8 @@ def build(out: str | os.PathLike, weights: str = DEFAULT, course: str = "") -> i
 
     content = model_file(as_half(load_pretrained(weights)))
     runtime.fetch()
-    link = f' <a href="{course}">How does it work? The course</a>' if course else ""
-    page = (FRONT / "index.html").read_text(encoding="utf-8").replace("{course}", link)
+    links = LINKS.replace("{site}", site) if site else ""
+    page = (FRONT / "index.html").read_text(encoding="utf-8").replace("{links}", links)
     style = "\n".join(path.read_text(encoding="utf-8") for path in (EDITOR / "editor.css", FRONT / "page.css"))
     files = {"index.html": page, "editor.js": page_script(), "editor.css": style,
              "model.js": packed("model", content), "runtime.js": runtime.script(),
