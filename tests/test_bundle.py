@@ -7,6 +7,7 @@ import shutil
 import subprocess
 import sys
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 from packaging.requirements import Requirement
@@ -71,6 +72,34 @@ def test_failed_download_says_why_and_leaves_nothing(tmp_path, monkeypatch):
     monkeypatch.setenv("PIP_NO_INDEX", "1")
     with pytest.raises(UserError, match="could not fetch.*no-such-package-of-ssgan-lite"):
         bundle.bundle(tmp_path / "stick")
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_for_another_platform_uv_says_what_and_pip_fetches_it(tmp_path, monkeypatch):
+    commands = []
+
+    def run(command, **options):
+        commands.append((command, options["input"]))
+        return SimpleNamespace(returncode=0, stdout="a==1\ncolorama==2\n", stderr="")
+
+    monkeypatch.setattr("importlib.util.find_spec", lambda name: name)
+    monkeypatch.setattr("subprocess.run", run)
+    bundle.download(tmp_path, "win_amd64", "3.12")
+    (uv, asked), (pip, _) = commands
+    assert uv[2] == "uv" and "x86_64-pc-windows-msvc" in uv and "3.12" in uv
+    assert asked.splitlines() == bundle.requirements()
+    assert pip[-2:] == ["a==1", "colorama==2"] and {"--no-deps", "win_amd64", "3.12"} <= set(pip)
+    commands.clear()
+    bundle.download(tmp_path)
+    assert [command[2] for command, _ in commands] == ["pip"] and "--no-deps" not in commands[0][0]
+
+
+def test_unknown_platform_and_missing_uv_are_told(tmp_path, monkeypatch):
+    with pytest.raises(UserError, match='"amiga".*win_amd64'):
+        bundle.bundle(tmp_path / "stick", "amiga")
+    monkeypatch.setattr("importlib.util.find_spec", lambda name: None)
+    with pytest.raises(UserError, match="pip install uv"):
+        bundle.bundle(tmp_path / "stick", "win_amd64")
     assert list(tmp_path.iterdir()) == []
 
 

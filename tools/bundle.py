@@ -7,12 +7,13 @@
     OUT/README.txt
 
 Copy the folder to a memory stick or a shared drive. It is for machines like this one; for others, on any machine with
-a network: `python -m tools.bundle OUT --platform win_amd64 --python 3.12` (in the words of `pip download`).
+a network and uv: `python -m tools.bundle OUT --platform win_amd64 --python 3.12`.
 """
 
 from __future__ import annotations
 
 import argparse
+import importlib.util
 import os
 import shutil
 import subprocess
@@ -29,8 +30,12 @@ from ssgan_lite.errors import UserError
 from ssgan_lite.storage import user_path
 
 ROOT = Path(__file__).resolve().parent.parent
+HERE = "{}.{}".format(*sys.version_info)
 EXTRAS = ("course", "demo", "measure", "movie")
 BUILD = ("hatchling", "editables")            # what `pip install -e` itself needs
+# Other kinds of machines: what pip calls them, and uv. pip alone would get what the machine at hand needs.
+PLATFORMS = {"win_amd64": "x86_64-pc-windows-msvc", "macosx_14_0_arm64": "aarch64-apple-darwin"}
+MACOS = "14.0"                                # the oldest that torch has wheels for
 SHELL = """\
 #!/bin/sh
 # Installs the course from this folder: sh install.sh. Another Python: PYTHON=python3.12 sh install.sh
@@ -76,16 +81,40 @@ def requirements() -> list[str]:
 
 
 def download(folder: Path, platform: str = "", python: str = "", index: str = "") -> None:
-    """Fetch the wheels into `folder` with pip; what pip cannot do is a `UserError` with its last words."""
+    """Fetch the wheels into `folder`: for machines like this one, or for another platform or version of Python."""
     command = [sys.executable, "-m", "pip", "download", "--quiet", "--disable-pip-version-check",
                "--only-binary=:all:", "-d", str(folder), "-c", str(ROOT / "constraints.txt")]
-    command += ["--platform", platform] if platform else []
-    command += ["--python-version", python] if python else []
+    wanted = requirements()
+    if platform or python:
+        python = python or HERE
+        command += ["--no-deps", "--python-version", python, *(["--platform", platform] if platform else [])]
+        wanted = needed_elsewhere(wanted, platform, python, index)
     command += ["--extra-index-url", index] if index else []
-    done = subprocess.run([*command, *requirements()], text=True, stderr=subprocess.PIPE, check=False)
+    _run([*command, *wanted])
+
+
+def needed_elsewhere(wanted: list[str], platform: str, python: str, index: str = "") -> list[str]:
+    """The packages, each with its version, that these requirements come to there: "colorama==0.4.6" on Windows."""
+    if platform and platform not in PLATFORMS:
+        raise UserError(f'There is no platform "{platform}" here, only {" and ".join(PLATFORMS)}. For another, make '
+                        "the bundle on such a machine.")
+    if importlib.util.find_spec("uv") is None:
+        raise UserError("For another platform or version of Python uv finds out what is needed: pip install uv.")
+    command = [sys.executable, "-m", "uv", "pip", "compile", "-", "--quiet", "--no-header", "--no-annotate",
+               "--only-binary", ":all:", "-c", str(ROOT / "constraints.txt"), "--python-version", python]
+    command += ["--python-platform", PLATFORMS[platform]] if platform else []
+    command += ["--extra-index-url", index, "--index-strategy", "unsafe-best-match"] if index else []
+    return _run(command, "\n".join(wanted), MACOSX_DEPLOYMENT_TARGET=MACOS).split()
+
+
+def _run(command: list[str], told: str = "", **environment: str) -> str:
+    """What a command prints; what it cannot do is a `UserError` with its last words."""
+    done = subprocess.run(command, input=told, text=True, capture_output=True, check=False,
+                          env={**os.environ, **environment})
     if done.returncode:
         errors = [line for line in done.stderr.splitlines() if line.startswith("ERROR")] or done.stderr.splitlines()
-        raise UserError(f"pip could not fetch the packages: {' '.join(errors[-2:])}")
+        raise UserError(f"{command[2]} could not fetch the packages: {' '.join(errors[-2:])}")
+    return done.stdout
 
 
 def copy_repository(folder: Path) -> None:
@@ -111,8 +140,7 @@ def bundle(out: str | os.PathLike, platform: str = "", python: str = "", index: 
     try:
         download(place / "wheels", platform, python, index)
         copy_repository(place / "ssgan-lite")
-        python = python or "{}.{}".format(*sys.version_info)
-        values = dict(python=python, extras=",".join(EXTRAS), platform=platform or sysconfig.get_platform())
+        values = dict(python=python or HERE, extras=",".join(EXTRAS), platform=platform or sysconfig.get_platform())
         for name, text in (("install.sh", SHELL), ("install.bat", BATCH), ("README.txt", README)):
             for key, value in values.items():
                 text = text.replace("{" + key + "}", value)
@@ -130,7 +158,7 @@ def bundle(out: str | os.PathLike, platform: str = "", python: str = "", index: 
 def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("out", help="a new folder")
-    parser.add_argument("--platform", default="", help="win_amd64, macosx_11_0_arm64, ...; default: as this machine")
+    parser.add_argument("--platform", default="", help=f"{' or '.join(PLATFORMS)}; default: as this machine")
     parser.add_argument("--python", default="", help="3.12, for instance; default: as this one")
     parser.add_argument("--index", default="", help="another place with builds of torch (INSTALL.md)")
     options = parser.parse_args()
