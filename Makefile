@@ -118,7 +118,7 @@ $(WEB_STAMP): $(STAMP)
 web: $(WEB_STAMP)
 	@$(PY) -m tools.web $(if $(OUT),"$(OUT)") $(if $(WEIGHTS),--weights "$(WEIGHTS)")
 
-site: $(SITE_STAMP)
+site: $(SITE_STAMP) $(WEB_STAMP)
 	$(PY) -m tools.website $(if $(OUT),--out "$(OUT)")
 
 grade: $(STAMP)

@@ -5,15 +5,20 @@ from __future__ import annotations
 import base64
 import io
 import json
+import os
+import re
+import sys
 from pathlib import Path
+from types import SimpleNamespace
 
 import nbformat
 import pytest
 from nbformat.v4 import new_code_cell, new_markdown_cell, new_notebook, new_output
 from PIL import Image
 
+from ssgan_lite.course.notebooks import NOTEBOOKS
 from ssgan_lite.errors import UserError
-from tools.website import pages
+from tools.website import pages, runnable
 from tools.website.__main__ import build, main
 from tools.website.docstrings import to_rst
 from tools.website.links import dead_links
@@ -85,9 +90,49 @@ def test_notebook_keeps_alt_texts_folds_answers_and_shows_stills(tmp_path):
 
 def test_address_of_repository_gives_links_to_run_elsewhere():
     line = pages.how_to_run("notebooks/00_start_here.ipynb", ADDRESS)
-    assert "colab.research.google.com/github/somebody/ssgan-lite/blob/HEAD/notebooks/00_start_here.ipynb" in line
-    assert "mybinder.org" in line
+    assert "colab.research.google.com/github/somebody/ssgan-lite/blob/colab/00_start_here.ipynb" in line
+    assert "mybinder.org/v2/git/https%3A%2F%2Fgithub.com%2Fsomebody%2Fssgan-lite/HEAD?labpath=notebooks" in line
     assert "Colab" not in pages.how_to_run("notebooks/a.ipynb", "https://git.example.org/ssgan-lite")
+    line = pages.how_to_run("notebooks/a.ipynb", "")
+    assert "://" not in line and 'href="../take/a.ipynb" download' in line
+
+
+def test_workflow_publishes_the_notebooks_that_colab_reads():
+    workflow = (ROOT / ".github" / "workflows" / "site.yml").read_text()
+    assert f"build/site/{runnable.FOLDER}" in workflow and f"HEAD:{runnable.BRANCH}" in workflow
+    assert "secrets." not in workflow
+
+
+@pytest.mark.parametrize("address", ["", ADDRESS])
+def test_notebooks_to_take_away_keep_their_pictures(course, tmp_path, address):
+    runnable.write_runnable(course, tmp_path / "take", NOTEBOOKS[:1], address)
+    taken = nbformat.read(tmp_path / "take" / "00_start_here.ipynb", 4)
+    nbformat.validate(taken)
+    assert [cell.id for cell in taken.cells if cell.id == "colab"] == ["colab"] * bool(address)
+    assert taken.cells[0].source.endswith("faces, code, [end](#the-end)"), "links that lead out of it are words"
+    assert any(output["data"].get("image/png") for cell in taken.cells for output in cell.get("outputs", [])
+               if output.output_type == "display_data")
+
+
+def test_cell_for_colab_does_nothing_elsewhere_and_keeps_torch_in_colab(monkeypatch):
+    """Run as IPython runs it, with the commands noted down instead."""
+    from IPython.core.inputtransformer2 import TransformerManager
+
+    asked = []
+    shell = SimpleNamespace(system=lambda command: asked.append(command),
+                            run_line_magic=lambda magic, line: asked.append(f"{magic} {line}"))
+    code = compile(TransformerManager().transform_cell(runnable.colab_cell(ADDRESS)), "cell", "exec")
+    monkeypatch.setenv("SSGAN_DATA", "mine")
+    exec(code, {"get_ipython": lambda: shell})
+    assert asked == [] and os.environ["SSGAN_DATA"] == "mine"
+    colab = SimpleNamespace(output=SimpleNamespace(enable_custom_widget_manager=lambda: asked.append("widgets")))
+    for name, module in (("google", SimpleNamespace(colab=colab)), ("google.colab", colab)):
+        monkeypatch.setitem(sys.modules, name, module)
+    exec(code, {"get_ipython": lambda: shell})
+    clone, install, widgets = asked
+    assert clone == f"git clone -q --depth 1 {ADDRESS} /content/ssgan-lite" and widgets == "widgets"
+    assert '"ipywidgets>=8.1"' in install and not re.search(r"torch|jupyterlab|constraints|-U|--upgrade", install)
+    assert os.environ["SSGAN_DATA"] == "/content/ssgan-lite/data"
 
 
 def test_docstrings_become_what_they_look_like():

@@ -108,9 +108,9 @@ def write_texts(out: Path, kind: str, texts: dict[str, str]) -> None:
         temporary.write_text(json.dumps(record, indent=1), encoding="utf-8")
 
 
-def read(row: Notebook) -> NotebookNode:
+def read(row: Notebook, root: Path | None = None) -> NotebookNode:
     """A notebook of the course. Links to pages outside of `notebooks/` become plain words; they are not copied."""
-    notebook = nbformat.read(ROOT / "notebooks" / row.file, as_version=4)
+    notebook = nbformat.read((root or ROOT) / "notebooks" / row.file, as_version=4)
     for cell in notebook.cells:
         if cell.cell_type == "markdown":
             cell.source = re.sub(r"\[([^\]]+)\]\(\.\./[^)]*\)", r"\1", cell.source)

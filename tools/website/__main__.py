@@ -25,6 +25,7 @@ from tools.web import __main__ as web
 from tools.website.links import dead_links
 from tools.website.pages import collect, write_index, write_pages
 from tools.website.reference import ORDER, write_reference
+from tools.website.runnable import FOLDER, write_runnable
 
 HERE = Path(__file__).resolve().parent
 ROOT = HERE.parent.parent
@@ -55,7 +56,8 @@ def build(out: Path, address: str = "", root: Path = ROOT, modules: Sequence[str
         raise UserError(f'The site needs {missing[0]}: pip install -c constraints.txt -e ".[site]"')
     with tempfile.TemporaryDirectory() as folder:
         source, made = Path(folder) / "source", Path(folder) / "made"
-        course = [name for row in NOTEBOOKS if (root / (name := f"notebooks/{row.file}")).is_file()]
+        rows = [row for row in NOTEBOOKS if (root / "notebooks" / row.file).is_file()]
+        course = [f"notebooks/{row.file}" for row in rows]
         pages, files = collect(root, [INDEX, *course])
         pages.remove(INDEX)
         write_pages(root, source, pages, files, address)
@@ -71,13 +73,14 @@ def build(out: Path, address: str = "", root: Path = ROOT, modules: Sequence[str
         warnings = [line.replace(str(source) + os.sep, "") for line in done.stderr.splitlines() if line.strip()]
         if done.returncode:
             raise UserError("Sphinx could not build the site:\n" + "\n".join(warnings[-20:]))
+        write_runnable(root, made / FOLDER, rows, address)
         if editor:
-            web.build(made / "editor", course="../index.html")
+            web.build(made / "editor", site="..")
         (made / ".nojekyll").touch()               # GitHub Pages leaves out folders that begin with _ otherwise
         if dead := dead_links(made):
             raise UserError("These links lead nowhere:\n" + "\n".join(dead))
         shutil.rmtree(out, ignore_errors=True)
-        shutil.copytree(made, out, ignore=shutil.ignore_patterns(".doctrees", "_sources"))
+        shutil.copytree(made, out, ignore=shutil.ignore_patterns(".doctrees"))
     return warnings
 
 
@@ -93,7 +96,7 @@ def main() -> int:
         for warning in build(out, options.repository, editor=web.is_installed()):
             print(warning, file=sys.stderr)
         if not web.is_installed():
-            print("Without the face editor, which needs the extra web: make web OUT=build/web, then again.")
+            print("Without the face editor, which needs the extra web, and npm once: see INSTALL.md.")
     except UserError as error:
         print(f"site: {error}", file=sys.stderr)
         return 2

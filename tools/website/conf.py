@@ -11,7 +11,7 @@ sys.path.insert(0, str(ROOT))
 from tools.website.docstrings import to_rst  # noqa: E402
 
 project, author, release = "ssgan-lite", "The ssgan-lite authors", importlib.metadata.version("ssgan-lite")
-copyright = "code MIT, text and pictures CC BY 4.0"
+copyright = "the ssgan-lite authors. Code: MIT; text and pictures: CC BY 4.0"
 
 extensions = ["myst_nb", "sphinx.ext.autodoc", "sphinx.ext.viewcode", "sphinx.ext.mathjax", "sphinx-mathjax-offline"]
 html_theme = "furo"
@@ -19,6 +19,7 @@ html_title = "ssgan-lite"
 html_static_path = ["_static"]
 html_css_files = ["site.css"]
 html_show_sphinx = False
+html_copy_source = False                           # a notebook's text is of no use; each page offers its notebook
 exclude_patterns = ["_static"]
 
 nb_execution_mode = "off"                          # the stored outputs are shown: CI compares them with what runs

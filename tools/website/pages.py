@@ -18,10 +18,13 @@ from collections.abc import Iterable
 from pathlib import Path
 from urllib.parse import quote
 
+from tools.website.runnable import FOLDER, colab_link
+
 LINK = re.compile(r"\]\(([^()\s]+)\)|src=[\"']([^\"']+)[\"']")
 FOLDER_LINK = re.compile(r"(?<!!)\[([^\[\]]+)\]\(([^():#\s]+)\)")
 PICTURES = "_static/pictures"                        # Sphinx copies what lies in _static
 WIDGET = "application/vnd.jupyter.widget-view+json"
+
 
 def collect(root: Path, starts: Iterable[str]) -> tuple[list[str], list[str]]:
     """(pages, other files) that can be reached from the pages `starts`, as paths in `root`.
@@ -122,12 +125,12 @@ def for_site(notebook: dict, path: str, folder: Path, address: str = "") -> dict
 def how_to_run(path: str, address: str) -> str:
     """The line below a title: on this machine, and elsewhere if the repository has an address."""
     name = os.path.basename(path)
-    ways = [f"**Run this** on your machine: `make lab`, then `{path}`", f"{{download}}`the notebook <{name}>`"]
+    ways = [f"**Run this** on your machine: `make lab`, then `{path}`",
+            f'<a href="../{FOLDER}/{name}" download>download the notebook</a>']
     if address:
         ways.append(f"[Binder](https://mybinder.org/v2/git/{quote(address, safe='')}/HEAD?labpath={quote(path)})")
-        if "://github.com/" in address:
-            ways.append("[Colab](https://colab.research.google.com/github/"
-                        f"{address.split('://github.com/')[1]}/blob/HEAD/{path})")
+    if link := colab_link(name, address):
+        ways.append(f"[Colab]({link})")
     return " · ".join(ways)
 
 
