@@ -42,7 +42,7 @@ def small_notebook() -> nbformat.NotebookNode:
     return new_notebook(cells=[
         new_markdown_cell("# 00 · A box\n\nLet $x_p$ be a number.\n\n$$a = \\frac{x}{y}$$\n\n"
                           "[faces](../docs/people.md), [code](../code.py), [end](#the-end)"),
-        new_code_cell("show(box)", outputs=[shown], execution_count=1),
+        new_code_cell("show(box)  # " + 9 * "wider than a page, ", outputs=[shown], execution_count=1),
         new_code_cell("1 + 1", outputs=[new_output("stream", text="the answer is 2\n")], execution_count=2,
                       metadata={"jupyter": {"outputs_hidden": True}}),
         new_code_cell("Box()", outputs=[widget], execution_count=3), new_markdown_cell("## The end")],

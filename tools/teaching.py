@@ -25,8 +25,10 @@ LETTERS = "abc"
 HEAD = """\
 # Quiz
 
-Three questions per notebook. One answer is right; open the line below a question to see which, and why. Written by
-`tools/teaching.py` from `quiz.json`; teachers find [plans and questions for discussion](teaching.md) in the guide.
+Three questions per notebook. One answer is right; open the line below a question to see which, and why. Teachers find
+[plans and questions for discussion](teaching.md) in the guide.
+
+<!-- Written by tools/teaching.py from quiz.json. -->
 """
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import pytest
 
+from axe_core import findings
 from test_website import course  # noqa: F401
 from tools.website.__main__ import build
 
@@ -27,5 +28,11 @@ def test_site_is_complete_in_itself(browser, course, tmp_path):  # noqa: F811
     assert answer.is_visible()
     page.goto((tmp_path / "site" / "search.html").as_uri() + "?q=numbers")
     page.locator("#search-results a").first.wait_for()
+    for width in (1280, 390):
+        page.set_viewport_size({"width": width, "height": 844})
+        for name in ("index.html", "notebooks/00_start_here.html", "search.html"):
+            page.goto((tmp_path / "site" / name).as_uri())
+            assert findings(page) == [], f"{name}, {width} pixels wide"
+            assert page.evaluate("() => document.documentElement.scrollWidth") <= width
     assert [url for url in asked if not url.startswith(("file:", "data:"))] == []
     context.close()

@@ -18,6 +18,7 @@ html_theme = "furo"
 html_title = "ssgan-lite"
 html_static_path = ["_static"]
 html_css_files = ["site.css"]
+html_js_files = [("access.js", {"defer": "defer"})]
 html_show_sphinx = False
 html_copy_source = False                           # a notebook's text is of no use; each page offers its notebook
 exclude_patterns = ["_static"]

@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import ast
 from collections.abc import Sequence
 from pathlib import Path
+
+from tools.website.docstrings import to_rst
 
 ORDER = ("errors", "parts", "config", "model", "data", "features", "weights", "pictures", "train", "measure",
          "directions", "edit", "invert", "editor", "official")               # as CONTRIBUTING.md lists them
@@ -16,9 +19,17 @@ def write_reference(package: Path, folder: Path, names: Sequence[str] = ORDER) -
     for name in names:
         (folder / f"{name}.rst").write_text(_page(package, name), encoding="utf-8")
     listed = "\n".join(f"   {name}" for name in names)
+    about = "\n".join(f":doc:`{package.name}.{name} <{name}>`\n   {_summary(package, name)}\n" for name in names)
     (folder / "index.rst").write_text(
-        f"{_heading('Reference', '=')}{INTRODUCTION}\n\n.. toctree::\n   :maxdepth: 1\n\n{listed}\n",
+        f"{_heading('Reference', '=')}{INTRODUCTION}\n\n{about}\n.. toctree::\n   :hidden:\n\n{listed}\n",
         encoding="utf-8")
+
+
+def _summary(package: Path, name: str) -> str:
+    """The first line of a module's docstring."""
+    file = package / f"{name}.py"
+    source = (file if file.is_file() else package / name / "__init__.py").read_text(encoding="utf-8")
+    return to_rst((ast.get_docstring(ast.parse(source)) or "").splitlines()[:1])[0]
 
 
 def _page(package: Path, name: str) -> str:
