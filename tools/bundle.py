@@ -168,7 +168,8 @@ def main() -> int:
         print(f"bundle: {error}", file=sys.stderr)
         return 2
     size = sum(file.stat().st_size for file in out.rglob("*") if file.is_file()) / 1e6
-    print(f"{out}: {len(list((out / 'wheels').iterdir()))} packages, {size:.0f} MB. Try it: sh {out / 'install.sh'}")
+    print(f"{out}: {len(list((out / 'wheels').iterdir()))} packages, {size:.0f} MB. README.txt there says how to "
+          "install from it.")
     return 0
 
 
