@@ -62,7 +62,7 @@ RUNS = {
     "nano32": Run(3, "--preset nano32 --snapshot-every 4000 --snapshot-networks", early=12_000,
                   snapshots=(0, 2_000, 4_000, 12_000, 20_000, 60_000), last=True),
     # The published recipe, and the baseline beside it with the same budget; lessons show the beginning of the first.
-    "nano32-paper": Run(1, "--preset nano32 --recipe paper --images 64000", snapshots=(2_000, 8_000)),
+    "nano32-paper": Run(1, "--preset nano32 --recipe paper --images 64000", snapshots=(0, 8_000, 16_000)),
     "nano32-monolithic": Run(1, "--preset nano32 --recipe paper --images 64000 --architecture monolithic"),
     "nano32-no-reconstruction": Run(1, f"{ABLATION} --reconstruct-images 0 --reconstruct-every 0"),
     "nano32-no-frozen-discriminator": Run(1, f"{ABLATION} --frozen-weight 0"),
