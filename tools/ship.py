@@ -8,7 +8,8 @@ writes data/weights/NAME.safetensors, NAME.json (configuration and record: on wh
 curve of the losses) and NAME.png (sixteen faces, no truncation), and brings README.md and the manifest up to date.
 With --at IMAGES these are the weights of the snapshot next to so many images, instead of the last ones. With
 --difference-to PARENT, weights that ship, NAME.safetensors holds the difference to those: of a fine-tuned child that
-is half. Besides, from the snapshots of the run:
+is half. Of a run that began with --start-from NAME, the weights that it replaces, the record adds the seconds and the
+curve of these. Besides, from the snapshots of the run:
 
     --state            training/NAME.safetensors, .json: generator and discriminators of the last checkpoint, to
                        train on from with `ssgan-lite train --start-from NAME`
@@ -19,6 +20,7 @@ is half. Besides, from the snapshots of the run:
     --last             snapshots/NAME-last-step/IMAGES.safetensors, .json: the generator as trained, at the last
                        checkpoint
     --lapse N          NAME-lapse.png: the same eight faces at N snapshots, one row each
+    --lapse-above N    above them the first N rows of the picture that ships, of the run that this one goes on with
     --measured FOLDER  what `ssgan-lite measure NAME --out FOLDER` wrote goes beside it, as NAME.measure.txt and
                        .json; alone, without a RUN ("-"), for weights that are there
     --kid N            the kernel distance of N faces of every snapshot goes into NAME.json, its curve into
@@ -34,6 +36,7 @@ import sys
 from pathlib import Path
 
 import torch
+from PIL import Image
 
 import weights_page
 from curve import draw, kid_curve
@@ -89,6 +92,7 @@ def main() -> int:
     parser.add_argument("--snapshots", type=numbers, default=(), metavar="IMAGES,...")
     parser.add_argument("--last", action="store_true")
     parser.add_argument("--lapse", type=int, default=0, metavar="N")
+    parser.add_argument("--lapse-above", type=int, default=0, metavar="N")
     parser.add_argument("--kid", type=int, default=0, metavar="N")
     parser.add_argument("--measured", type=Path, metavar="FOLDER")
     parser.add_argument("--device", default="cpu", help="for --kid (default: %(default)s)")
@@ -96,6 +100,7 @@ def main() -> int:
     options = parser.parse_args()
     run, name, folder = options.run, options.name, options.folder
     try:
+        above = earlier_rows(run, folder / f"{name}-lapse.png", options.lapse_above)
         if str(run) != "-" or not options.measured:
             print(ship(run, name, folder, options.note, options.at, options.difference_to))
         if options.state:
@@ -107,7 +112,7 @@ def main() -> int:
         if options.last:
             print(ship_last(run, name, folder))
         if options.lapse:
-            print(ship_lapse(run, name, folder, options.lapse))
+            print(ship_lapse(run, name, folder, options.lapse, above))
         if options.kid:
             print(ship_kid(run, name, folder, options.kid, options.device))
         if options.measured:
@@ -149,6 +154,12 @@ def ship(run: Path, name: str, folder: Path, note: str = "", at: int | None = No
         seconds = max((line["seconds"] for line in lines if line["images"] <= images), default=0)
     model = generator.config
     described = json.loads((run / "run.json").read_text())
+    curve = thinned([line for line in lines if line["images"] <= images])
+    if described.get("start_from") == name:                  # as one run: from nothing to here
+        before = json.loads((folder / f"{name}.json").read_text())["record"]
+        curve = {quantity: before["curve"][quantity] + curve[quantity] for quantity in CURVE}
+        seconds += before["seconds"]
+        described["start_from"] = before["start_from"]
     kind, changes = recipe_changes(described, images)
     changes |= {field: getattr(model, field) for field in ABLATIONS
                 if getattr(model, field) != getattr(preset(described["preset"]), field)}
@@ -164,8 +175,7 @@ def ship(run: Path, name: str, folder: Path, note: str = "", at: int | None = No
     looks = read_log(run / "watch.jsonl") if (run / "watch.jsonl").exists() else []          # of fine-tuning
     record = {**described, "images": images, "seconds": round(seconds), "note": note,
               "command": f"ssgan-lite train --preset {described['preset']} --out runs/{name} {flags}",
-              "curve": thinned([line for line in lines if line["images"] <= images])} | ({"watch": looks} if looks
-                                                                                         else {})
+              "curve": curve} | ({"watch": looks} if looks else {})
     path = folder / f"{name}.safetensors"
     for end in ("-lapse.png", "-kid.png", ".measure.txt", ".measure.json"):      # of the weights that these replace
         (folder / f"{name}{end}").unlink(missing_ok=True)
@@ -243,13 +253,30 @@ def ship_snapshots(run: Path, name: str, folder: Path, wanted: tuple[int, ...]) 
     return f"snapshots/{name}: {len(chosen)} at {', '.join(map(str, chosen))} images, {size / 1e6:.1f} MB"
 
 
-def ship_lapse(run: Path, name: str, folder: Path, count: int, columns: int = 8) -> str:
-    """Write NAME-lapse.png."""
-    rows = timelapse.of_run(run, range(columns), count, scale=max(1, 64 // recorded_model_size(run)))
-    target = folder / f"{name}-lapse.png"
+def earlier_rows(run: Path, path: Path, count: int) -> Image.Image | None:
+    """The first rows of a time-lapse that ships, before it is written anew."""
+    if not count:
+        return None
+    row = lapse_scale(run) * recorded_model_size(run) + timelapse.GAP
+    with Image.open(path) as picture:
+        if count * row > picture.height:
+            raise UserError(f'"{path}" has fewer than {count} rows: {picture.height // row}.')
+        return picture.convert("RGB").crop((0, 0, picture.width, count * row))
+
+
+def ship_lapse(run: Path, name: str, folder: Path, count: int, above: Image.Image | None = None,
+               columns: int = 8) -> str:
+    """Write NAME-lapse.png, below the rows that are given."""
+    rows = timelapse.of_run(run, range(columns), count, scale=lapse_scale(run))
+    target, picture = folder / f"{name}-lapse.png", timelapse.strip(rows)
+    if above:
+        whole = Image.new("RGB", (max(above.width, picture.width), above.height + picture.height), "white")
+        for part, y in ((above, 0), (picture, above.height)):                # labels differ in width
+            whole.paste(part, (whole.width - part.width, y))
+        picture = whole
     with atomic_write(target) as temporary:
-        timelapse.strip(rows).quantize(COLORS).save(temporary, "PNG", optimize=True)
-    return f"{target.name}: {len(rows)} rows, {target.stat().st_size / 1e3:.0f} kB"
+        picture.quantize(COLORS).save(temporary, "PNG", optimize=True)
+    return f"{target.name}: {len(rows)} new rows, {target.stat().st_size / 1e3:.0f} kB"
 
 
 def ship_kid(run: Path, name: str, folder: Path, n: int, device: str = "cpu") -> str:
@@ -284,6 +311,11 @@ def ship_measured(report: Path, name: str, folder: Path) -> str:
 
 def recorded_model_size(run: Path) -> int:
     return json.loads((run / "run.json").read_text())["model"]["size"]
+
+
+def lapse_scale(run: Path) -> int:
+    """A face of a time-lapse has at least 64 pixels on the screen."""
+    return max(1, 64 // recorded_model_size(run))
 
 
 if __name__ == "__main__":

@@ -16,6 +16,7 @@ from ssgan_lite.train.snapshots import find_snapshots
 from ssgan_lite.weights import load_pretrained
 
 INK, PAPER = (0x33, 0x33, 0x33), (255, 255, 255)
+GAP = 2                                # pixels between two rows
 FRAME_MS, LAST_MS = 700, 2500          # how long a frame of the animation stands, and the last one
 
 
@@ -45,7 +46,7 @@ def choose(snapshots: dict[int, Path], count: int) -> dict[int, Path]:
     return {images[i]: snapshots[images[i]] for i in kept}
 
 
-def strip(rows: dict[int, Image.Image], gap: int = 2) -> Image.Image:
+def strip(rows: dict[int, Image.Image], gap: int = GAP) -> Image.Image:
     """The rows below each other, each with its number of images at the left."""
     labels = [_label(f"{images:,}", row.height) for images, row in rows.items()]
     width = max(label.width for label in labels)
