@@ -286,6 +286,17 @@ def test_shipped_state_and_encoder_train_on(ship, tmp_path: Path, monkeypatch) -
     on = train(RunOptions(tmp_path / "on", quiet=True, device="cpu", snapshots="none",
                           start_from=str(folder / "training" / "tiny.safetensors")), config.replace(images=28))
     assert on.steps == 7 and on.phase == "game"
+    before, told = record, tmp_path / "more" / "run.json"
+    train(RunOptions(tmp_path / "more", quiet=True, device="cpu", snapshots="28", log_every=4,
+                     start_from=str(folder / "training" / "tiny.safetensors")), config.replace(images=32))
+    told.write_text(json.dumps({**json.loads(told.read_text()), "start_from": "tiny"}))        # as it is called there
+    monkeypatch.setattr(sys, "argv", ["ship.py", str(tmp_path / "more"), "tiny", "--folder", str(folder)])
+    assert ship.main() == 0
+    record = load_pretrained(folder / "tiny.safetensors").record                   # both runs as one
+    assert record["images"] == 32 and record["seconds"] >= before["seconds"] and record["start_from"] is None
+    assert "--images 32 " in record["command"] and "--start-from" not in record["command"]
+    curve = record["curve"]
+    assert curve["images"] == [*before["curve"]["images"], 28, 32] and curve["seconds"] == sorted(curve["seconds"])
     alone = folder.parent / "alone" / "training"
     alone.mkdir(parents=True)
     for end in ("safetensors", "json"):
@@ -297,6 +308,22 @@ def test_shipped_state_and_encoder_train_on(ship, tmp_path: Path, monkeypatch) -
     with pytest.raises(UserError, match="no encoder"):
         train(RunOptions(tmp_path / "off", quiet=True, start_from=str(folder / "training" / "tiny.safetensors")),
               config.replace(images=28))
+
+
+def test_time_lapse_goes_on_below_rows_that_ship(ship, run: Path, tmp_path: Path, monkeypatch) -> None:
+    assert ship.ship_lapse(run, "tiny", tmp_path, 4)
+    with Image.open(tmp_path / "tiny-lapse.png") as picture:
+        first = picture.convert("RGB")
+    words = ["ship.py", str(run), "tiny", "--folder", str(tmp_path), "--lapse", "2", "--lapse-above"]
+    monkeypatch.setattr(sys, "argv", [*words, "9"])
+    assert ship.main() == 2 and (tmp_path / "tiny-lapse.png").exists()
+    monkeypatch.setattr(sys, "argv", [*words, "3"])
+    assert ship.main() == 0
+    with Image.open(tmp_path / "tiny-lapse.png") as picture:
+        whole = np.asarray(picture.convert("RGB")).astype(int)
+    assert whole.shape[0] == 5 * 66 - 2
+    kept = np.asarray(first)[:3 * 66, -8 * 66:]
+    assert np.abs(whole[:3 * 66, -8 * 66:] - kept).mean() < 3                       # other colors of the palette
 
 
 def test_shipped_snapshot_keeps_its_weights(ship, run: Path, tmp_path: Path) -> None:

@@ -157,6 +157,7 @@ def ship(run: Path, name: str, folder: Path, note: str = "", at: int | None = No
     curve = thinned([line for line in lines if line["images"] <= images])
     if described.get("start_from") == name:                  # as one run: from nothing to here
         before = json.loads((folder / f"{name}.json").read_text())["record"]
+        curve["seconds"] = [second + before["seconds"] for second in curve["seconds"]]
         curve = {quantity: before["curve"][quantity] + curve[quantity] for quantity in CURVE}
         seconds += before["seconds"]
         described["start_from"] = before["start_from"]
