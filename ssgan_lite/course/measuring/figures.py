@@ -38,10 +38,11 @@ def family(name: str) -> list[str]:
 
 
 def by_budget(names: Sequence[str]) -> dict[str, list[str]]:
-    """Shipped models in groups that may be compared: the same recipe, as many images, as many heads."""
+    """Shipped models in groups that may be compared: the same recipe, as many images, as many heads. The group that
+    saw most images is first."""
     groups: dict[str, list[str]] = {}
-    for name in names:
-        record = _json(f"weights/{name}.json")["record"]
+    records = {name: _json(f"weights/{name}.json")["record"] for name in names}
+    for name, record in sorted(records.items(), key=lambda item: -item[1]["images"]):
         phases = "in phases" if record["recipe"].get("reconstruct_every") else "the game from noise"
         if name.partition("-")[2] in ("no-reconstruction", "no-frozen-discriminator", "no-dual-discriminator"):
             phases = "in phases"                                   # all but the one that is named
