@@ -218,7 +218,7 @@ def other_face(G):
 def test_tuning_comes_nearer_and_leaves_original_alone(G, other_face):
     codes, image = other_face
     before = {name: tensor.clone() for name, tensor in G.state_dict().items()}
-    tuned = tune(G, codes, image, steps=15, lr=0.01, **NO_FEATURES)
+    tuned = tune(G, codes, image, steps=15, **NO_FEATURES)
     assert tuned.levels < 0.6 * float((G(codes).image.clamp(-1, 1) - image).abs().mean() * 127.5)
     assert all(torch.equal(before[name], tensor) for name, tensor in G.state_dict().items())
     assert not any(name.startswith("mapping.") for name in tuned.difference)
@@ -229,7 +229,7 @@ def test_locality_keeps_other_faces(G, other_face):
     others = G.layout.to_w_plus(G.mapping(G.sample_z(4, seed=300)))
 
     def change(locality):
-        tuned = tune(G, codes, image, steps=15, lr=0.01, locality=locality, **NO_FEATURES)
+        tuned = tune(G, codes, image, steps=15, locality=locality, **NO_FEATURES)
         return float((tuned.generator(others).image - G(others).image).abs().mean())
 
     assert change(50.0) < 0.85 * change(0.0)

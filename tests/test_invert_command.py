@@ -103,7 +103,7 @@ def test_interruption_saves_best_codes_so_far(photo, tmp_path, capsys, monkeypat
     (["--mouth", "1,2"], "--eyes"),
     (["--eyes", "1,2,900,2"], "outside"),
     (["--steps", "0"], "--steps"),
-    (["--start", "encoder"], "encoder"),
+    (["--weights", "nano32-paper", "--start", "encoder"], "encoder"),        # which ships without one
     (["--weights", "nano32-monolithic"], "monolithic"),
     (["--mask", "nowhere.png"], "nowhere.png"),
     (["--prior", "-1"], "prior"),
