@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import base64
 import io
 import os
 import random
@@ -18,8 +19,6 @@ from ssgan_lite.edit.upscale import shown
 from ssgan_lite.pictures import to_image
 
 CLICKING = float(os.environ.get("SSGAN_CLICKS", 15))       # seconds of random clicking; a minute for a thorough look
-SLIDERS = ["hair: shape 1", "hair: shape 2", "hair: texture 1", "hair: texture 3", "hair: left or right",
-           "hair: size", "Truncation: 0 is the model's average face, 1 its full variety"]
 CANVAS = "() => document.querySelector('.fe-face').toDataURL()"      # without the outline above it, which fades
 # In the page, quick as no hand is: a button, a thumb or a part; a drag of a slider; a key; without ever waiting.
 ACT = """([what, share, value]) => {
@@ -171,15 +170,21 @@ def test_named_sliders_come_first_and_the_axes_are_under_more(browser, G, tmp_pa
     page.close()
 
 
+def canvas(page) -> np.ndarray:
+    """What the face's canvas shows. Drawn twice, a picture may differ by a level."""
+    content = base64.b64decode(page.page.evaluate(CANVAS).partition(",")[2])
+    return np.asarray(Image.open(io.BytesIO(content)).convert("RGB")).astype(int)
+
+
 def test_compare_and_where_do_not_get_in_each_others_way(page):
     page.press("Surprise me")
     page.button("Where?").click()
-    changed = page.page.evaluate(CANVAS)
+    changed = canvas(page)
     page.page.keyboard.down("c")
     assert page.distance(page.editor.original) <= 2
     page.page.keyboard.up("c")
     assert page.button("Where?").get_attribute("aria-pressed") == "true"
-    assert page.page.evaluate(CANVAS) == changed, "the button is pressed, so the map is shown"
+    assert np.abs(canvas(page) - changed).max() <= 2, "the button is pressed, so the map is shown"
     page.button("Where?").click()
     assert page.distance(page.editor.picture) <= 2
     # The key is let go somewhere else: the picture must not stay the old one.
@@ -245,7 +250,7 @@ def test_on_a_phone_the_face_stays_in_sight_while_a_slider_is_moved(browser, G, 
 
     page = BarePage(browser, FaceEditor(G, seed=5, folder=None), viewport={"width": 390, "height": 844},
                     has_touch=True, is_mobile=True)
-    slider = page.page.get_by_label("hair: texture 3", exact=True)
+    slider = page.page.locator(".fe-panel input[type=range]:visible").last
     slider.evaluate("element => element.scrollIntoView({ block: 'end' })")
     face, handle = page.page.locator(".fe-stage:not(.fe-pointing)").bounding_box(), slider.bounding_box()
     keep_screenshot(page.page, "editor_page_phone_slider")

@@ -65,14 +65,16 @@ function makePanel({ ask, onDrag }) {
   const root = h("section", { class: "fe-panel", "aria-label": "The chosen part" },
                  h("header", {}, swatch, title, seen, lock), absent, cover,
                  h("div", { class: "fe-row fe-dice" }, surprise, ...Object.values(dice), uncover), namedGroup, more, where, gallery);
-  let shown = null, waiting = null, tried = false;
+  let shown = null, waiting = null, tried = false, over = null;
 
-  // A picture of the gallery is tried on while the pointer, or the focus, is on it, and put on by a click.
+  // A picture of the gallery is tried on while the pointer is on it, and put on by a click. The pointer has to move: a
+  // picture that appears below a resting one is not meant.
   function tryOn(i, kind) {
     clearTimeout(waiting);
     waiting = setTimeout(() => { tried = true; ask({ do: "preview", i, kind }); }, 120);
   }
   function takeOff() {
+    over = null;
     clearTimeout(waiting);
     if (tried) { tried = false; ask({ do: "look" }); }
   }
@@ -93,7 +95,11 @@ function makePanel({ ask, onDrag }) {
         tried = false;
         ask({ do: "take", i, kind: event.shiftKey ? "texture" : null });
       } }, canvas);
-      thumb.addEventListener("pointerenter", event => { if (event.pointerType === "mouse") tryOn(i, null); });
+      thumb.addEventListener("pointermove", event => {
+        if (event.pointerType !== "mouse" || over === thumb) return;
+        over = thumb;
+        tryOn(i, null);
+      });
       thumb.addEventListener("pointerleave", takeOff);
       return thumb;
     }));
