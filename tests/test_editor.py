@@ -141,6 +141,28 @@ def test_named_sliders_come_with_the_part_and_are_one_step_of_the_history(G, nam
     assert "no named direction" in ask(editor, {"do": "slide_named", "i": 4, "value": 1})
 
 
+def test_axes_have_the_words_that_were_measured(G, tmp_path):
+    from ssgan_lite.directions import AxisName, NamedDirections, part_axes, save_directions
+    from ssgan_lite.editor import FaceEditor
+    axes = part_axes(G, "hair", "shape").directions
+    names = (AxisName("hair", "shape", "shorter", "longer", axes[2]), AxisName("hair", "shape", "narrower", "wider",
+                                                                               -axes[0]))
+    save_directions(NamedDirections((), {}, names), G, tmp_path / "names")
+    editor = FaceEditor(G, seed=3, directions=tmp_path / "names.safetensors")
+    assert [axis["words"] for axis in editor.view["axes"]["shape"]] == [["narrower", "wider"], None,
+                                                                        ["shorter", "longer"]]
+    assert [axis["words"] for axis in editor.view["axes"]["texture"]] == [None] * 3
+    for axis in (2, 1, 0):
+        ask(editor, {"do": "slide", "kind": "shape", "axis": axis, "value": 2.0, "stroke": f"s{axis}"})
+    ask(editor, {"do": "look"})
+    assert editor.view["steps"]["labels"][1:] == ["Hair shape: shorter to longer", "Hair: shape 2",
+                                                  "Hair shape: narrower to wider"]
+    assert [axis["value"] for axis in editor.view["axes"]["shape"]] == pytest.approx([2.0, 2.0, 2.0], abs=1e-3)
+    now = part_axes(G, "hair", "shape").read(editor.face.state.codes[0, G.layout["hair", "shape"]])
+    assert now[:3].tolist() == pytest.approx([-2.0, 2.0, 2.0], abs=1e-3), "to the right it gets wider"
+    assert editor.view["unnamed"] is None and "ssgan-lite directions" in FaceEditor(G, seed=3).view["unnamed"]
+
+
 def test_editor_refuses_names_of_another_model_and_does_without(G, named_file):
     from ssgan_lite.editor import FaceEditor
     other = sg.SemanticGenerator(G.config).eval()

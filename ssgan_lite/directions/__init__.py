@@ -7,8 +7,8 @@ direction, amount)` moves codes along it. `draw_sample` draws the labelled faces
 from ssgan_lite.directions.direction import Direction, LinearDirection, Place, apply, place
 from ssgan_lite.directions.ganspace import PartAxes, part_axes
 from ssgan_lite.directions.sample import Half, Sample, draw_sample, load_sample, save_labels, with_swaps
-from ssgan_lite.directions.store import NamedDirections, Slider, load_directions, save_directions
+from ssgan_lite.directions.store import AxisName, NamedDirections, Slider, load_directions, save_directions
 
-__all__ = ["Direction", "Half", "LinearDirection", "NamedDirections", "PartAxes", "Place", "Sample", "Slider",
-           "apply", "draw_sample", "load_directions", "load_sample", "part_axes", "place", "save_directions",
+__all__ = ["AxisName", "Direction", "Half", "LinearDirection", "NamedDirections", "PartAxes", "Place",
+           "Sample", "Slider", "apply", "draw_sample", "load_directions", "load_sample", "part_axes", "place", "save_directions",
            "save_labels", "with_swaps"]

@@ -1,5 +1,7 @@
 """Named directions on disk: `NAME.safetensors` with the vectors, and `NAME.json` with what each was seen to do.
 
+The same file has words for principal axes (axis_labels.py).
+
 A direction means something to one model only, so the file carries the model's fingerprint, as saved faces do.
 """
 
@@ -9,15 +11,17 @@ import os
 from dataclasses import dataclass
 
 import torch
-from torch import nn
+from torch import Tensor, nn
 
 from ssgan_lite import assets
 from ssgan_lite.directions.direction import LinearDirection, Place, apply
 from ssgan_lite.errors import UserError, suggest
+from ssgan_lite.model.latents import KINDS
 from ssgan_lite.storage import load_tensors, save_tensors, tensor_path
 from ssgan_lite.weights import fingerprint, weights_version
 
 FORMAT = "ssgan-lite directions 1"
+SAME = 0.95             # cosine from which on an axis is the one that was measured
 
 
 @dataclass(frozen=True)
@@ -37,11 +41,23 @@ class Slider:
 
 
 @dataclass(frozen=True)
+class AxisName:
+    """Words for the two ends of a principal axis of a part, turned so that there is more where it points."""
+
+    part: str
+    kind: str                   # "shape" or "texture"
+    less: str                   # "shorter"
+    more: str                   # "longer"
+    vector: Tensor              # [S], the axis that was measured, or its opposite
+
+
+@dataclass(frozen=True)
 class NamedDirections:
-    """The sliders of one model."""
+    """The sliders of one model, and words for its axes."""
 
     sliders: tuple[Slider, ...]
     record: dict                # how they were made, and which names did not survive
+    axes: tuple[AxisName, ...] = ()
 
     def of(self, part: str) -> list[Slider]:
         """The sliders in one part's panel."""
@@ -58,6 +74,21 @@ class NamedDirections:
             raise UserError(f'The {part} has no direction called "{label}". {suggest(str(label), here)}')
         return here[label]
 
+    def axis_words(self, part: str, kind: str, directions: Tensor) -> list[tuple[str, str, int] | None]:
+        """For axes [K, S] of a part: words for less and more, and 1 or -1, which way the axis goes; None without.
+
+        Axes are recognized by their vectors, not by their numbers: on another machine rounding may turn one around,
+        or exchange two that explain about as much.
+        """
+        words: list[tuple[str, str, int] | None] = [None] * len(directions)
+        for name in self.axes:
+            if (name.part, name.kind) == (part, kind):
+                alike = torch.cosine_similarity(directions, name.vector.to(directions)[None], dim=1)       # [K]
+                k = int(alike.abs().argmax())
+                if abs(float(alike[k])) >= SAME:
+                    words[k] = name.less, name.more, 1 if alike[k] > 0 else -1
+        return words
+
 
 def save_directions(named: NamedDirections, generator: nn.Module, path: str | os.PathLike) -> None:
     """Write `path`.safetensors and `path`.json."""
@@ -69,8 +100,11 @@ def save_directions(named: NamedDirections, generator: nn.Module, path: str | os
         entries.append(dict(part=slider.part, label=slider.label, attribute=slider.attribute,
                             system=slider.direction.system, place=there.name, addresses=list(there.addresses),
                             parts=list(there.parts), range=[slider.low, slider.high], effect=slider.effect))
+    if named.axes:
+        tensors["axes"] = torch.stack([name.vector for name in named.axes]).half()
+    axes = [dict(part=name.part, kind=name.kind, less=name.less, more=name.more) for name in named.axes]
     save_tensors(path, tensors, FORMAT, dict(model=fingerprint(generator), weights=weights_version(generator),
-                                             sliders=entries, record=named.record))
+                                             sliders=entries, axes=axes, record=named.record))
 
 
 def load_directions(generator: nn.Module, path: str | os.PathLike | None = None) -> NamedDirections:
@@ -98,6 +132,12 @@ def load_directions(generator: nn.Module, path: str | os.PathLike | None = None)
             slider = Slider(entry["part"], entry["label"], direction, low, high, entry["effect"])
             apply(torch.zeros(1, generator.layout.n_latent, generator.config.style_dim), direction, 0.0)    # fits
             sliders.append(slider)
-        return NamedDirections(tuple(sliders), about["record"])
+        axes = [AxisName(entry["part"], entry["kind"], entry["less"], entry["more"], vector.float())
+                for entry, vector in zip(about.get("axes", []), tensors.get("axes", ()), strict=True)]
+        for name in axes:
+            if (name.part not in generator.config.parts or name.kind not in KINDS or not isinstance(name.less, str)
+                    or not isinstance(name.more, str) or len(name.vector) != generator.config.style_dim):
+                raise ValueError("no words for an axis of this model")
+        return NamedDirections(tuple(sliders), about["record"], tuple(axes))
     except (KeyError, TypeError, ValueError, IndexError, RuntimeError):                   # UserError too
         raise UserError(f'"{path}" is damaged: directions in it are missing or do not fit the model.') from None

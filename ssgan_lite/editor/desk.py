@@ -77,7 +77,7 @@ class Desk(BackgroundActions, OwnPictureActions, SliderActions, StepActions, Bas
         change = compare(self.mark, out, self.part)
         return dict(
             resolution=config.size, parts=parts, part=self.part, psi=face.state.psi, named=self._named(),
-            axes=self._axes(), place=self._place(),
+            axes=self._axes(), unnamed=self._unnamed(), place=self._place(),
             can_undo=face.can_undo, can_redo=face.can_redo, can_reset=face.state is not face.history.first,
             cover=self.cover_view(), said=self.said, told=self.told or self.said,
             own=self.own_view(),

@@ -1,4 +1,7 @@
-"""The sliders of the chosen part: directions that have a name, and the principal axes, which have none."""
+"""The sliders of the chosen part: directions that a judge has named, and the principal axes.
+
+An axis has words for its two ends where they could be measured (directions/axis_labels.py), else its number.
+"""
 
 from __future__ import annotations
 
@@ -60,9 +63,23 @@ class SliderActions:
                 continue
             own = self.face.axes(self.part, kind)
             here = own.read(codes[0, layout[self.part, kind]]).tolist()
-            axes[kind] = [dict(value=value, share=share, dead=(kind, axis) in dead) for axis, (value, share) in
-                          enumerate(zip(here[:AXES], own.shares[:AXES].tolist(), strict=True))]
+            known = zip(here[:AXES], own.shares[:AXES].tolist(), self._words(kind), strict=True)
+            axes[kind] = [dict(value=sign * value, share=share, words=words, dead=(kind, axis) in dead)
+                          for axis, (value, share, (words, sign)) in enumerate(known)]
         return axes
+
+    def _words(self, kind: str) -> list[tuple[list[str] | None, int]]:
+        """Of the chosen part's axes: words for the left end and the right, and -1 where the slider is turned around.
+
+        An axis that has a number alone has no words.
+        """
+        part, directions = self.face.generator.config.parts[self.part], self.face.axes(self.part, kind).directions[:AXES]
+        known = self.named.axis_words(part, kind, directions) if self.named else [None] * len(directions)
+        return [([words[0], words[1]], words[2]) if words else (None, 1) for words in known]
+
+    def _unnamed(self) -> str | None:
+        """For a model without any names: how to get them."""
+        return None if self.named else "Words for it are made by: ssgan-lite directions WEIGHTS --out FILE"
 
     def _find_dead(self) -> None:
         """Try the chosen part's axes on this face and on one of the gallery: what does nothing is not offered."""
@@ -89,5 +106,6 @@ class SliderActions:
     def do_slide(self, kind: str, axis: int, value: float) -> None:
         if self.cover is not None:
             raise UserError("Something else is behind the face, with sliders of its own.")
-        self.did = f"{self.name}: {kind} {int(axis) + 1}"
-        self.face.set_axis(self.part, kind, int(axis), max(-2 * REACH, min(2 * REACH, float(value))))
+        words, sign = dict(enumerate(self._words(kind))).get(int(axis), (None, 1))
+        self.face.set_axis(self.part, kind, int(axis), sign * max(-2 * REACH, min(2 * REACH, float(value))))
+        self.did = f"{self.name} {kind}: {' to '.join(words)}" if words else f"{self.name}: {kind} {int(axis) + 1}"

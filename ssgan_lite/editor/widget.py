@@ -41,8 +41,9 @@ def front_style() -> str:
 class FaceEditor(anywidget.AnyWidget):
     """`FaceEditor()` edits a face of the best model that is shipped, `FaceEditor(G, seed=5)` one of yours.
 
-    A name or a file of weights, as `load_pretrained` takes them, will do for G. `directions` is a file of named
-    directions for a model of yours; those of the models that ship are found.
+    A name or a file of weights, as `load_pretrained` takes them, will do for G. `directions` is a file with names and
+    words for the sliders of a model of yours, which `ssgan-lite directions WEIGHTS --out FILE` makes; those of the
+    models that ship are found.
 
     `editor.face` is the `Session` behind it. After you have changed it in code, `editor.refresh()` shows it.
     """

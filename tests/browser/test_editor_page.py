@@ -176,6 +176,29 @@ def canvas(page) -> np.ndarray:
     return np.asarray(Image.open(io.BytesIO(content)).convert("RGB")).astype(int)
 
 
+def test_measured_words_stand_at_both_ends_of_a_slider(browser, G, tmp_path, keep_screenshot):
+    from ssgan_lite.directions import AxisName, NamedDirections, part_axes, save_directions
+    from ssgan_lite.editor import FaceEditor
+    axes = part_axes(G, "hair", "shape").directions
+    names = tuple(AxisName("hair", "shape", less, more, axis) for less, more, axis in (
+        ("shorter", "longer", axes[0]), ("more to the left", "more to the right", -axes[2])))
+    save_directions(NamedDirections((), {}, names), G, tmp_path / "names")
+    page = BarePage(browser, FaceEditor(G, seed=5, folder=None, directions=tmp_path / "names.safetensors"))
+    slider = page.page.get_by_label("hair shape: shorter to longer", exact=True)
+    low, high = (page.page.get_by_text(word, exact=True).bounding_box() for word in ("shorter", "longer"))
+    bar = slider.bounding_box()
+    assert abs(low["x"] - bar["x"]) < 3 and abs(high["x"] + high["width"] - bar["x"] - bar["width"]) < 3
+    assert low["y"] < bar["y"] + bar["height"] and high["y"] == low["y"]
+    assert page.page.get_by_label("hair: shape 2", exact=True).is_visible()
+    assert page.page.get_by_label("hair shape: more to the left to more to the right", exact=True).is_visible()
+    keep_screenshot(page.page, "editor_axis_words")
+    page.page.locator('.fe-chip[data-part="face"]').click()
+    page.settle()
+    assert page.page.get_by_label("face: shape 1", exact=True).is_visible() and not page.page.locator(
+        ".fe-with-ends").count()
+    page.close()
+
+
 def test_compare_and_where_do_not_get_in_each_others_way(page):
     page.press("Surprise me")
     page.button("Where?").click()

@@ -11,7 +11,7 @@ from torch import Tensor
 
 from ssgan_lite import assets
 from ssgan_lite.directions.ganspace import part_axes
-from ssgan_lite.directions.store import load_directions
+from ssgan_lite.directions.store import NamedDirections, load_directions
 from ssgan_lite.editor.desk import FIRST_SEED
 from ssgan_lite.editor.sliders import AXES
 from ssgan_lite.model import SemanticGenerator
@@ -44,10 +44,12 @@ def _about(generator: SemanticGenerator) -> dict:
     config, colors = generator.config, vocabulary(generator.config.parts)
     expansion = generator.layout.expand(torch.arange(config.n_latent, dtype=torch.float32)
                                         .view(1, -1, 1).expand(1, -1, config.style_dim))[0, :, 0].int().tolist()
-    axes = [{kind: _axes(generator, part, kind) for kind in KINDS if _has(generator, part, kind)}
-            for part in range(config.n_parts)]
     mean = part_axes(generator, 0, KINDS[0]).mean
-    named = load_directions(generator).sliders if generator.name in assets.listed("directions/*.safetensors") else ()
+    ships = generator.name in assets.listed("directions/*.safetensors")
+    known = load_directions(generator) if ships else NamedDirections((), {})
+    named = known.sliders
+    axes = [{kind: _axes(generator, part, kind, known) for kind in KINDS if _has(generator, part, kind)}
+            for part in range(config.n_parts)]
     return dict(
         name=generator.name, size=config.size, coarse=config.coarse_size, style=config.style_dim,
         layers=config.local_layers, features=config.feature_channels, latents=config.n_latent,
@@ -70,10 +72,14 @@ def _has(generator: SemanticGenerator, part: int, kind: str) -> bool:
     return config.local_layers != config.depth_layers
 
 
-def _axes(generator: SemanticGenerator, part: int, kind: str) -> dict:
+def _axes(generator: SemanticGenerator, part: int, kind: str, known: NamedDirections) -> dict:
+    """Axes that have words are turned so that there is more of it to the right."""
     own = part_axes(generator, part, kind)
-    return dict(shares=own.shares[:AXES].tolist(), readers=[_floats(x) for x in own.readers[:AXES]],
-                directions=[_floats(x) for x in own.directions[:AXES]])
+    words = known.axis_words(generator.config.parts[part], kind, own.directions[:AXES])
+    signs = [one[2] if one else 1 for one in words]
+    return dict(shares=own.shares[:AXES].tolist(), words=[one and one[:2] for one in words],
+                readers=[_floats(sign * x) for sign, x in zip(signs, own.readers, strict=False)],
+                directions=[_floats(sign * x) for sign, x in zip(signs, own.directions, strict=False)])
 
 
 def _floats(values: Tensor) -> dict:

@@ -62,7 +62,9 @@ const newStroke = () => `s${++strokes}`;
 function slider(label, { min, max, step, title, onmove, onrest, format = v => v.toFixed(2) }) {
   const input = h("input", { type: "range", min, max, step, title, "aria-label": title ?? label });
   const value = h("span", { class: "fe-value", "aria-hidden": "true" });     // no <output>: it would be read aloud at every move
-  const root = h("div", { class: "fe-slider" }, h("span", { "aria-hidden": "true" }, label), input, value);
+  const shown = h("span", { "aria-hidden": "true" }, label);
+  const [low, high] = [0, 1].map(() => h("span", { class: "fe-end", "aria-hidden": "true" }));
+  const root = h("div", { class: "fe-slider" }, shown, low, high, input, value);
   let stroke = null, keyed = false;
   const paint = () => {
     value.textContent = format(+input.value);
@@ -85,6 +87,12 @@ function slider(label, { min, max, step, title, onmove, onrest, format = v => v.
   return {
     root, input,
     name(text) { input.setAttribute("aria-label", text); input.title = text; },
+    // Words for the two ends, above the bar, in place of the label.
+    ends(words) {
+      [low.textContent, high.textContent] = words ?? ["", ""];
+      shown.hidden = Boolean(words);
+      root.classList.toggle("fe-with-ends", Boolean(words));
+    },
     set(v) { if (stroke === null) { input.value = v; paint(); } },
     get moving() { return stroke !== null; },
   };

@@ -160,11 +160,13 @@ function makePanel({ ask, onDrag }) {
         list.forEach((s, i) => {
           s.root.hidden = !axes[i] || axes[i].dead;
           if (!axes[i]) return;
-          s.name(`${part.name}: ${kind} ${i + 1}`);
-          s.set(axes[i].value);
+          const { words, share, value } = axes[i];
+          s.ends(words);
+          s.name(words ? `${part.name} ${kind}: ${words.join(" to ")}` : `${part.name}: ${kind} ${i + 1}`);
+          s.set(value);
           s.input.disabled = part.locked;
-          s.root.title = `${Math.round(100 * axes[i].share)} % of what can be said in a straight line about `
-            + `the ${part.name}'s ${kind}`;
+          s.root.title = `${Math.round(100 * share)} % of what can be said in a straight line about the ${part.name}'s ${kind}. `
+            + (words ? "The words were found by measuring" : view.unnamed ?? "Nothing was found that it changes on all faces");
         });
       }
       if (!Object.values(placing).some(s => s.moving)) Object.assign(place, view.place);

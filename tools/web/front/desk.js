@@ -105,7 +105,7 @@ async function makeDesk(model, network) {
     const original = await drawing(history.first), axes = {};
     for (const kind of ["shape", "texture"]) {
       const own = model.axes[part][kind];
-      if (own && !cover()) axes[kind] = face.read(own, part, kind).slice(0, AXES).map((value, i) => ({ value, share: own.shares[i] }));
+      if (own && !cover()) axes[kind] = face.read(own, part, kind).slice(0, AXES).map((value, i) => ({ value, share: own.shares[i], words: own.words[i] }));
     }
     const shownNow = gallery.shown(part), key = `${part}: ${shownNow.map(one => one.codes[0])}`;
     Object.assign(fields, { picture: now.picture, labels: now.labels, original: original.picture });
@@ -202,7 +202,8 @@ async function makeDesk(model, network) {
     },
     slide({ kind, axis, value }) {
       if (cover()) throw new UserError("Something else is behind the face, with sliders of its own.");
-      did = `${name()}: ${kind} ${axis + 1}`;
+      const words = model.axes[part][kind].words[axis];
+      did = words ? `${name()} ${kind}: ${words.join(" to ")}` : `${name()}: ${kind} ${axis + 1}`;
       face.setAxis(model.axes[part][kind], part, kind, axis, Math.max(-2 * SIDE, Math.min(2 * SIDE, value)));
     },
     slide_named({ i, value }) {
