@@ -9,6 +9,6 @@ from ssgan_lite.directions.ganspace import PartAxes, part_axes
 from ssgan_lite.directions.sample import Half, Sample, draw_sample, load_sample, save_labels, with_swaps
 from ssgan_lite.directions.store import AxisName, NamedDirections, Slider, load_directions, save_directions
 
-__all__ = ["AxisName", "Direction", "Half", "LinearDirection", "NamedDirections", "PartAxes", "Place",
-           "Sample", "Slider", "apply", "draw_sample", "load_directions", "load_sample", "part_axes", "place", "save_directions",
-           "save_labels", "with_swaps"]
+__all__ = ["AxisName", "Direction", "Half", "LinearDirection", "NamedDirections", "PartAxes", "Place", "Sample",
+           "Slider", "apply", "draw_sample", "load_directions", "load_sample", "part_axes", "place",
+           "save_directions", "save_labels", "with_swaps"]

@@ -73,7 +73,8 @@ class SliderActions:
 
         An axis that has a number alone has no words.
         """
-        part, directions = self.face.generator.config.parts[self.part], self.face.axes(self.part, kind).directions[:AXES]
+        part = self.face.generator.config.parts[self.part]
+        directions = self.face.axes(self.part, kind).directions[:AXES]
         known = self.named.axis_words(part, kind, directions) if self.named else [None] * len(directions)
         return [([words[0], words[1]], words[2]) if words else (None, 1) for words in known]
 

@@ -10,6 +10,7 @@ import threading
 
 import numpy as np
 import pytest
+import torch
 
 from ssgan_lite import load_pretrained
 from ssgan_lite.edit import Session
@@ -174,6 +175,27 @@ def test_keyboard_is_enough(browser, folder):
     web.settle()
     same = web.picture() == first                   # a failed comparison of pictures takes minutes to show
     assert same and not web.view()["can_undo"]
+    web.close()
+
+
+def test_axes_carry_their_words_and_are_turned_to_the_right(browser, tmp_path, monkeypatch):
+    from ssgan_lite.directions import AxisName, NamedDirections, part_axes
+    G = load_pretrained("nano32")
+    axes = part_axes(G, "hair", "shape").directions
+    known = NamedDirections((), {}, (AxisName("hair", "shape", "shorter", "longer", -axes[0]),))
+    monkeypatch.setattr("tools.web.model.load_directions", lambda generator: known)
+    monkeypatch.setattr("tools.web.model.assets.listed", lambda pattern: ["nano32"])
+    build(tmp_path / "editor", "nano32")
+    web = WebPage(browser, tmp_path / "editor")
+    before = web.view()["axes"]["shape"]
+    assert [axis["words"] for axis in before] == [["shorter", "longer"], None, None]
+    at = G.layout["hair", "shape"]
+    codes = web.page.evaluate("() => Array.from(ssganDesk.face.state.codes)")
+    here = part_axes(G, "hair", "shape").read(torch.tensor(codes).view(-1, G.config.style_dim)[at])
+    assert abs(before[0]["value"] + float(here[0])) < 1e-2 and abs(before[1]["value"] - float(here[1])) < 1e-2
+    web.page.get_by_label("hair shape: shorter to longer", exact=True).fill("2")
+    web.settle()
+    assert web.view()["steps"]["labels"][-1] == "Hair shape: shorter to longer"
     web.close()
 
 
