@@ -242,7 +242,7 @@ def test_demo_on_a_desk_and_on_a_phone(demo, browser, keep_screenshot, name, con
     page.press("Undo (Z)")
     assert (page.pixels() == before).all()
     if name == "phone":     # the boxes that Jupyter puts around the editor must not take the face out of sight
-        page.root.get_by_label("hair: texture 3", exact=True).evaluate("e => e.scrollIntoView({ block: 'end' })")
+        page.root.locator(".fe-more input[type=range]").last.evaluate("e => e.scrollIntoView({ block: 'end' })")
         assert page.page.locator(".fe-stage:not(.fe-pointing)").bounding_box()["y"] >= 0
         page.button("Share").scroll_into_view_if_needed()
     page.button("Share").click()
