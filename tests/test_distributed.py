@@ -142,20 +142,20 @@ def state_of(out: Path) -> dict:
 
 
 def assert_close(ours: Path, theirs: Path) -> None:
-    """Weights to 1e-4 of their size; every line of the log to 5e-3.
+    """Weights to 3e-4 of their size; the log to 2e-3 in the first four steps, then to 2e-2.
 
-    Halves of a batch are summed in another order, and Adam makes whole steps of tiny gradients: 1e-7 on CPUs with
-    AVX-512, 9e-6 with AVX2 (up to 2e-3 in the losses of single batches). The exact one is
-    `test_gradients_equal_those_of_one_process`.
+    Halves of a batch are summed in another order, and Adam makes whole steps of tiny gradients, so rounding grows
+    from step to step: weights differ by 1e-7 to 7e-5, depending on the CPU, losses of the sixth step by up to 1e-2.
+    The exact test is `test_gradients_equal_those_of_one_process`.
     """
     a, b = state_of(ours), state_of(theirs)
     for name in ("G", "D", "G_ema"):
-        assert distance(a["networks"][name], b["networks"][name]) < 1e-4, name
+        assert distance(a["networks"][name], b["networks"][name]) < 3e-4, name
     assert a["steps"] == b["steps"] and a["augment_p"] == b["augment_p"] > 0
     for x, y in zip(read_log(ours / "log.jsonl"), read_log(theirs / "log.jsonl"), strict=True):
         assert x.keys() == y.keys()
         for name in x.keys() - {"seconds", "images_per_second", "phase"}:
-            assert x[name] == pytest.approx(y[name], rel=5e-3, abs=1e-3), name
+            assert x[name] == pytest.approx(y[name], rel=2e-3 if x["step"] <= 4 else 2e-2, abs=2e-3), name
 
 
 def assert_equal(ours: Path, theirs: Path) -> None:
