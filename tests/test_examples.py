@@ -25,6 +25,20 @@ def test_face_with_most_of_a_part_is_found(generator):
     assert hair[seed] == max(hair)
 
 
+def test_face_with_most_of_a_part_has_nothing_unwanted_beneath_it(generator):
+    seeds, part_id = range(4), generator.config.part_id
+    most = face_with(generator, "hair", seeds)
+    beneath = {}
+    for s in seeds:
+        ids = Session(generator, s, 0.7).hide("hair").render().mask.argmax(1)
+        beneath[s] = {name for name in generator.config.parts if (ids == part_id(name)).any()}
+    unwanted = next((name for name in beneath[most] if any(name not in beneath[s] for s in seeds)), None)
+    assert unwanted is not None, "another generator is needed: these four faces have the same parts"
+    seed = face_with(generator, "hair", seeds, without=[unwanted])
+    assert seed != most and unwanted not in beneath[seed]
+    assert face_with(generator, "hair", seeds, without=["background"]) == most, "all have one: the most hair it is"
+
+
 def test_guest_changes_the_picture_most(generator):
     face = Session(generator, 1, 0.7)
     state, before = face.state, face.render()

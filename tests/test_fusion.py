@@ -69,3 +69,22 @@ def test_fuse_does_what_the_config_says(fusion) -> None:
     else:
         torch.testing.assert_close(found.weights, fusion_weights(mask, config.transparent_ids))
         torch.testing.assert_close(found.coarse_mask, 2 * mask - 1)
+
+
+def test_weights_hold_no_denormals() -> None:
+    """A CPU multiplies numbers below 1e-38 many times as slowly, and trained depths lie up to 100 apart."""
+    config = sg.preset("nano32")
+    depths = torch.linspace(-100, 0, 13).view(1, 13, 1, 1).repeat(1, 1, 2, 2)
+    plain = torch.softmax(depths, dim=1)
+    tiny = torch.finfo(torch.float32).tiny
+    assert ((plain > 0) & (plain < tiny)).any(), "the case has some"
+    found = fuse(depths, config).weights
+    assert not ((found > 0) & (found < tiny)).any()
+    torch.testing.assert_close(found, fusion_weights(plain, config.transparent_ids), rtol=0, atol=1e-12)
+
+
+def test_gradient_is_that_of_a_softmax() -> None:
+    depths = torch.tensor([0.0, -1.0, -30.0, -60.0]).view(1, 4, 1, 1).requires_grad_()
+    ours, = torch.autograd.grad(soft_mask(depths)[:, 1].sum(), depths)
+    plain, = torch.autograd.grad(torch.softmax(depths, dim=1)[:, 1].sum(), depths)
+    torch.testing.assert_close(ours, plain, rtol=1e-5, atol=1e-20)

@@ -290,8 +290,9 @@ def test_shipped_state_and_encoder_train_on(ship, tmp_path: Path, monkeypatch) -
     train(RunOptions(tmp_path / "more", quiet=True, device="cpu", snapshots="28", log_every=4,
                      start_from=str(folder / "training" / "tiny.safetensors")), config.replace(images=32))
     told.write_text(json.dumps({**json.loads(told.read_text()), "start_from": "tiny"}))        # as it is called there
-    monkeypatch.setattr(sys, "argv", ["ship.py", str(tmp_path / "more"), "tiny", "--folder", str(folder)])
+    monkeypatch.setattr(sys, "argv", ["ship.py", str(tmp_path / "more"), "tiny", "--folder", str(folder), "--state"])
     assert ship.main() == 0
+    assert load_networks(folder / "training" / "tiny.safetensors").record["start_from"] is None
     record = load_pretrained(folder / "tiny.safetensors").record                   # both runs as one
     assert record["images"] == 32 and record["seconds"] >= before["seconds"] and record["start_from"] is None
     assert "--images 32 " in record["command"] and "--start-from" not in record["command"]

@@ -201,6 +201,8 @@ def ship_state(run: Path, name: str, folder: Path) -> str:
     too, all that it takes to train on."""
     networks, described = read_source(str(run)), json.loads((run / "run.json").read_text())
     record = {key: described[key] for key in ("preset", "data", "faces", "device", "torch", "start_from")}
+    if record["start_from"] == name:                         # as one run: its beginning is that of the weights
+        record["start_from"] = json.loads((folder / f"{name}.json").read_text())["record"]["start_from"]
     target = folder / "training" / f"{name}.safetensors"
     save_networks(networks, target, record, beside=True)
     if (size := target.stat().st_size) > STATE_BYTES:

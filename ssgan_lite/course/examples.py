@@ -20,11 +20,23 @@ PSI = 0.7               # of the faces that the notebooks show
 
 
 @torch.no_grad()
-def face_with(generator: SemanticGenerator, part: str, seeds: Iterable[int] = range(24), psi: float = PSI) -> int:
-    """The seed whose face shows most of a part, in pixels of its mask."""
-    number = generator.config.part_id(part)
-    return max(_some(seeds), key=lambda seed: int((Session(generator, seed, psi).render().mask.argmax(1)
-                                                   == number).sum()))
+def face_with(generator: SemanticGenerator, part: str, seeds: Iterable[int] = range(32), psi: float = PSI,
+              without: Sequence[str] = ()) -> int:
+    """The seed whose face shows most of a part, in pixels of its mask.
+
+    without: parts that the face must not have, not even beneath `part`, such as a hat beneath the hair. If all faces
+    have one, the seed is chosen as if nothing had been asked.
+    """
+    config = generator.config
+    unwanted = [config.part_id(other) for other in without]
+
+    def pixels(face: Session, wanted: Sequence[int]) -> int:
+        return int(torch.isin(face.render().mask.argmax(1), torch.tensor(wanted)).sum())
+
+    faces = {seed: Session(generator, seed, psi) for seed in _some(seeds)}
+    by_size = sorted(faces, key=lambda seed: pixels(faces[seed], [config.part_id(part)]), reverse=True)
+    fit = (seed for seed in by_size if pixels(faces[seed].hide(part), unwanted) == 0)
+    return next(fit, by_size[0])
 
 
 @torch.no_grad()

@@ -32,7 +32,7 @@ from torch.nn import functional as F
 from ssgan_lite.config import ModelConfig
 from ssgan_lite.edit.state import FaceState, effective_codes, noise_planes
 from ssgan_lite.model import GeneratorOutput, SemanticGenerator, move_and_zoom
-from ssgan_lite.model.fusion import fuse
+from ssgan_lite.model.fusion import fuse, softmax_of_depths
 
 KEPT_OUTPUTS = 4            # pictures at hand for undo, redo and comparison
 GROUP_SIZE = 2              # parts whose features are kept as one sum
@@ -209,7 +209,7 @@ def _shares(depths: Tensor, present: Tensor | None) -> Tensor:
     """
     if present is not None and present.any():
         depths = depths.masked_fill(present[:, None] == 0, -torch.inf)
-    return torch.softmax(depths, dim=1)
+    return softmax_of_depths(depths)
 
 
 def halo(config: ModelConfig) -> int:
