@@ -37,7 +37,7 @@ class Step:
 def steps(name: str, work: Path) -> list[Step]:
     """What depends on the weights `name`, in the order in which it can be computed. work: a folder for reports."""
     networks = f"-m ssgan_lite.directions.make_networks --weights {name} --out data/directions"
-    parts, report = f"data/weights/encoders/{name}.parts.safetensors", work / f"{name}-measured"
+    parts, report = f"data/weights/encoders/{name}.parts.safetensors", shlex.quote(str(work / f"{name}-measured"))
     named, rig, labels = (there(f"data/directions/{name}{kind}.safetensors") for kind in ("", ".rig", ".labels"))
     found = []
     if named:
@@ -48,8 +48,8 @@ def steps(name: str, work: Path) -> list[Step]:
         found.append(step("labels", f"{networks} --only labels"))
     if there(parts) and encoder_of(name) is not None:
         found.append(step("encoder", f"-m ssgan_lite.invert.refine --weights {name} --out {parts}"))
-    found += [step("measure", f"-m ssgan_lite measure {name} --n 1024 --leak-faces 32 --out {shlex.quote(str(report))}"),
-              step("report", f"tools/ship.py - {name} --measured {shlex.quote(str(report))}")]
+    found += [step("measure", f"-m ssgan_lite measure {name} --n 1024 --leak-faces 32 --out {report}"),
+              step("report", f"tools/ship.py - {name} --measured {report}")]
     users = [f"notebooks/{path.name}" for path in sorted((ROOT / "notebooks").glob("*.ipynb"))
              if f'"{name}' in path.read_text(encoding="utf-8").replace("\\", "")]
     if users:
