@@ -1,6 +1,6 @@
 """How near inversion comes, and what is left after an edit: W, W+, parts, tuned, on validation heads.
 
-    python benchmarks/inversion.py --weights lite64 --baseline lite64-monolithic --heads 50      # as published
+    python benchmarks/inversion.py --weights lite64 --baseline nano32-monolithic --heads 50    # hours
     python benchmarks/inversion.py --weights lite64 --heads 4 --steps 50 --tuned 2               # a look
 
 For every head and space: the mean absolute difference to the picture in levels of 255, the distance that the descent

@@ -203,9 +203,17 @@ def _again() -> str:
     return "Fetch it again: in a clone, `git checkout` of this file restores it."
 
 
+USAGE = """Usage: python -m ssgan_lite.assets [--check] [FOLDER]
+Writes the manifest of a data tree; with --check it compares the files with the manifest."""
+
+
 def main(arguments: list[str]) -> int:
     """`python -m ssgan_lite.assets [--check] [FOLDER]`"""
     folders = [Path(a) for a in arguments if not a.startswith("-")]
+    if unknown := [a for a in arguments if a.startswith("-") and a != "--check"]:            # nothing is written
+        asked = unknown[0] in ("-h", "--help")
+        print(("" if asked else f"Unknown option: {unknown[0]}. ") + USAGE, file=sys.stdout if asked else sys.stderr)
+        return 0 if asked else 2
     try:
         if "--check" in arguments:
             trouble = check(folders[0] if folders else None)

@@ -156,3 +156,6 @@ def test_command(tree: Path, capsys: pytest.CaptureFixture) -> None:
     assert "tiny.json" in capsys.readouterr().out
     assert assets.main([]) == 0 and assets.main(["--check"]) == 0
     assert assets.main([str(tree / "nowhere")]) == 2
+    (tree / "weights" / "tiny.json").write_text('{"size": 65}\n')
+    assert assets.main(["--chek"]) == 2 and assets.main(["--help"]) == 0
+    assert assets.main(["--check"]) == 1, "a typo and --help write nothing"

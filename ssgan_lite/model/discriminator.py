@@ -1,4 +1,4 @@
-"""Dual-branch discriminator: one branch sees the image, one the mask, and their scores are added.
+"""Dual-branch discriminator: one branch sees the image, one the mask, and their features are added.
 
 SemanticStyleGAN (arXiv 2112.02236), "Discriminator". Two residual towers of StyleGAN2's discriminator
 (arXiv 1912.04958, section 4) without shared weights. They are summed, so image and mask must agree for the

@@ -71,7 +71,7 @@ ANSWERS = {
         (lambda z: z / z.std(1, keepdim=True), "std subtracts the mean"),
         (lambda z: z / (z.square().mean(1, keepdim=True) + 1e-8), "square root is missing"),
         (lambda z: z / z.square().mean(1, keepdim=True).sqrt(), "row of zeros should stay zeros"),
-        (lambda z: z / (z.square().mean(1, keepdim=True).sqrt() + 1e-8), "stands outside of the root"),
+        (lambda z: z / (z.square().mean(1, keepdim=True).sqrt() + 1e-8), "belongs under the root"),
         (lambda z: normalize_second_moment(z.detach()), "no gradient"),
     ]),
     "only_far_ones": dict(right=[far_ones()], stub=stub, wrong=[

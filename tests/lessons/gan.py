@@ -89,6 +89,7 @@ ANSWERS = {
         (lambda p, c, r, n: len(c), "count every center"),
         (by_nearest, "their nearest"),
         (lambda p, c, r, n: int(((torch.cdist(p, c) < r).sum(0) > n).sum()), "exactly `least`"),
+        (lambda p, c, r, n: int(((torch.cdist(p, c) < r).sum(0) >= n).sum()), "distance of exactly"),
         (lambda p, c, r, n: int(((torch.cdist(p, c) <= r).sum(1) >= n).sum()), "for each center"),
         (lambda p, c, r, n: count_kinds(p, c, r, 3), "larger `least`"),
         (by_square, "the square of the distance"),

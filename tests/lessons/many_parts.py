@@ -153,7 +153,8 @@ ANSWERS = {
                (9, "one more"), (15, "(20 + all parts)")]),
     "own_vocabulary": dict(
         stub=(..., draw_stub), right=[(ENTRIES, draw), (tuple(ENTRIES), lambda seed: list(draw(seed)))],
-        wrong=[((["brine"], draw), "2 to 256"), ((["sky", "hair", "brine"], draw), "at least 3"),
+        wrong=[(("brine", draw), "is a list"),
+               ((["brine"], draw), "2 to 256"), ((["sky", "hair", "brine"], draw), "at least 3"),
                ((ENTRIES, lambda seed: draw(seed)[0]), "two things"),
                ((ENTRIES, drawn(lambda image, mask: (image.transpose(1, 2, 0), mask))), "channels come first"),
                ((ENTRIES, drawn(lambda image, mask: (image, mask[:8]))), "the mask has the shape"),

@@ -211,6 +211,15 @@ def net(**changes):
     return type("Changed", (ShortSighted,), changes)
 
 
+def mask_of(change):
+    """`ShortSighted` with another mask."""
+    def forward(self, features, coarse):
+        image, mask = ShortSighted.forward(self, features, coarse)
+        return image, change(features, coarse, mask)
+
+    return type("OtherMask", (ShortSighted,), {"forward": forward})
+
+
 ANSWERS = {
     "predict_checkerboard": dict(
         stub=..., right=[4, 4.0, torch.tensor(4)],
@@ -270,6 +279,8 @@ ANSWERS = {
         (net(smaller=True), "the image has the shape"), (net(noisy=1.0), "no fresh random numbers"),
         (net(raises=1.0), "depends on the coarse mask"), (net(mixes=1.0), "as it is, enlarged"),
         (net(share=0.5), "0.50 larger"), (net(blind=True), "does not depend on the features"),
+        (mask_of(lambda features, coarse, mask: mask + features.mean()), "of the mask depends on features"),
+        (mask_of(lambda features, coarse, mask: F.interpolate(coarse, scale_factor=2)), "has no residual"),
         (net(kernel=9), "at most 3"), (net(raw=True), "a checkerboard"), (net(spare=True), "no gradient reaches"),
     ]),
 }

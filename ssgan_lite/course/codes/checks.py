@@ -65,8 +65,8 @@ def pixel_norm(answer):
     expect(torch.isfinite(zeros).all() and not zeros.any(), "a row of zeros should stay zeros; add 1e-8 under the "
                                                             "root")
     half = torch.full((1, s), 1e-5)
-    expect(close(answer(half), normalize_second_moment(half), atol=0.02), "your 1e-8 stands outside of the root; "
-           "under it, it counts for rows as small as 1e-4, and the gradient of a row of zeros is a number")
+    expect(close(answer(half), normalize_second_moment(half), atol=0.02), "the 1e-8 belongs under the root: "
+           "there it counts for rows as small as 1e-4, and the gradient of a row of zeros is a number")
     expect_same_gradients(answer, normalize_second_moment, [z], "the values are right, their gradients are not")
 
 

@@ -114,7 +114,7 @@ def keep_the_other(answer):
     "a, c and d. The faces from which a direction was found flatter it (b), and the network that labeled them shares "
     "its mistakes (e)."))
 def honest_report(answer):
-    """Which of these belong into an honest report about a slider?"""
+    """Which of these belong in an honest report about a slider?"""
     expect_choice(answer, "acd", {
         "b": "b is wrong: a direction fits the faces it was found from better than any others; report new ones",
         "e": "e is wrong: the network that labeled the faces likes what was made to please it; ask another one"})
@@ -179,7 +179,8 @@ def trace_without_jacobian(answer):
     A, B, x = (torch.randn(shape, generator=draw) for shape in ((5, 3), (3, 5), (4, 3)))
     out = answer(A, B, x)
     hidden = torch.tanh(x @ A.T)
-    expect(not close(out, (B @ A).trace().expand(4)), "that is the trace of B A, as if there were no tanh: its "
+    expect(not close(torch.as_tensor(out).expand(4) if torch.as_tensor(out).numel() == 1 else out,
+                     (B @ A).trace().expand(4)), "that is the trace of B A, as if there were no tanh: its "
            "derivative belongs between them")
     expect_shape(out, [4], "your result")
     expect(not close(out, hidden @ (A * B.T).sum(1)), "you used tanh itself where its derivative belongs")

@@ -46,20 +46,20 @@ def discriminator_map(config: ModelConfig) -> Figure:
 
     for middle, name, channels in ((3.0, "image", 3), (1.0, "mask", config.n_parts)):
         axis.text(0.55, middle, name, ha="center", va="center", fontsize=9, color=INK)
-        arrow((0.95, middle), (2.6, middle), f"[B, {channels}, {size}, {size}]")
+        arrow((0.95, middle), (2.6, middle), f"[N, {channels}, {size}, {size}]")
         box(2.6, middle, 1.6, f"{name} tower", dark=True)
-        axis.text(5.0, middle + 0.12, f"[B, {last}, 4, 4]", ha="center", va="bottom", fontsize=7.5, color=INK)
+        axis.text(5.0, middle + 0.12, f"[N, {last}, 4, 4]", ha="center", va="bottom", fontsize=7.5, color=INK)
         axis.plot([4.2, 5.85], [middle, middle], color=INK, linewidth=1)
         arrow((5.85, middle), (5.85, 2.3 if middle > 2 else 1.7))
     axis.text(5.85, 2.0, "+", ha="center", va="center", fontsize=13, color=INK,
               bbox=dict(boxstyle="circle,pad=0.15", facecolor="white", edgecolor=INK, linewidth=0.9))
     arrow((6.2, 2.0), (7.3, 2.0))
     box(7.3, 2.0, 1.5, "minibatch\nstd. dev.", dark=True)
-    arrow((8.8, 2.0), (10.4, 2.0), f"[B, {last + 1}, 4, 4]")
+    arrow((8.8, 2.0), (10.4, 2.0), f"[N, {last + 1}, 4, 4]")
     box(10.4, 2.0, 0.95, "3 x 3\nconv")
     arrow((11.35, 2.0), (11.75, 2.0))
     box(11.75, 2.0, 0.95, "two\nlinear")
-    arrow((12.7, 2.0), (13.6, 2.0), "[B, 1]")
+    arrow((12.7, 2.0), (13.6, 2.0), "[N, 1]")
     axis.text(13.65, 1.55, "score", ha="right", va="center", fontsize=9, color=INK)
     axis.text(11.6, 2.85, "the head, shared", ha="center", va="center", fontsize=8, style="italic", color=INK)
     return figure

@@ -159,15 +159,15 @@ def agreement(answer):
 
 
 @exercise(5, title="When does it stop?", minutes=6, level=2, solution_text=(
-    "20 at 1,500 images is the nearest. 19.9, 20.3 and 19.8 are none of them 2 % nearer than 20, so after three "
-    "looks without progress, at 3,000 images, the run stops. It never sees the 19 that would have come. The "
-    "agreement is above 0.5 all the time."))
+    "20 at 1,500 images is the last that is 2 % nearer. 19.9, 20.3 and 19.8 are none of them 2 % nearer than 20, so "
+    "after three looks without progress, at 3,000 images, the run stops. It never sees the 19 that would have come. "
+    "The agreement is above 0.5 all the time."))
 def predict_stop(answer):
     """After how many images the run of the table stops: least agreement 0.5, patience 3, 2 % to count as nearer."""
     expect_number(answer)
     value = float(answer)
-    expect(not close(value, 1500, 1), "there the distance is nearest, but the run cannot know that yet: it waits for "
-           "three looks")
+    expect(not close(value, 1500, 1), "there it came 2 % nearer for the last time, but the run cannot know that "
+           "yet: it waits for three looks")
     expect(not close(value, 2500, 1), "one look too early: those at 2,000 and 2,500 images are two")
     expect(not close(value, 3500, 1), "19.9 and 19.8 are less than 2 % nearer than 20, so they do not count as "
            "nearer")

@@ -110,7 +110,7 @@ def error_curve(seen: Sequence[float], between: Sequence[float], carried: int) -
               label="on the grid's points")
     best = int(np.argmin(between))
     axis.annotate(f"lowest: {100 * between[best]:.1f} % at F = {best}", (best, 100 * between[best]),
-                  (0.0, 100 * max(between) * 0.25), fontsize=8, color=INK,
+                  (best - 1.5, 100 * between[best] * 1.6), fontsize=8, color=INK,
                   arrowprops=dict(arrowstyle="-", color=INK, lw=0.7))
     axis.set_ylim(bottom=0), axis.set_xlim(-0.5, len(seen) - 0.5)
     axis.set_xticks(list(bands))

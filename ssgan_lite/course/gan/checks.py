@@ -34,7 +34,7 @@ def count_kinds(answer):
     centers = torch.tensor([[0.0, 0.0], [4.0, 0.0], [0.0, 4.0], [4.0, 4.0]])
     offsets = torch.tensor([[0.0, 0.5], [0.5, 0.0], [-0.5, 0.0], [0.3, 0.3], [0.0, 1.0]])
     crowd = centers[0] + offsets.repeat(4, 1)                                       # 20 points of one kind
-    few = centers[1] + offsets[:3]
+    few = centers[1] + offsets[[0, 1, 4]]                                           # the last: at `radius` exactly
     stray = torch.tensor([[2.2, 1.4], [2.4, 1.0], [2.0, 6.2], [1.0, 6.4], [0.5, 6.5]])
     points = torch.cat([crowd, few, stray])
     out = answer(points, centers, 1.0, 3)

@@ -8,6 +8,7 @@ import torch
 from ssgan_lite.course.exercises import (
     answer_of,
     close,
+    describe,
     exercise,
     expect,
     expect_choice,
@@ -167,6 +168,7 @@ def predict_present(answer):
     "replace one part after another."))
 def own_vocabulary(entries, draw):
     """Entries of a vocabulary as in JSON, and draw(seed): an image uint8 [3, 32, 32], a mask uint8 [32, 32]."""
+    expect(isinstance(entries, (list, tuple)), f"the vocabulary is a list, as in JSON; you give {describe(entries)}")
     try:
         parts = parts_of([*entries])
     except UserError as error:

@@ -254,6 +254,11 @@ def short_sighted(answer):
     rows, columns = reach.any(1).nonzero().flatten(), reach.any(0).nonzero().flatten()
     far = max((rows - h // 2).abs().max(), (columns - w // 2).abs().max())
     expect(far <= 3, f"a pixel in the middle depends on features {far} cells away; at most 3 are allowed")
+    reach = inputs_seen(lambda f: run(f, coarse)[1], features, h, w) > 0
+    expect(reach.any(), "the mask does not depend on the features: it has no residual")
+    rows, columns = reach.any(1).nonzero().flatten(), reach.any(0).nonzero().flatten()
+    far = max((rows - h // 2).abs().max(), (columns - w // 2).abs().max())
+    expect(far <= 3, f"a pixel of the mask depends on features {far} cells away; at most 3 are allowed")
     plain = run(torch.ones(1, c, 16, 16), torch.zeros(1, parts, 16, 16))[0][..., 10:-10, 10:-10]
     spread = plain.std(dim=(2, 3)).max()
     expect(spread < 1e-3, f"constant features give a picture that is not constant (its standard deviation is "

@@ -176,7 +176,7 @@ def surviving_run(answer):
         expect(close(resumed, whole, 0.05), "the resumed run ends somewhere else: does it begin again, or do all its "
                                             "steps once more?")
         expect(torch.equal(resumed, whole), "the resumed run ends near, but not with the same bits: Adam's memory "
-               "and the random inputs of every step belong into the checkpoint, or must follow from the step alone")
+               "and the random inputs of every step belong in the checkpoint, or must follow from the step alone")
         run("twice", 30, stop_after=5)
         run("twice", 30, stop_after=20)
         expect(torch.equal(run("twice", 30), whole), "after two crashes it does not come out")

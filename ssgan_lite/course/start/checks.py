@@ -166,8 +166,9 @@ def dead_parts(answer):
     out = list(out)
     expect(all(isinstance(item, str) for item in out), "you return numbers; `names[p]` is the name of part p")
     others = mask.argmax(dim=0).unique().tolist()
-    expect(out != [name for p, name in enumerate(names) if p not in others], "your `argmax` goes over the faces; the "
-                                                                             "parts are dim=1")
+    expect(out != [name for p, name in enumerate(names) if p not in others],
+           "you find no dead part; in this test hat and neck win no pixel. Does your `argmax` go over the parts, "
+           "dim=1?")
     expect(out != ["background", "face", "hair"], "these are the parts that are seen; the others are asked for")
     expect("hair" not in out, "in this test the hair has a single pixel on one of the faces, and you call it dead: "
                               "look at every face and every pixel")

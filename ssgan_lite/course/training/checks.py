@@ -79,8 +79,8 @@ def run_to_stop(answer):
     expect_choice(answer, "c", {
         "a": "here real and generated pairs get the same score; nobody wins, since the discriminator has learned "
              "nothing",
-        "b": "the scores part slowly and stay small: so looks a game between equals",
-        "d": "here the generated pairs get the better scores; it is the discriminator who loses"})
+        "b": "the scores part slowly and stay small: this is what a game between equals looks like",
+        "d": "here the generated pairs get the better scores; it is the discriminator that loses"})
 
 
 @exercise(4, title="How long a half-life?", minutes=10, level=2, solution="ssgan_lite.train.ema:ema_decay")
