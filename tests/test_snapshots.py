@@ -311,6 +311,38 @@ def test_shipped_state_and_encoder_train_on(ship, tmp_path: Path, monkeypatch) -
               config.replace(images=28))
 
 
+@pytest.mark.slow
+def test_state_of_a_run_that_does_not_ship_yet_keeps_its_curve(ship, tmp_path: Path, monkeypatch) -> None:
+    config, folder = recipe("nano32").replace(images=24, batch=4, reconstruct_images=8), tmp_path / "data" / "weights"
+    folder.mkdir(parents=True)
+    options = dict(quiet=True, device="cpu", snapshots="none", log_every=4)
+    train(RunOptions(tmp_path / "run", **options), config)
+    ship.ship(tmp_path / "run", "tiny", folder)                                                # ships at 24 images
+    done = train(RunOptions(tmp_path / "on", start_from=str(tmp_path / "run"), **options), config.replace(images=32))
+    told = tmp_path / "on" / "run.json"
+    told.write_text(json.dumps({**json.loads(told.read_text()), "start_from": "tiny"}))
+    words = ["ship.py", str(tmp_path / "on"), "tiny", "--folder", str(folder), "--state-alone"]
+    monkeypatch.setattr(sys, "argv", words)
+    assert ship.main() == 0
+    assert load_pretrained(folder / "tiny.safetensors").record["images"] == 24, "the weights stay"
+    networks = load_networks(folder / "training" / "tiny.safetensors")
+    assert networks.images == 32 and networks.record["start_from"] is None
+    assert networks.record["curve"]["images"] == [4, 8, 12, 16, 20, 24, 28, 32]
+    for name, network in done.networks.items():
+        half = network.state_dict()
+        for key, value in networks.states[name].items():
+            if key != "mean_w":
+                unit = half[key].abs().max() * (1e-3 if name == "G_ema" else 0.005) + 1e-6
+                assert (value - half[key]).abs().max() <= unit, f"{name}/{key}"
+    train(RunOptions(tmp_path / "last", start_from=str(folder / "training" / "tiny.safetensors"), **options),
+          config.replace(images=40))
+    told = tmp_path / "last" / "run.json"
+    told.write_text(json.dumps({**json.loads(told.read_text()), "start_from": "tiny"}))
+    ship.ship(tmp_path / "last", "tiny", folder)
+    record = load_pretrained(folder / "tiny.safetensors").record
+    assert record["curve"]["images"] == [*range(4, 41, 4)] and record["start_from"] is None
+
+
 def test_time_lapse_goes_on_below_rows_that_ship(ship, run: Path, tmp_path: Path, monkeypatch) -> None:
     assert ship.ship_lapse(run, "tiny", tmp_path, 4)
     with Image.open(tmp_path / "tiny-lapse.png") as picture:

@@ -13,6 +13,8 @@ curve of these. Besides, from the snapshots of the run:
 
     --state            training/NAME.safetensors, .json: generator and discriminators of the last checkpoint, to
                        train on from with `ssgan-lite train --start-from NAME`
+    --state-alone      nothing but this, of a run whose weights do not ship yet: its average and encoder are in
+                       training/NAME.safetensors too, and all but the average in int8
     --early IMAGES     training/NAME-early.safetensors, .json: all networks at the snapshot next to so many images,
                        to train on from (the run must have been given --snapshot-networks)
     --snapshots LIST   snapshots/NAME/000000512.safetensors, ...: the averaged generators at the snapshots next to
@@ -88,6 +90,7 @@ def main() -> int:
     parser.add_argument("--at", type=int, metavar="IMAGES")
     parser.add_argument("--difference-to", default="", metavar="PARENT")
     parser.add_argument("--state", action="store_true")
+    parser.add_argument("--state-alone", action="store_true")
     parser.add_argument("--early", type=int, metavar="IMAGES")
     parser.add_argument("--snapshots", type=numbers, default=(), metavar="IMAGES,...")
     parser.add_argument("--last", action="store_true")
@@ -100,6 +103,12 @@ def main() -> int:
     options = parser.parse_args()
     run, name, folder = options.run, options.name, options.folder
     try:
+        if options.state_alone:
+            print(ship_state(run, name, folder, alone=True))
+            if (folder.parent / assets.MANIFEST).exists():
+                weights_page.write(folder)
+                assets.write_manifest(folder.parent)
+            return 0
         above = earlier_rows(run, folder / f"{name}-lapse.png", options.lapse_above)
         if str(run) != "-" or not options.measured:
             print(ship(run, name, folder, options.note, options.at, options.difference_to))
@@ -155,12 +164,7 @@ def ship(run: Path, name: str, folder: Path, note: str = "", at: int | None = No
     model = generator.config
     described = json.loads((run / "run.json").read_text())
     curve = thinned([line for line in lines if line["images"] <= images])
-    if described.get("start_from") == name:                  # as one run: from nothing to here
-        before = json.loads((folder / f"{name}.json").read_text())["record"]
-        curve["seconds"] = [second + before["seconds"] for second in curve["seconds"]]
-        curve = {quantity: before["curve"][quantity] + curve[quantity] for quantity in CURVE}
-        seconds += before["seconds"]
-        described["start_from"] = before["start_from"]
+    described, curve, seconds = as_one_run(described, curve, seconds, name, folder)
     kind, changes = recipe_changes(described, images)
     changes |= {field: getattr(model, field) for field in ABLATIONS
                 if getattr(model, field) != getattr(preset(described["preset"]), field)}
@@ -196,15 +200,36 @@ def ship(run: Path, name: str, folder: Path, note: str = "", at: int | None = No
     return f"{path.name}: {path.stat().st_size / 1e6:.1f} MB, {record['images']:,} images"
 
 
-def ship_state(run: Path, name: str, folder: Path) -> str:
-    """Write training/NAME.safetensors and .json from the last checkpoint: with NAME's weights and encoder, which ship
-    too, all that it takes to train on."""
+def as_one_run(described: dict, curve: dict, seconds: float, name: str, folder: Path) -> tuple[dict, dict, float]:
+    """Description, curve and seconds of a run; of one that goes on with NAME, from nothing to here.
+
+    NAME is the weights that ship, or networks of theirs that have been trained further (`--state-alone`).
+    """
+    places = [path for path in (folder / "training" / f"{name}.json", folder / f"{name}.json") if path.is_file()]
+    records = [json.loads(path.read_text())["record"] for path in places]
+    before = next((record for record in records if "curve" in record and curve["images"]
+                   and record["curve"]["images"][-1:] < curve["images"][:1]), None)
+    if described.get("start_from") != name or before is None:
+        return described, curve, seconds
+    curve = {**curve, "seconds": [second + before["seconds"] for second in curve["seconds"]]}
+    curve = {quantity: before["curve"][quantity] + curve[quantity] for quantity in CURVE}
+    return {**described, "start_from": before["start_from"]}, curve, seconds + before["seconds"]
+
+
+def ship_state(run: Path, name: str, folder: Path, alone: bool = False) -> str:
+    """Write training/NAME.safetensors and .json from the last checkpoint: what it takes to train on, with the weights
+    and the encoder of NAME, which ship too; alone: without them."""
     networks, described = read_source(str(run)), json.loads((run / "run.json").read_text())
+    lines = read_log(run / "log.jsonl") if (run / "log.jsonl").exists() else []
+    seconds = lines[-1]["seconds"] if lines else 0
+    described, curve, seconds = as_one_run(described, thinned(lines), seconds, name, folder)
     record = {key: described[key] for key in ("preset", "data", "faces", "device", "torch", "start_from")}
-    if record["start_from"] == name:                         # as one run: its beginning is that of the weights
+    if alone:                                                # otherwise they are in the record of the weights
+        record |= dict(seconds=round(seconds), curve=curve)
+    elif record["start_from"] == name:                       # the weights have been written, as one run
         record["start_from"] = json.loads((folder / f"{name}.json").read_text())["record"]["start_from"]
     target = folder / "training" / f"{name}.safetensors"
-    save_networks(networks, target, record, beside=True)
+    save_networks(networks, target, record, torch.int8 if alone else torch.float16, beside=not alone)
     if (size := target.stat().st_size) > STATE_BYTES:
         raise UserError(f'"{target}" has {size / 1e6:.1f} MB; the repository takes {STATE_BYTES / 1e6:.0f}.')
     return f"training/{target.name}: {size / 1e6:.1f} MB, after {networks.images:,} images"

@@ -7,7 +7,7 @@
 
 Networks that ship leave out G_ema and the encoder, which lie beside them anyway: weights/training/lite64.safetensors
 is completed by weights/lite64.safetensors and weights/encoders/lite64.safetensors. G is then kept as its difference
-to G_ema in int8 (`int8.py`), which is half as large.
+to G_ema in int8 (`int8.py`), which is half as large. A run whose weights do not ship yet keeps all five, in int8.
 
 A checkpoint holds the optimizers too, in full precision, and is many times as large: it goes on bit for bit. From
 networks one goes on nearly as well, because Adam without momentum finds its step sizes within a hundred steps.
@@ -83,16 +83,21 @@ def save_networks(networks: Networks | TrainingState, path: str | os.PathLike, r
                   dtype: torch.dtype = torch.float16, without: Sequence[str] = (), beside: bool = False) -> None:
     """Write `path` (.safetensors) and the .json beside it; without: networks to leave out.
 
+    dtype: float16, or int8, in which G_ema stays float16, for it is what will ship.
     beside: for a folder `training/` below one that holds G_ema, in half precision, and the encoder under the same
-    name; these are left out, and of G the difference to G_ema is kept.
+    name; these are left out. There and in int8 the difference to G_ema is kept of G.
     """
     if isinstance(networks, TrainingState):
         networks = networks_of(networks)
-    states, without = networks.states, (*without, *(BESIDE if beside else ()))
-    left_out = {*without, "G"} if beside else set(without)
-    state = compress({f"{name}/{key}": tensor for name, tensors in states.items() if name not in left_out
-                      for key, tensor in tensors.items()}, dtype)
-    if beside:
+    states, left_out = networks.states, {*without, *(BESIDE if beside else ())}
+    small = dtype == torch.int8 and "G_ema" in states and "G_ema" not in left_out
+    if beside or small:
+        left_out.add("G")                                                        # kept as a difference, see below
+    state = {}
+    for name in states.keys() - left_out:
+        state |= compress({f"{name}/{key}": tensor for key, tensor in states[name].items()},
+                          torch.float16 if small and name == "G_ema" else dtype)
+    if beside or small:
         average = states["G_ema"]
         moved = {key: tensor.float() - average[key].to(torch.float16).to(tensor.device).float()
                  for key, tensor in states["G"].items() if key != "mean_w"}              # G has no use for the mean

@@ -116,7 +116,7 @@ def order_step_by_step(face):
 
 
 def catalog(face, part, n, first=100, descending=False, ordered=True, taken=None, same=False, touch=False,
-            lucky=False, whole=False, length=None):
+            lucky=False, whole=False, length=None, inside=False):
     """The solution, with a switch for every mistake."""
     before, number, found = face.render(), face.generator.config.part_id(part), []
     for k in range(length or n):
@@ -124,7 +124,8 @@ def catalog(face, part, n, first=100, descending=False, ordered=True, taken=None
         made.state = face.state
         seed = None if lucky else first if same else first + k
         made.randomize("all" if whole else part, seed=int(torch.randint(10_000, ())) if lucky else seed)
-        found.append((float(compare(before, made.render(), number).map.mean()), made))
+        change = compare(before, made.render(), number)
+        found.append((float(change.inside if inside else change.map.mean()), made))
     if touch:
         face.randomize(part, seed=3)
     found = sorted(found, key=lambda pair: pair[0], reverse=descending)
@@ -164,13 +165,14 @@ ANSWERS = {
         ((4, 0), "taken back before D"), ((1, 0), "A still stands"), ((3, 0), "write down what lies behind"),
         ((2, 2), "only until the new edit"), ((2, 1), "what was taken back is gone")]),
     "catalog": dict(stub=..., right=[catalog, changed(first=7)], wrong=[
-        (lambda face, part, n: face.variants(n, part, seed=1), "a list of 4 sessions"),
+        (lambda face, part, n: face.variants(n, part, seed=1), "a list of 12 sessions"),
         (lambda face, part, n: [made.render() for made in catalog(face, part, n)], "should hold sessions"),
         (lambda face, part, n: [face.variants(n, part, seed=1)] * n, "one face"),
         (changed(touch=True), "has been changed"), (changed(whole=True), "codes of other parts"),
         (lambda face, part, n: [Session(face.generator, 5, 0.8), *catalog(face, part, n - 1)], "the face itself"),
         (changed(same=True), "are the same"), (changed(descending=True), "the largest change comes first"),
         (changed(ordered=False), "not sorted"), (changed(lucky=True), "choose the seeds yourself"),
+        (changed(inside=True), "not sorted by the mean change of the picture"),
         (lambda face, part, n: catalog(face, part, 4), "not 2 long"),
     ]),
 }
