@@ -16,7 +16,7 @@ from torch.nn import functional as F
 from ssgan_lite.config import ModelConfig
 
 EPS = 1e-8
-LEAST = 1e-20           # a smaller weight is zero
+LEAST = 1e-30           # a smaller weight is zero; not more, for two divisions by EPS can follow
 
 
 class Fused(NamedTuple):

@@ -280,7 +280,7 @@ ANSWERS = {
         (net(raises=1.0), "depends on the coarse mask"), (net(mixes=1.0), "as it is, enlarged"),
         (net(share=0.5), "0.50 larger"), (net(blind=True), "does not depend on the features"),
         (mask_of(lambda features, coarse, mask: mask + features.mean()), "of the mask depends on features"),
-        (mask_of(lambda features, coarse, mask: F.interpolate(coarse, scale_factor=2)), "has no residual"),
+        (mask_of(lambda features, coarse, mask: F.interpolate(coarse, scale_factor=2)), "it has no residual"),
         (net(kernel=9), "at most 3"), (net(raw=True), "a checkerboard"), (net(spare=True), "no gradient reaches"),
     ]),
 }

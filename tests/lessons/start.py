@@ -120,7 +120,6 @@ ANSWERS = {
                (lambda mask, names: [3, 4], "you return numbers"),
                (lambda mask, names: [n for p, n in enumerate(names) if p not in mask.argmax(0).unique().tolist()],
                 "find no dead part"),
-               (lambda mask, names: [], "find no dead part"),
                (lambda mask, names: [n for n in names if n not in dead_by_counting(mask, names)], "that are seen"),
                (lambda mask, names: dead_by_counting(mask[:1], names), "every face and every pixel"),
                (lambda mask, names: [n for p, n in enumerate(names) if mask[:, p].max() < 1], "take the `argmax`"),

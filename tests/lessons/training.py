@@ -128,7 +128,7 @@ ANSWERS = {
                (lambda start, count, n, order: order(0)[start:start + count + 1], "3 heads were asked for"),
                (lambda start, count, n, order: count, "a list of positions")]),
     "run_to_stop": dict(stub=..., right=["c", "C"], wrong=[("a", "has learned nothing"), ("b", "between equals"),
-                                                    ("d", "it is the discriminator who loses")]),
+                                                    ("d", "it is the discriminator that loses")]),
     "decay_of_a_step": dict(
         stub=decay_stub, right=[decay_by_logarithm],
         wrong=[(decay(min, lambda batch, images: batch / images), "share of a half-life"),
