@@ -159,6 +159,7 @@ class TrainConfig:
     area_weight: float = 0.0            # reconstruction: of the parts' areas in a batch (mean masks); for many parts
     balance: float = 0.5                # pixels of a part count area^-balance: 0 all alike, 1 parts alike
     kl_weight: float = 0.02             # reconstruction: of the divergence of z from N(0, 1)
+    shift_weight: float = 0.0           # reconstruction: of the distance of the mean of z over the data from 0
     encoder_lr: float = 0.0003          # of the encoder
     # Phase 2, the game (train/game.py); in a larger model grown from a smaller one it is called "grow".
     dual_weight: float = 1.0            # of the dual discriminator (the paper's); 0: without it
@@ -199,7 +200,7 @@ class TrainConfig:
                 raise UserError(f"{name} must be at least 1, not {getattr(self, name)}.")
         for name in ("r1_image", "r1_mask", "mask_weight", "path_weight", "ema_images", "ema_share", "augment_from",
                      "reconstruct_images", "reconstruct_every", "pixel_weight", "feature_weight", "score_weight",
-                     "depth_weight", "coarse_weight", "area_weight", "balance", "kl_weight", "dual_weight",
+                     "depth_weight", "coarse_weight", "area_weight", "balance", "kl_weight", "shift_weight", "dual_weight",
                      "frozen_weight", "keep_weight"):
             if not 0 <= getattr(self, name) < math.inf:
                 raise UserError(f"{name} must not be negative, but is {getattr(self, name)}.")

@@ -108,6 +108,12 @@ def test_kl_divergence_is_that_of_torch() -> None:
     assert rec.kl_divergence(Posterior(torch.zeros(2, 3), torch.zeros(2, 3))) == 0
 
 
+def test_shift_loss_sees_what_all_pictures_share() -> None:
+    spread = torch.tensor([[1.0, 0.0], [-1.0, 0.0]])
+    assert rec.shift_loss(Posterior(spread, torch.zeros(2, 2))) == 0
+    assert rec.shift_loss(Posterior(spread + torch.tensor([0.0, 3.0]), torch.zeros(2, 2))) == 9
+
+
 def test_feature_loss_compares_directions() -> None:
     a, b = ([torch.randn(2, c, s, s) for c, s in ((3, 4), (5, 2))] for _ in "ab")
     units = caching.unit_maps
@@ -236,14 +242,28 @@ def test_every_term_can_be_switched_off(changes, moved, absent) -> None:
     assert all(value.isfinite() for value in stats.values())
 
 
-@pytest.mark.parametrize("term", ["pixel", "feature", "score", "depth", "coarse", "kl"])
+@pytest.mark.parametrize("term", ["pixel", "feature", "score", "depth", "coarse", "kl", "shift"])
 def test_reconstruction_loss_is_weighted_sum(term: str) -> None:
     """With all other weights at 0 the loss is this term, times its weight."""
-    weights = {f"{name}_weight": 0.0 for name in ("pixel", "feature", "score", "depth", "coarse", "kl")}
+    weights = {f"{name}_weight": 0.0 for name in ("pixel", "feature", "score", "depth", "coarse", "kl", "shift")}
     trainer, found = new_trainer(**weights | {f"{term}_weight": 3.0}), []
     trainer._update = lambda optimizers, loss: found.append(loss.item())
     stats = trainer.step()
     assert found == [pytest.approx(3 * stats[term if term == "kl" else f"{term}_loss"].item(), rel=1e-5)]
+
+
+def test_shift_term_brings_the_codes_back() -> None:
+    """The encoder's z, moved away from 0 as a whole, come back with the term, and hardly without it."""
+    shifts = {}
+    for weight in (0.0, 10.0):
+        trainer = new_trainer(shift_weight=weight, kl_weight=0.0, encoder_lr=0.003)
+        with torch.no_grad():
+            trainer.encoder.mean.bias += 1
+        before = rec.shift_loss(trainer.encoder(*trainer.centered)).item()
+        for _ in range(8):
+            rec.reconstruct_step(trainer)
+        shifts[weight] = rec.shift_loss(trainer.encoder(*trainer.centered)).item() / before
+    assert shifts[10.0] < 0.3 < 0.7 < shifts[0.0]
 
 
 @pytest.mark.slow
