@@ -200,8 +200,8 @@ class TrainConfig:
                 raise UserError(f"{name} must be at least 1, not {getattr(self, name)}.")
         for name in ("r1_image", "r1_mask", "mask_weight", "path_weight", "ema_images", "ema_share", "augment_from",
                      "reconstruct_images", "reconstruct_every", "pixel_weight", "feature_weight", "score_weight",
-                     "depth_weight", "coarse_weight", "area_weight", "balance", "kl_weight", "shift_weight", "dual_weight",
-                     "frozen_weight", "keep_weight"):
+                     "depth_weight", "coarse_weight", "area_weight", "balance", "kl_weight", "shift_weight",
+                     "dual_weight", "frozen_weight", "keep_weight"):
             if not 0 <= getattr(self, name) < math.inf:
                 raise UserError(f"{name} must not be negative, but is {getattr(self, name)}.")
         for name in ("lr", "encoder_lr", "frozen_lr"):

@@ -259,11 +259,21 @@ def test_shift_term_brings_the_codes_back() -> None:
         trainer = new_trainer(shift_weight=weight, kl_weight=0.0, encoder_lr=0.003)
         with torch.no_grad():
             trainer.encoder.mean.bias += 1
-        before = rec.shift_loss(trainer.encoder(*trainer.centered)).item()
-        for _ in range(8):
+        shifts[weight] = []
+        for _ in range(9):
+            shifts[weight].append(rec.shift_loss(trainer.encoder(*rec.draw_many(trainer))).item())
             rec.reconstruct_step(trainer)
-        shifts[weight] = rec.shift_loss(trainer.encoder(*trainer.centered)).item() / before
-    assert shifts[10.0] < 0.3 < 0.7 < shifts[0.0]
+            trainer.steps += 1
+    assert shifts[10.0][-1] < 0.3 * shifts[10.0][0] and shifts[0.0][-1] > 0.7 * shifts[0.0][0]
+
+
+def test_mean_of_z_is_taken_over_other_faces_in_every_step() -> None:
+    trainer = new_trainer(shift_weight=1.0)
+    first, again = (rec.draw_many(trainer) for _ in range(2))
+    assert first[0].shape == (rec.SHIFT_FACES, FEATURES) and first[1].shape == (rec.SHIFT_FACES, 13 * 64)
+    assert all(torch.equal(a, b) for a, b in zip(first, again, strict=True)), "a step can be repeated"
+    trainer.steps += 1
+    assert not any(torch.equal(a, b) for a, b in zip(first, rec.draw_many(trainer), strict=True))
 
 
 @pytest.mark.slow

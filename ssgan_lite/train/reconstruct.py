@@ -22,8 +22,9 @@ from ssgan_lite.model.encoder import Posterior, pool_mask
 from ssgan_lite.train import losses
 from ssgan_lite.train.feature_cache import COMPARED, unit_maps
 from ssgan_lite.train.state import TrainingState
-from ssgan_lite.train.streams import derive_seed
+from ssgan_lite.train.streams import derive_seed, shuffled_indices, stream
 
+SHIFT_FACES = 64     # over which the mean of z is taken
 SHARPNESS = 4.0      # scores are about -1 to 1: with 4, a part that is seen clearly has nearly all of the softmax
 
 # ------------------------------------------------------------------------------------------------- terms of the loss
@@ -85,11 +86,11 @@ def kl_divergence(posterior: Posterior) -> Tensor:
 
 
 def shift_loss(posterior: Posterior) -> Tensor:
-    """|mean of z|^2 over many pictures: how far the encoder's z as a whole have moved away from those that are drawn.
+    """|mean of z|^2 over many pictures: how far the encoder's z as a whole have moved away from drawn ones.
 
-    The divergence is paid per picture, and a shift that all pictures share costs little of it: after 104,000 images of
-    `lite64` it was 3.4 standard deviations. Then one direction tells the encoder's z from drawn ones, and the generator
-    can make two kinds of faces: 70 % of them with earrings where it reconstructs, 1 % where it is sampled.
+    The divergence is paid per picture, and a shift that all pictures share costs little of it: after 104,000 images
+    of `lite64` it was 3.4 standard deviations. Then one direction tells the encoder's z from drawn ones, and the
+    generator can make two kinds of faces: 70 % with earrings where it reconstructs, 1 % where it is sampled.
     """
     return posterior.mean.mean(dim=0).square().sum()
 
@@ -123,6 +124,17 @@ def draw_batch(trainer: TrainingState) -> Batch:
                  trainer.draw_noise(n, "reconstruct"))
 
 
+def draw_many(trainer: TrainingState) -> tuple[Tensor, Tensor]:
+    """What the encoder reads of other faces than the batch's, for the mean of z; others in every step.
+
+    Of a fixed set, even of 256, the encoder learns by heart where to put it, and the rest stays shifted.
+    """
+    data, config, step = trainer.data, trainer.config, trainer.steps
+    indices = shuffled_indices(derive_seed(config.seed, "shift"), len(data), step * SHIFT_FACES, SHIFT_FACES)
+    flip = torch.rand(SHIFT_FACES, generator=stream(config.seed, step, "shift flip")) < (0.5 if config.flip else 0)
+    return trainer.cache.features(indices, flip), pool_mask(trainer.faces(indices, flip)[1])
+
+
 def reconstruct_step(trainer: TrainingState) -> dict[str, Tensor]:
     """One step of encoder and generator."""
     config, batch = trainer.config, draw_batch(trainer)
@@ -140,7 +152,7 @@ def reconstruct_step(trainer: TrainingState) -> dict[str, Tensor]:
         if maps:
             terms["feature"] = feature_loss(unit_maps(maps), batch.targets)
         if config.shift_weight:
-            terms["shift"] = shift_loss(trainer.encoder(*trainer.centered))
+            terms["shift"] = shift_loss(trainer.encoder(*draw_many(trainer)))
         if config.area_weight:
             terms["area"] = area_loss(out.mask, batch.mask)
         if out.depths is not None:                # the monolithic baseline has no depths and no coarse mask

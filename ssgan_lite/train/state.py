@@ -31,7 +31,6 @@ from ssgan_lite.weights import load_state
 
 CALIBRATION_FACES = 64          # real faces that set the scale of the frozen discriminator
 CALIBRATION_MASKS = 1024        # ... and of the encoder's view of the mask
-CENTERED_FACES = 256            # ... over which the mean of the encoder's z is taken, half of them mirrored
 
 ALWAYS = ("G", "D", "G_ema")                    # networks that every run has
 OPTIONAL = ("frozen_D", "encoder", "original")  # those that depend on the recipe
@@ -159,11 +158,6 @@ class TrainingState:
         self.encoder.offset.copy_(torch.cat([mean, masks.mean(dim=0)]))
         # What hardly ever varies, such as the background in a corner, must not become a huge number when it does.
         self.encoder.scale.copy_(torch.cat([deviation, masks.std(dim=0, correction=0)]).clamp_min(0.1))
-        some = torch.arange(len(self.data))[::max(1, len(self.data) // CENTERED_FACES)]
-        flip = torch.arange(len(some)) % 2 == 1
-        masks = [pool_mask(self.data.batch(*chosen)[1]) for chosen in
-                 zip(some.split(CALIBRATION_FACES), flip.split(CALIBRATION_FACES), strict=True)]
-        self.centered = cache.features(some, flip), torch.cat(masks)
         self.class_weights = class_weights(part_areas(self.data, self.device), self.config.balance)
         # Apart from the game's, whose gradients are of another size.
         self.optimizers["reconstruct"] = lazy_adam(self.learned.weights, self.config, None)
