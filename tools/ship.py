@@ -287,9 +287,12 @@ def earlier_rows(run: Path, path: Path, count: int) -> Image.Image | None:
         return None
     row = lapse_scale(run) * recorded_model_size(run) + timelapse.GAP
     with Image.open(path) as picture:
-        if count * row > picture.height:
-            raise UserError(f'"{path}" has fewer than {count} rows: {picture.height // row}.')
-        return picture.convert("RGB").crop((0, 0, picture.width, count * row))
+        rows = (picture.height + timelapse.GAP) // row                       # the last row has no gap below it
+        if count > rows:
+            raise UserError(f'"{path}" has fewer than {count} rows: {rows}.')
+        above = Image.new("RGB", (picture.width, count * row), "white")
+        above.paste(picture.convert("RGB"), (0, 0))
+        return above
 
 
 def ship_lapse(run: Path, name: str, folder: Path, count: int, above: Image.Image | None = None,
