@@ -91,7 +91,7 @@ def shift_loss(posterior: Posterior) -> Tensor:
     The divergence is paid per picture, and a shift that all pictures share costs little of it: after 104,000 images
     of `lite64` it was 3.4 standard deviations. Then one direction tells the encoder's z from drawn ones, and the
     generator can make two kinds of faces: 70 % with earrings where it reconstructs, 1 % where it is sampled. With a
-    weight of 0.5 the parts that were lost come back within 15,000 images, and the samples get less sharp (notebook 08).
+    weight of 0.5 lost parts come back within 15,000 images, and the samples get less sharp (notebook 08).
     """
     return posterior.mean.mean(dim=0).square().sum()
 
